@@ -1,0 +1,29 @@
+// client.cpp: receives one file and saves it.
+//
+//   client [OPTIONS] HOST PORT [DIRECTORY]
+//
+// Read on in receive_file.cpp (what comes over the wire), target_file.cpp (how it is saved).
+#include <csignal>
+
+#include "command_line.hpp"
+#include "network.hpp"
+#include "options.hpp"
+#include "receive_file.hpp"
+#include "target_file.hpp"
+
+int main(int argc, char* argv[]) {
+  try {
+    const ClientOptions options = parse_client_options(argc, argv);
+    ::signal(SIGXFSZ, SIG_IGN);  // a file above the limit is an error of write(2), not our end
+    const Descriptor connection = connect_to(options.host, options.port);
+    const Received received = receive_file(connection.get(), options);
+    std::cout << "received " << printable(received.name) << ", " << received.size << " bytes" << std::endl;
+    return std::cout ? 0 : 1;
+  } catch (const UsageError& error) {
+    log(std::string("client: ") + error.what() + '\n' + client_usage);
+    return 2;
+  } catch (const std::exception& error) {
+    log(std::string("client: ") + error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,31 @@
+// server.cpp: a file server with a pre-forked pool of workers.
+//
+//   server [OPTIONS] HOST PORT WORKERS FILE
+//
+// Read on in pool.cpp (the parent), worker.cpp (a worker), send_file.cpp (what goes over the wire).
+#include <csignal>
+
+#include "command_line.hpp"
+#include "network.hpp"
+#include "options.hpp"
+#include "pool.hpp"
+#include "send_file.hpp"
+
+int main(int argc, char* argv[]) {
+  try {
+    const ServerOptions options = parse_server_options(argc, argv);
+    check_file(options.file);
+    Descriptor listener = listen_on(options.host, options.port);
+    const std::string address = local_address(listener.get());
+    ::signal(SIGPIPE, SIG_IGN);  // a client that is gone is an error of send (EPIPE), not our end
+    Pool pool{std::move(listener), options};
+    std::cout << "listening on " << address << std::endl;  // flushed: somebody waits for this line
+    pool.serve();
+  } catch (const UsageError& error) {
+    log(std::string("server: ") + error.what() + '\n' + server_usage);
+    return 2;
+  } catch (const std::exception& error) {
+    log(std::string("server: ") + error.what());
+    return 1;
+  }
+}

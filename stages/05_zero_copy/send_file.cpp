@@ -1,0 +1,38 @@
+// send_file.cpp: train(name) train(size), then the bare bytes. See open(2), fstat(2).
+#include "send_file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "system.hpp"
+#include "train.hpp"
+
+namespace {
+
+/// Opens for reading. O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever; files don't care.
+Descriptor open_regular_file(const std::filesystem::path& path) {
+  Descriptor file{check(path, ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC))};
+  struct stat about {};
+  check(path, ::fstat(file.get(), &about));
+  if (S_ISDIR(about.st_mode)) throw std::system_error(EISDIR, std::generic_category(), path);
+  if (!S_ISREG(about.st_mode)) throw std::runtime_error(path.string() + ": not a regular file");
+  return file;
+}
+
+std::uint64_t size_of(int file) {
+  struct stat about {};
+  check("fstat", ::fstat(file, &about));
+  return static_cast<std::uint64_t>(about.st_size);
+}
+
+}  // namespace
+
+void check_file(const std::filesystem::path& file) { open_regular_file(file); }
+
+void send_file(int connection, const ServerOptions& options) {
+  const Descriptor file = open_regular_file(options.file);
+  const std::uint64_t size = size_of(file.get());
+  send_train(connection, bytes_of(options.file.filename().native()));
+  send_number(connection, size);
+  options.send(connection, file.get(), size);
+}

@@ -1,0 +1,19 @@
+// receive_content.hpp: three ways to bring the bytes of a socket to a file.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+class Progress;
+class TargetFile;
+
+/// Receives `size` bytes over `connection` into `target`, which is empty, and tells `progress` as they come.
+/// Throws when the connection fails or ends early, and when there is no room for the file.
+using ReceiveContent = void (*)(int connection, TargetFile& target, std::uint64_t size, Progress& progress);
+
+void receive_by_copy(int connection, TargetFile& target, std::uint64_t size, Progress& progress);
+void receive_by_mmap(int connection, TargetFile& target, std::uint64_t size, Progress& progress);
+void receive_by_splice(int connection, TargetFile& target, std::uint64_t size, Progress& progress);
+
+/// The way called `name`: "copy", "mmap" or "splice". Throws UsageError for another name.
+ReceiveContent find_receive_content(const std::string& name);
