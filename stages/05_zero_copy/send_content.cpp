@@ -27,7 +27,7 @@
 
 namespace {
 
-constexpr std::size_t piece = 64 * 1024;  // bytes
+constexpr std::size_t piece = 65536;  // bytes
 
 /// 0 from a read-like call says: no byte is left. Asked again, it says so for ever.
 std::size_t more_than_none(const std::string& call, ssize_t count) {

@@ -21,7 +21,7 @@ const char* const client_usage =
 
 namespace {
 
-constexpr std::size_t one_day = 24 * 60 * 60;
+constexpr std::size_t one_day = 86400;
 
 std::chrono::seconds parse_seconds(const CommandLine& line, const std::string& name, std::size_t least) {
   return std::chrono::seconds{parse_number("--" + name, line.value_of(name, "30"), least, one_day)};

@@ -22,7 +22,7 @@
 
 namespace {
 
-constexpr std::size_t piece = 256 * 1024;  // bytes
+constexpr std::size_t piece = 262144;  // bytes
 
 /// The count of a receiving call; the end of the stream is too early here.
 std::size_t more_than_none(const std::string& call, ssize_t count) {

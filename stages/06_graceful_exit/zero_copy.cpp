@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 
-Mapping::Mapping(int file, std::uint64_t size, int protection) : start_(nullptr), size_(size) {
+Mapping::Mapping(int file, std::uint64_t size, int protection) : size_(size) {
   void* const start = ::mmap(nullptr, size, protection, MAP_SHARED, file, 0);
   if (start == MAP_FAILED) check("mmap", -1);  // MAP_FAILED is -1, not a null pointer
   start_ = static_cast<std::byte*>(start);
@@ -12,7 +12,7 @@ Mapping::Mapping(int file, std::uint64_t size, int protection) : start_(nullptr)
 
 Mapping::~Mapping() { ::munmap(start_, size_); }
 
-Pipe::Pipe() : capacity(0) {
+Pipe::Pipe() {
   int ends[2];
   check("pipe2", ::pipe2(ends, O_CLOEXEC));
   out = Descriptor{ends[0]};

@@ -19,7 +19,7 @@ class Mapping {
   [[nodiscard]] std::span<std::byte> bytes() const { return {start_, size_}; }
 
  private:
-  std::byte* start_;
+  std::byte* start_ = nullptr;
   std::size_t size_;
 };
 
@@ -27,7 +27,7 @@ class Mapping {
 struct Pipe {
   Descriptor out;  // read end
   Descriptor in;  // write end
-  std::size_t capacity;
+  std::size_t capacity = 0;  // bytes
 
   Pipe();
 };
