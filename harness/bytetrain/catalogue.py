@@ -1,0 +1,100 @@
+"""The stages and the lessons, as data: read from stages/*/stage.toml and harness/lessons.toml."""
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .paths import LESSONS, STAGES, stage_dir, stages_of
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:  # Ubuntu 22.04
+    import tomli as tomllib
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One reference stage: what it is called, and which files differ from the stage before, and why."""
+
+    number: int
+    name: str  # of its folder: "03_waitall"
+    title: str
+    title_zh: str
+    changes: dict[str, dict[str, str]] = field(default_factory=dict)  # file -> {"en": one sentence, "zh": the same}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A pair to run: a stage and the options that each side gets in front of its operands."""
+
+    stage: int
+    server: tuple[str, ...] = ()
+    client: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One failure of the notes: the run that shows it, and the run that doesn't any more."""
+
+    id: str
+    title: str
+    title_zh: str
+    shown_by: Run
+    cured_from: int  # the number of the first stage whose reference pair doesn't show it
+    cured_by: Run  # the run that shows the cure: `cured_from`, with options where it is the same stage
+    scenario: str  # the module of bytetrain.lessons that plays it
+
+
+def load_toml(path: Path) -> dict[str, Any]:
+    """The content of a TOML file; ValueError names the file if it is no TOML."""
+    try:
+        table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        return table
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def load_stage(folder: Path) -> Stage:
+    """One stage from its folder's stage.toml."""
+    table = load_toml(folder / "stage.toml")
+    return Stage(
+        number=int(folder.name[:2]),
+        name=folder.name,
+        title=str(table["title"]),
+        title_zh=str(table["title_zh"]),
+        changes={str(file): dict(why) for file, why in table.get("changes", {}).items()},
+    )
+
+
+def stages(submission: Path = STAGES) -> list[Stage]:
+    """The stages of a submission that have a stage.toml, in order (only the reference needs one)."""
+    folders = [stage_dir(submission, number) for number in stages_of(submission)]
+    return [load_stage(folder) for folder in folders if folder and (folder / "stage.toml").is_file()]
+
+
+def _run(table: dict[str, Any]) -> Run:
+    return Run(int(table["stage"]), tuple(table.get("server", ())), tuple(table.get("client", ())))
+
+
+def _lesson(table: dict[str, Any]) -> Lesson:
+    cured_from = int(table["cured_from"])
+    return Lesson(
+        id=str(table["id"]),
+        title=str(table["title"]),
+        title_zh=str(table["title_zh"]),
+        shown_by=_run(table["shown_by"]),
+        cured_from=cured_from,
+        cured_by=_run(table["cured_by"]) if "cured_by" in table else Run(cured_from),
+        scenario=str(table.get("scenario", table["id"])),
+    )
+
+
+def lessons(path: Path = LESSONS) -> list[Lesson]:
+    """The lessons in the order in which they are taught."""
+    return [_lesson(table) for table in load_toml(path)["lesson"]]
+
+
+def lesson(lesson_id: str) -> Lesson:
+    """The lesson of that id; KeyError if there is none."""
+    return {each.id: each for each in lessons()}[lesson_id]

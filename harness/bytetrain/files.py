@@ -1,0 +1,143 @@
+"""Test files by size and seed, and what two files differ in.
+
+The content of a file depends on its position: any few bytes of it occur once, so that a hole, a shift or a repeat
+changes the md5. (A file of zeros hides all three.)
+"""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Callable, Optional
+
+BLOCK = 1 << 20  # bytes that are made, read and hashed at once
+KiB = 1 << 10
+MiB = 1 << 20
+GiB = 1 << 30
+
+
+def _block(number: int, seed: int, size: int = BLOCK) -> bytes:
+    """The first `size` bytes of the numbered MiB: SHAKE-128 makes them at about 400 MB a second."""
+    return hashlib.shake_128(f"bytetrain {seed} {number}".encode()).digest(size)
+
+
+def content(size: int, seed: int = 1, start: int = 0) -> bytes:
+    """`size` bytes of the seeded content, from offset `start` on."""
+    first, skip = divmod(start, BLOCK)
+    blocks = -(-(skip + size) // BLOCK)
+    whole = b"".join(_block(first + number, seed) for number in range(blocks))
+    return whole[skip : skip + size]
+
+
+def write_file(path: Path, size: int, seed: int = 1) -> Path:
+    """Writes `size` bytes of the seeded content into `path`, with little memory."""
+    with path.open("wb") as file:
+        for number in range(-(-size // BLOCK)):
+            file.write(_block(number, seed, min(BLOCK, size - number * BLOCK)))
+    return path
+
+
+def write_sparse(path: Path, size: int) -> Path:
+    """A file of `size` zeros that takes no room on the disk, like `truncate -s`."""
+    with path.open("wb") as file:
+        file.truncate(size)
+    return path
+
+
+def md5_of(path: Path) -> str:
+    """The md5 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return md5_of_stream(iter(lambda: file.read(BLOCK), b""))
+
+
+def md5_of_stream(chunks: Iterable[bytes]) -> str:
+    """The md5 of what comes in pieces."""
+    digest = hashlib.md5()
+    for chunk in chunks:
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def difference(expected: Path, got: Path) -> Optional[str]:
+    """Where two files first differ, as a hex window with a caret under it; None if they are equal."""
+    offset = 0
+    with expected.open("rb") as left, got.open("rb") as right:
+        while True:
+            want, have = left.read(BLOCK), right.read(BLOCK)
+            if want != have:
+                offset += _first_difference(want, have)
+                return _window(expected, got, offset)
+            if not want:
+                return None
+            offset += len(want)
+
+
+def _first_difference(want: bytes, have: bytes) -> int:
+    common = min(len(want), len(have))
+    if want[:common] == have[:common]:
+        return common
+    low, high = 0, common  # want[:low] == have[:low], want[:high] != have[:high]
+    while high - low > 1:
+        middle = (low + high) // 2
+        if want[low:middle] == have[low:middle]:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _window(expected: Path, got: Path, offset: int, around: int = 8) -> str:
+    start = max(0, offset - around)
+    lines = [
+        f"{got.name}: {got.stat().st_size} bytes, {expected.stat().st_size} expected; "
+        f"they differ from byte {offset} on"
+    ]
+    for label, path in (("expected", expected), ("got", got)):
+        with path.open("rb") as file:
+            file.seek(start)
+            data = file.read(2 * around)
+        text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in data)
+        lines.append(f"  {label:<8} {start:>10}: {data.hex(' '):<{6 * around}} {text}")
+    lines.append(" " * (23 + 3 * (offset - start)) + "^^")
+    return "\n".join(lines)
+
+
+class FileStore:
+    """Test files in one folder: each is made once, and `clean` removes the folder with all of them.
+
+    Several processes may share a folder: a file appears under its name only when it is complete.
+    """
+
+    def __init__(self, folder: Optional[Path] = None) -> None:
+        self.folder = folder if folder is not None else Path(tempfile.mkdtemp(prefix="bytetrain-files-"))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._md5s: dict[Path, str] = {}
+
+    def seeded(self, size: int, seed: int = 1) -> Path:
+        """A file of `size` bytes of the seeded content, read-only."""
+        return self._get(f"seed{seed}-{size}.bin", lambda path: write_file(path, size, seed))
+
+    def sparse(self, size: int) -> Path:
+        """A sparse file of `size` zeros, read-only."""
+        return self._get(f"zeros-{size}.bin", lambda path: write_sparse(path, size))
+
+    def md5(self, path: Path) -> str:
+        """The md5 of a file of this store, computed once."""
+        if path not in self._md5s:
+            self._md5s[path] = md5_of(path)
+        return self._md5s[path]
+
+    def clean(self) -> None:
+        """Removes the folder and everything in it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _get(self, name: str, write: Callable[[Path], object]) -> Path:
+        path = self.folder / name
+        if not path.exists():
+            unfinished = self.folder / f".{name}.{os.getpid()}"
+            write(unfinished)
+            unfinished.chmod(0o444)
+            unfinished.rename(path)
+        return path

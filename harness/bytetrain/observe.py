@@ -1,0 +1,236 @@
+"""Seeing what processes do, through /proc: states, children, zombies, CPU, wakeups, descriptors, system calls.
+
+Nothing here changes a process, but for `stop` and `cont`. A process that has gone has no facts: None, or nothing in
+a list. Ticks are of 1/100 s on all usual machines (os.sysconf("SC_CLK_TCK")).
+"""
+
+import ctypes
+import os
+import platform
+import signal
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+from .tcp_table import TcpSocket, backlog, listening, tcp_socket, tcp_sockets
+from .waiting import LIMIT, NeverHappened, settled, wait_until
+
+__all__ = [
+    "LIMIT", "NeverHappened", "TcpSocket", "backlog", "listening", "settled", "tcp_socket", "tcp_sockets", "wait_until",
+    "BlockedCall", "CpuUse", "ProcessFacts", "be_subreaper", "blocked_in", "children", "comm", "cont",
+    "cpu_seconds", "cpu_use_against_yardstick", "descendants", "descriptor_count", "descriptors", "facts",
+    "live_children", "processes", "session_members", "sleeping", "state", "stop", "wakeups", "watch", "zombies",
+]  # fmt: skip
+
+PROC = Path("/proc")
+_PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+_TICKS = os.sysconf("SC_CLK_TCK")
+_SYSCALLS = {
+    "x86_64": {0: "read", 1: "write", 7: "poll", 23: "select", 40: "sendfile", 42: "connect", 43: "accept",
+               44: "sendto", 45: "recvfrom", 46: "sendmsg", 47: "recvmsg", 61: "wait4", 219: "restart_syscall",
+               230: "clock_nanosleep", 232: "epoll_wait", 270: "pselect6", 271: "ppoll", 275: "splice",
+               281: "epoll_pwait", 288: "accept4"},
+    "aarch64": {22: "epoll_pwait", 63: "read", 64: "write", 71: "sendfile", 72: "pselect6", 73: "ppoll",
+                76: "splice", 115: "clock_nanosleep", 128: "restart_syscall", 202: "accept", 203: "connect",
+                206: "sendto", 207: "recvfrom", 211: "sendmsg", 212: "recvmsg", 242: "accept4", 260: "wait4"},
+}.get(platform.machine(), {})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ProcessFacts:
+    """What /proc/PID/stat tells: see proc(5)."""
+
+    pid: int
+    name: str
+    state: str  # R runs, S sleeps, D waits for a disk, T is stopped, t is traced, Z is a zombie
+    ppid: int
+    group: int
+    session: int
+
+    def __str__(self) -> str:
+        return f"{self.name} (pid {self.pid}, state {self.state}, parent {self.ppid})"
+
+
+def be_subreaper() -> None:
+    """Makes orphans among our descendants come to us, so that they are counted and reaped: prctl(2)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
+
+
+def facts(pid: int) -> Optional[ProcessFacts]:
+    """The facts of a process, or None if it is gone."""
+    try:
+        text = (PROC / str(pid) / "stat").read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    name, _, rest = text.partition("(")[2].rpartition(")")
+    fields = rest.split()
+    return ProcessFacts(pid, name, fields[0], int(fields[1]), int(fields[2]), int(fields[3]))
+
+
+def state(pid: int) -> Optional[str]:
+    """The letter of the process's state (R, S, D, T, t, Z), or None if it is gone."""
+    known = facts(pid)
+    return known.state if known else None
+
+
+def comm(pid: int) -> str:
+    """The short name of a process; "" if it is gone."""
+    known = facts(pid)
+    return known.name if known else ""
+
+
+def sleeping(pid: int) -> bool:
+    """Whether the process waits for something in the kernel."""
+    return state(pid) == "S"
+
+
+def processes() -> Iterator[ProcessFacts]:
+    """Every process that we can see."""
+    for entry in os.listdir(PROC):
+        known = facts(int(entry)) if entry.isdigit() else None
+        if known is not None:
+            yield known
+
+
+def children(pid: int) -> list[ProcessFacts]:
+    """The children of a process, zombies included."""
+    return sorted((each for each in processes() if each.ppid == pid), key=lambda each: each.pid)
+
+
+def live_children(pid: int) -> list[int]:
+    """The pids of the children that are no zombies: a server's workers."""
+    return [each.pid for each in children(pid) if each.state not in "ZX"]
+
+
+def zombies(pid: int) -> list[ProcessFacts]:
+    """The children that have ended and that `pid` has not waited for."""
+    return [each for each in children(pid) if each.state == "Z"]
+
+
+def descendants(pid: int) -> list[ProcessFacts]:
+    """Children, their children, and so on."""
+    everybody = list(processes())
+    found: list[ProcessFacts] = []
+    parents = {pid}
+    while parents:
+        generation = [each for each in everybody if each.ppid in parents]
+        found += generation
+        parents = {each.pid for each in generation}
+    return found
+
+
+def session_members(session: int) -> list[ProcessFacts]:
+    """Everybody in a session: a program that the harness started, and whatever came of it."""
+    return [each for each in processes() if each.session == session]
+
+
+def _sum_over_threads(pid: int, file: str, prefix: str, field: int) -> Optional[int]:
+    total = 0
+    try:
+        for thread in (PROC / str(pid) / "task").iterdir():
+            lines = (thread / file).read_text().splitlines()
+            total += sum(int(line.split()[field]) for line in lines if line.startswith(prefix))
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return total
+
+
+def wakeups(pid: int) -> int:
+    """How often the process has gone to sleep so far (voluntary context switches); 0 if it is gone."""
+    return _sum_over_threads(pid, "status", "voluntary_ctxt_switches", 1) or 0
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time used so far, user and system, in steps of a tick; 0 if it is gone."""
+    try:
+        text = (PROC / str(pid) / "stat").read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    fields = text.rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def descriptors(pid: int) -> dict[int, str]:
+    """The open descriptors and what each refers to: {0: "/dev/null", 3: "socket:[4711]"}. Empty if it is gone."""
+    found = {}
+    try:
+        for entry in os.listdir(PROC / str(pid) / "fd"):
+            try:
+                found[int(entry)] = os.readlink(PROC / str(pid) / "fd" / entry)
+            except FileNotFoundError:  # closed between the two looks
+                continue
+    except (FileNotFoundError, ProcessLookupError):
+        return {}
+    return dict(sorted(found.items()))
+
+
+def descriptor_count(pid: int) -> int:
+    """How many descriptors the process has open."""
+    return len(descriptors(pid))
+
+
+@dataclass(frozen=True)
+class BlockedCall:
+    """The system call in which a process waits."""
+
+    name: str  # "epoll_wait"; "call 123" where the number has no name here
+    arguments: tuple[int, ...]  # six; the first is often a descriptor
+
+
+def blocked_in(pid: int) -> Optional[BlockedCall]:
+    """The call in which the process waits; None if it runs, is gone, or the kernel doesn't let us look."""
+    try:
+        words = (PROC / str(pid) / "syscall").read_text().split()
+    except OSError:  # denied (as ptrace is), gone, or a kernel without the file
+        return None
+    if len(words) < 7 or words[0] == "-1":
+        return None
+    number = int(words[0])
+    return BlockedCall(_SYSCALLS.get(number, f"call {number}"), tuple(int(word, 16) for word in words[1:7]))
+
+
+def stop(pid: int) -> None:
+    """SIGSTOP, and waits until the process has stopped."""
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: state(pid) in ("T", "t", "Z", None), f"process {pid} is stopped", seen=lambda: facts(pid))
+
+
+def cont(pid: int) -> None:
+    """SIGCONT, and waits until the process is no longer stopped."""
+    os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: state(pid) not in ("T", "t"), f"process {pid} goes on", seen=lambda: facts(pid))
+
+
+@dataclass(frozen=True)
+class CpuUse:
+    """What a process used while a busy loop of our own used `yardstick` seconds of CPU."""
+
+    seconds: float
+    yardstick: float
+    wakeups: int
+
+    @property
+    def share(self) -> float:
+        """About 1 for a process that spins, however busy the machine; 0 for one that sleeps."""
+        return self.seconds / self.yardstick
+
+
+def watch(pids: Iterable[int], yardstick: float = 0.5) -> dict[int, CpuUse]:
+    """Observes processes while we burn `yardstick` seconds of CPU: no clock on the wall is involved."""
+    before = {pid: (cpu_seconds(pid), wakeups(pid)) for pid in pids}
+    start = time.thread_time()
+    while time.thread_time() - start < yardstick:
+        pass
+    return {
+        pid: CpuUse(max(0.0, cpu_seconds(pid) - cpu), yardstick, max(0, wakeups(pid) - wakes))
+        for pid, (cpu, wakes) in before.items()
+    }
+
+
+def cpu_use_against_yardstick(pid: int, yardstick: float = 0.5) -> CpuUse:
+    """As `watch`, for one process."""
+    return watch([pid], yardstick)[pid]

@@ -1,0 +1,287 @@
+"""Raw peers: one end of a connection in our own hands, to test a server or a client against something else than itself.
+
+They read and write exactly what they are told, stall, close and reset on purpose, and can wait until the program on
+the other side has taken what it was sent. No call blocks for ever: Failure after LIMIT seconds without a byte.
+"""
+
+import fcntl
+import itertools
+import os
+import select
+import socket
+import struct
+import termios
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Callable, Optional, TypeVar
+
+from . import Failure
+from .observe import sleeping
+from .tcp_table import TcpSocket, is_open, tcp_socket
+from .waiting import LIMIT, settled, wait_until
+from .wire import Parser
+
+_numbers = itertools.count(0, 7)  # so that the same process seldom tries a port twice
+SelfConnection = TypeVar("SelfConnection", bound="Connection")
+
+READ_SIZE = 256 * 1024
+UNREAD_LIMIT = 16 * 1024  # bytes of whole trains that may wait unread: far below any receive buffer, so none is cut
+
+
+class Ended(Failure):
+    """The other side has closed (`reset` False) or reset the connection before all the bytes had come."""
+
+    def __init__(self, got: bytes, wanted: Optional[int], reset: bool) -> None:
+        how = "was reset" if reset else "was closed"
+        asked = f" of {wanted}" if wanted is not None else ""
+        super().__init__(f"the connection {how} by the other side after {len(got)}{asked} bytes")
+        self.got = got
+        self.reset = reset
+
+
+class Connection:
+    """A connected TCP socket; `remote_port` is given because a connection that was reset has none any more."""
+
+    def __init__(self, connected: socket.socket, remote_port: int) -> None:
+        self.socket = connected
+        self.socket.settimeout(LIMIT)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._unread = 0  # bytes of trains that were delivered since the other side was last seen to have taken all
+        self.local_port = int(connected.getsockname()[1])
+        self.remote_port = remote_port
+
+    # Reading
+
+    def read_some(self, most: int = READ_SIZE) -> bytes:
+        """What is there, at least one byte; b"" at the end of the stream. Ended if the connection is reset."""
+        __tracebackhide__ = True
+        try:
+            return self.socket.recv(most)
+        except (ConnectionResetError, BrokenPipeError):
+            raise Ended(b"", None, reset=True) from None
+        except socket.timeout:
+            raise Failure(f"{self} waited {LIMIT:g} s for a byte, in vain") from None
+
+    def read_exactly(self, size: int) -> bytes:
+        """Exactly `size` bytes; Ended, which has what came, if the stream ends before."""
+        __tracebackhide__ = True
+        got = bytearray()
+        while len(got) < size:
+            try:
+                data = self.read_some(min(READ_SIZE, size - len(got)))
+            except Ended:
+                raise Ended(bytes(got), size, reset=True) from None
+            if not data:
+                raise Ended(bytes(got), size, reset=False)
+            got += data
+        return bytes(got)
+
+    def read_to_end(self) -> bytes:
+        """Everything up to the end of the stream; Ended if it is reset instead."""
+        __tracebackhide__ = True
+        got = bytearray()
+        while data := self.read_some():
+            got += data
+        return bytes(got)
+
+    def read_stream(self, stage: int, *, keep: bool = True) -> Parser:
+        """Reads what a server of that stage sends, to the end of the stream, strictly: WireError if it is wrong."""
+        __tracebackhide__ = True
+        parser = Parser(stage, keep=keep)
+        while data := self.read_some():
+            parser.feed(data)
+        parser.end()
+        return parser
+
+    # Writing
+
+    def send(self, data: bytes) -> bool:
+        """Hands all the bytes to the kernel; False if the other side is gone."""
+        try:
+            self.socket.sendall(data)
+        except (ConnectionResetError, BrokenPipeError):
+            return False
+        except socket.timeout:
+            raise Failure(f"{self}: the other side has taken nothing for {LIMIT:g} s") from None
+        return True
+
+    def deliver(self, data: bytes, pid: Optional[int] = None, limit: float = LIMIT) -> bool:
+        """Sends, and waits until the process on the other side has taken all of it, so that what is sent next comes
+        as a recv of its own. With `pid` it waits as well until that process sleeps again.
+
+        False if the other side is gone. NeverHappened if the bytes are left unread for `limit` seconds.
+        """
+        return self.send(data) and self.wait_taken(pid, limit)
+
+    def wait_taken(self, pid: Optional[int] = None, limit: float = LIMIT) -> bool:
+        """Waits until nothing that we sent is under way or unread; False if the other side is gone."""
+
+        what = f"the program on the other side (port {self.remote_port}) takes what it was sent"
+        return wait_until(lambda: self.taken(pid), what, limit, self.other_end) == "taken"
+
+    def taken(self, pid: Optional[int] = None) -> str:
+        """One look for `wait_taken`: "taken", "gone" if the other side is, or "" for not yet."""
+        other = self.other_end()
+        if other is None or not is_open(other):
+            return "gone"
+        nothing_left = self.unacknowledged() == 0 and other.receive_queue == 0
+        return "taken" if nothing_left and (pid is None or sleeping(pid)) else ""
+
+    def deliver_trains(self, trains: Iterable[bytes]) -> bool:
+        """Hands over whole trains, one at a time: no recv can find a part of one. False if the other side is gone."""
+        return all(self.deliver_train(train) for train in trains)
+
+    def deliver_train(self, train: bytes, limit: float = LIMIT) -> bool:
+        """One of those: it travels in a segment of its own, and only few of them may wait unread."""
+        if not self.send(train):
+            return False
+        wait_until(self._arrived, f"a train of {len(train)} bytes arrives", limit, self.other_end)
+        self._unread += len(train)
+        if self._unread < UNREAD_LIMIT:
+            return True
+        self._unread = 0
+        return self.wait_taken(limit=limit)
+
+    def _arrived(self) -> bool:
+        return self.unacknowledged() == 0 or not is_open(self.other_end())
+
+    # Seeing
+
+    def unacknowledged(self) -> int:
+        """Bytes that we sent and that have not arrived in the other kernel socket: SIOCOUTQ of tcp(7)."""
+        answer = fcntl.ioctl(self.socket, termios.TIOCOUTQ, struct.pack("i", 0))
+        return int(struct.unpack("i", answer)[0])
+
+    def other_end(self) -> Optional[TcpSocket]:
+        """The other end, as the kernel's table shows it; None if it is gone."""
+        return tcp_socket(self.remote_port, self.local_port)
+
+    def has_something(self) -> bool:
+        """Whether there is something to be read: bytes, or the end of the stream."""
+        ready = select.poll()
+        ready.register(self.socket, select.POLLIN)
+        return bool(ready.poll(0))
+
+    def wait_sender_blocked(self, pid: int) -> int:
+        """While we read nothing: waits until process `pid` sleeps and its queue doesn't change any more, because both
+        buffers are full. Returns the number of bytes that wait in the sender's queue."""
+
+        def look() -> tuple[bool, int, int]:
+            ours, other = tcp_socket(self.local_port, self.remote_port), self.other_end()
+            return (sleeping(pid), ours.receive_queue if ours else -1, other.send_queue if other else -1)
+
+        last: tuple[bool, int, int] = (False, -1, -1)
+
+        def blocked() -> bool:
+            nonlocal last
+            last = settled(look, "the connection's queues")
+            return last[0] and last[2] > 0
+
+        what = f"process {pid} blocks, because both buffers of its connection are full"
+        wait_until(blocked, what, seen=lambda: f"asleep, bytes received, bytes in its queue: {last}")
+        return last[2]
+
+    # Leaving
+
+    def finish_sending(self) -> None:
+        """Half close: tells the other side that no more comes, and goes on reading."""
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:  # ENOTCONN: the other side has reset it, so it knows
+            pass
+
+    def close(self) -> None:
+        """Closes. If all that came was read, that is a FIN; if not, the kernel makes it a reset: tcp(7)."""
+        self.socket.close()
+
+    def reset(self) -> None:
+        """Closes with a reset (RST), whatever waits in the queues: SO_LINGER with 0 seconds."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
+    def __enter__(self: SelfConnection) -> SelfConnection:
+        return self
+
+    def __exit__(
+        self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        self.close()
+
+    def __str__(self) -> str:
+        return f"our connection (port {self.local_port}) with port {self.remote_port}"
+
+
+class RawClient(Connection):
+    """Connects to a server. A small `receive_buffer` (bytes) makes the server block early when we don't read."""
+
+    def __init__(self, port: int, host: str = "127.0.0.1", receive_buffer: Optional[int] = None) -> None:
+        connecting = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        if receive_buffer is not None:  # before connect: it decides the window that is announced
+            connecting.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        connecting.settimeout(LIMIT)
+        try:
+            connecting.connect((host, port))
+        except OSError as error:
+            connecting.close()
+            raise Failure(f"our client can't connect to {host} port {port}: {error.strerror or error}") from None
+        super().__init__(connecting, port)
+
+
+def free_port() -> int:
+    """A port of the loopback interface that is free, and that the kernel gives to nobody by itself: it stays free
+    until somebody asks for just this one. (One that the kernel has chosen may be another's as soon as we let it go.)"""
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    first, last = (1024, lowest - 1) if lowest > 2048 else (32768, 65535)  # nothing below: then any will have to do
+    for attempt in range(last - first):
+        port = first + (os.getpid() * 97 + next(_numbers) + attempt) % (last - first)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))  # without SO_REUSEADDR: also free of connections in TIME_WAIT
+            except OSError:
+                continue
+        return port
+    raise Failure(f"no port from {first} to {last} is free")
+
+
+class RawServer:
+    """Listens on a free port of the loopback interface, and gives each client that comes as a Connection."""
+
+    def __init__(self, send_buffer: Optional[int] = None) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        if send_buffer is not None:
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
+        self._listener.settimeout(LIMIT)
+        self.port = int(self._listener.getsockname()[1])
+
+    def accept(self) -> Connection:
+        """The next client; Failure if none comes."""
+        __tracebackhide__ = True
+        try:
+            connected, (_, remote_port) = self._listener.accept()
+        except socket.timeout:
+            raise Failure(f"no client has connected to our server (port {self.port}) for {LIMIT:g} s") from None
+        return Connection(connected, int(remote_port))
+
+    def accept_unless(self, given_up: Callable[[], bool]) -> Optional[Connection]:
+        """The next client, or None if it gives up instead, as `given_up` tells."""
+        __tracebackhide__ = True
+        ready = select.poll()
+        ready.register(self._listener, select.POLLIN)
+
+        def come() -> bool:
+            return bool(ready.poll(0))
+
+        wait_until(lambda: come() or given_up(), f"a client connects to our server (port {self.port}), or gives up")
+        return self.accept() if come() else None
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def __enter__(self) -> "RawServer":
+        return self
+
+    def __exit__(
+        self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        self.close()

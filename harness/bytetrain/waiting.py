@@ -1,0 +1,55 @@
+"""Waiting for a state. The one place of the harness that pauses: nothing else may sleep to synchronise."""
+
+import time
+from typing import Callable, Optional, TypeVar
+
+from . import Failure
+
+T = TypeVar("T")
+
+LIMIT = 60.0  # seconds: so generous that only a state that never comes reaches it, on a busy machine too
+_SHORTEST, _LONGEST = 0.0005, 0.02  # seconds between two looks
+
+
+class NeverHappened(Failure):
+    """A state that was waited for did not come."""
+
+
+def wait_until(
+    predicate: Callable[[], Optional[T]],
+    what: str,
+    limit: float = LIMIT,
+    seen: Optional[Callable[[], object]] = None,
+) -> T:
+    """Looks again and again until `predicate()` is true, and returns its value.
+
+    `what` names the state for the error, and `seen` tells what was there instead: NeverHappened carries both.
+    """
+    __tracebackhide__ = True
+    deadline = time.monotonic() + limit
+    pause = _SHORTEST
+    while True:
+        value = predicate()
+        if value:
+            return value
+        if time.monotonic() >= deadline:
+            instead = f"; instead: {seen()}" if seen is not None else ""
+            raise NeverHappened(f"waited {limit:g} s for this, in vain: {what}{instead}")
+        time.sleep(pause)
+        pause = min(pause * 1.5, _LONGEST)
+
+
+def settled(value: Callable[[], T], what: str, looks: int = 5, limit: float = LIMIT) -> T:
+    """The value once it has stayed the same for `looks` looks in a row, 20 ms apart.
+
+    For what has no better sign of its end, like a queue that fills until the peer's window is closed.
+    """
+    history: list[T] = []
+
+    def same() -> bool:
+        time.sleep(_LONGEST)
+        history.append(value())
+        return len(history) >= looks and all(each == history[-1] for each in history[-looks:])
+
+    wait_until(same, f"{what} stays the same", limit, lambda: f"last seen {history[-3:]}")
+    return history[-1]

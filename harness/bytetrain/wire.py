@@ -1,0 +1,250 @@
+"""The wire of the six stages, written and read independently of the C++: these lines share no code with a stage.
+
+    stage 01       train(name) train(content, at most 1000 bytes)
+    stages 02, 03  train(name) train(content)... train(empty)
+    stage 04       train(name) train(8-byte size) train(content)... until size bytes have been sent
+    stages 05, 06  train(name) train(8-byte size), then size raw bytes
+
+A train is a 4-byte unsigned big-endian length (the head), then that many bytes (the body, at most 1000).
+All sizes and offsets are in bytes; the first train is number 1.
+"""
+
+import hashlib
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Callable, Optional
+
+from . import Failure
+
+HEAD = 4
+LARGEST_BODY = 1000
+SIZE_BODY = 8
+RAW_PIECE = 64 * 1024  # how much raw content one piece of `pieces` holds; the wire has no such limit
+
+
+def encode_train(body: bytes) -> bytes:
+    """One train. A body above 1000 bytes is written all the same: a test may want a wrong one."""
+    return struct.pack(">I", len(body)) + body
+
+
+def encode_size(size: int) -> bytes:
+    """The body of a size train: 8 bytes, unsigned, big-endian."""
+    return struct.pack(">Q", size)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One train of a stream, or a stretch of raw content, and where it begins."""
+
+    kind: str  # "name", "size", "content", "end" or "raw"
+    offset: int
+    data: bytes  # as sent: a train's head included
+
+    @property
+    def end(self) -> int:
+        return self.offset + len(self.data)
+
+
+def pieces(stage: int, name: bytes, content: bytes) -> Iterator[Piece]:
+    """What a server of that stage sends for a file, piece by piece. ValueError if stage 01 can't hold it."""
+    offset = 0
+    for kind, data in _bodies(stage, name, content):
+        sent = data if kind == "raw" else encode_train(data)
+        yield Piece(kind, offset, sent)
+        offset += len(sent)
+
+
+def _bodies(stage: int, name: bytes, content: bytes) -> Iterator[tuple[str, bytes]]:
+    if stage == 1 and len(content) > LARGEST_BODY:
+        raise ValueError(f"stage 01 sends at most {LARGEST_BODY} bytes of content, not {len(content)}")
+    yield "name", name
+    if stage >= 4:
+        yield "size", encode_size(len(content))
+    if stage == 1:
+        yield "content", content
+    else:
+        kind, step = ("raw", RAW_PIECE) if stage >= 5 else ("content", LARGEST_BODY)
+        for start in range(0, len(content), step):
+            yield kind, bytes(content[start : start + step])
+    if stage in (2, 3):
+        yield "end", b""
+
+
+def stream(stage: int, name: bytes, content: bytes) -> bytes:
+    """The whole stream as one string of bytes."""
+    return b"".join(piece.data for piece in pieces(stage, name, content))
+
+
+def boundaries(stage: int, name: bytes, content: bytes) -> list[int]:
+    """The offsets where trains end (raw content counts as one stretch up to the end of the stream)."""
+    ends = [piece.end for piece in pieces(stage, name, content) if piece.kind != "raw"]
+    whole = ends[-1] + (len(content) if stage >= 5 else 0)
+    return ends if ends[-1] == whole else [*ends, whole]
+
+
+def head_offsets(stage: int, name: bytes, content: bytes) -> list[int]:
+    """The offsets where trains begin: cut at one of these + 1, 2 or 3 to split a head."""
+    return [piece.offset for piece in pieces(stage, name, content) if piece.kind != "raw"]
+
+
+def why_name_is_refused(name: bytes) -> Optional[str]:
+    """Why a client must refuse that file name, or None if it may take it."""
+    if not name:
+        return "the name is empty"
+    if len(name) > 255:
+        return f"the name is {len(name)} bytes long: at most 255 are allowed"
+    if name in (b".", b".."):
+        return f"the name is {name.decode()!r}, a folder"
+    if b"/" in name or b"\0" in name:
+        return f"the name {name!r} contains '/' or a NUL byte"
+    return None
+
+
+class WireError(Failure):
+    """The stream breaks the format. `offset` is the byte at which it shows, `train` the number of the train."""
+
+    def __init__(self, offset: int, train: int, problem: str) -> None:
+        super().__init__(f"at byte {offset} of the stream, in train {train}: {problem}")
+        self.offset = offset
+        self.train = train
+        self.problem = problem
+
+
+class Parser:
+    """Reads a stream strictly, in pieces of any size, and raises WireError at the first byte that is wrong.
+
+    `keep` collects the content in `content`; otherwise only `received` and `md5` tell about it, so that memory
+    stays small. `sink` is called with every stretch of content.
+    """
+
+    def __init__(
+        self, stage: int, *, keep: bool = True, sink: Optional[Callable[[bytes], object]] = None
+    ) -> None:
+        self.stage = stage
+        self.name: Optional[bytes] = None
+        self.size: Optional[int] = None  # announced, from stage 04 on
+        self.content = bytearray()
+        self.received = 0  # bytes of content
+        self.done = False  # the format says that all has been sent
+        self.offset = 0  # bytes of the stream that have been understood
+        self.train = 1  # the train that is being read, or that was read last
+        self._keep = keep
+        self._sink = sink
+        self._md5 = hashlib.md5()
+        self._buffer = bytearray()  # an unfinished train
+        self._raw = False
+
+    @property
+    def md5(self) -> str:
+        """Of the content so far, in hexadecimal."""
+        return self._md5.hexdigest()
+
+    def feed(self, data: bytes) -> None:
+        """Takes the next bytes of the stream."""
+        if self._raw and not self._buffer:
+            self._take_raw(data)
+            return
+        self._buffer += data
+        while not self._raw and not self.done and self._take_train():
+            pass
+        if (self._raw or self.done) and self._buffer:
+            rest, self._buffer = bytes(self._buffer), bytearray()
+            self._take_raw(rest)
+
+    def end(self) -> None:
+        """Tells that the sender has closed: raises WireError unless the stream is complete."""
+        if self.done:
+            return
+        at = self.offset + len(self._buffer)
+        raise WireError(at, self.train, f"the stream ends too early, {self._missing()}")
+
+    def _missing(self) -> str:
+        if self._raw:
+            return f"after {self.received} of {self.size} bytes of raw content"
+        if not self._buffer:
+            expected = {1: "the name", 2: "the size"}.get(self.train, "more content")
+            return f"where {expected if self.stage >= 4 or self.train == 1 else 'another train'} should follow"
+        if len(self._buffer) < HEAD:
+            return f"after {len(self._buffer)} of {HEAD} bytes of a head"
+        return f"after {len(self._buffer) - HEAD} of {self._length()} bytes of a body"
+
+    def _length(self) -> int:
+        return int.from_bytes(self._buffer[:HEAD], "big")
+
+    def _take_train(self) -> bool:
+        """Handles one train if it is there as a whole."""
+        if len(self._buffer) < HEAD:
+            return False
+        length = self._length()
+        if length > LARGEST_BODY:
+            head = bytes(self._buffer[:HEAD]).hex(" ")
+            self._fail(f"a length of {length} (bytes {head}): at most {LARGEST_BODY} are allowed")
+        if len(self._buffer) < HEAD + length:
+            return False
+        body = bytes(self._buffer[HEAD : HEAD + length])
+        self._take_body(body)
+        del self._buffer[: HEAD + length]
+        self.offset += HEAD + length
+        if not self.done or self._buffer:
+            self.train += 1
+        return True
+
+    def _take_body(self, body: bytes) -> None:
+        if self.train == 1:
+            refused = why_name_is_refused(body)
+            if refused:
+                self._fail(refused)
+            self.name = body
+        elif self.train == 2 and self.stage >= 4:
+            self._take_size(body)
+        elif self.stage >= 4:
+            self._take_counted(body)
+        else:
+            self._take_content(body)
+            self.done = self.stage == 1 or not body
+
+    def _take_size(self, body: bytes) -> None:
+        if len(body) != SIZE_BODY:
+            self._fail(f"the size has {len(body)} bytes ({body[:16].hex(' ')}): it must have {SIZE_BODY}")
+        self.size = int.from_bytes(body, "big")
+        self.done = self.size == 0
+        self._raw = self.stage >= 5 and not self.done
+
+    def _take_counted(self, body: bytes) -> None:
+        assert self.size is not None
+        if not body:
+            self._fail(f"an empty train after {self.received} of {self.size} bytes: stage 04 has none")
+        if self.received + len(body) > self.size:
+            self._fail(f"{self.received} and {len(body)} bytes of content are more than the announced {self.size}")
+        self._take_content(body)
+        self.done = self.received == self.size
+
+    def _take_raw(self, data: bytes) -> None:
+        missing = 0 if self.done or self.size is None else self.size - self.received
+        self._take_content(data[:missing] if len(data) > missing else data)
+        self.offset += min(len(data), missing)
+        self.done = self.done or missing <= len(data)
+        if len(data) > missing:
+            extra = data[missing:]
+            start = extra[:16].hex(" ")
+            self._fail(f"{len(extra)} bytes after the end, beginning with {start}: nothing may follow")
+
+    def _take_content(self, data: bytes) -> None:
+        self.received += len(data)
+        self._md5.update(data)
+        if self._keep:
+            self.content += data
+        if self._sink is not None:
+            self._sink(data)
+
+    def _fail(self, problem: str) -> None:
+        raise WireError(self.offset, self.train, problem)
+
+
+def parse(stage: int, data: bytes) -> Parser:
+    """Reads a whole stream; WireError unless it is complete and nothing follows."""
+    parser = Parser(stage)
+    parser.feed(data)
+    parser.end()
+    return parser

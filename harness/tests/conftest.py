@@ -1,0 +1,38 @@
+"""Stand-ins for the programs of a submission: small Python programs that keep enough of the contract."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bytetrain.build import Programs, build
+from bytetrain.paths import STAGE_NUMBERS
+
+STANDINS = Path(__file__).parent / "standins"
+
+
+def make_submission(folder: Path) -> Path:
+    """A submission whose stages are executables: shell scripts that become the Python programs in standins/."""
+    for number in STAGE_NUMBERS:
+        stage = folder / f"{number:02d}_stand_in"
+        stage.mkdir(parents=True)
+        for name in ("server", "client"):
+            script = stage / name
+            script.write_text(f'#!/bin/sh\nexec {sys.executable} {STANDINS / name}.py {number} "$@"\n')
+            script.chmod(0o755)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def standins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of that submission."""
+    return make_submission(tmp_path_factory.mktemp("standins") / "submission")
+
+
+@pytest.fixture(scope="session")
+def standin(standins: Path) -> Callable[[int], Programs]:
+    """standin(3): the two programs of one of its stages."""
+    return lambda number: build(standins, number)

@@ -1,0 +1,81 @@
+"""A stand-in for a stage's server, for the harness's own tests: server.py STAGE HOST PORT WORKERS FILE
+
+Its workers accept by themselves, from a listener that they share. STANDIN_FAULT makes it wrong in one way:
+    silent   never prints the readiness line         noisy    prints something else first
+    zombie   never waits for a worker that has died  spin     its parent never sleeps
+    orphans  leaves its workers behind on SIGTERM    asan     writes what AddressSanitizer would, on SIGTERM
+"""
+
+import os
+import signal
+import socket
+import struct
+import sys
+from pathlib import Path
+
+stage = int(sys.argv[1])
+host, port, workers, file = sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), Path(sys.argv[5])
+fault = os.environ.get("STANDIN_FAULT", "")
+pids: list[int] = []
+
+
+def train(body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + body
+
+
+def send_file(connection: socket.socket) -> None:
+    content = file.read_bytes()
+    connection.sendall(train(file.name.encode()))
+    if stage >= 4:
+        connection.sendall(train(struct.pack(">Q", len(content))))
+    if stage >= 5:
+        connection.sendall(content)
+    else:
+        for start in range(0, max(len(content), 1 if stage == 1 else 0), 1000):
+            connection.sendall(train(content[start : start + 1000]))
+    if stage in (2, 3):
+        connection.sendall(train(b""))
+
+
+def work(listener: socket.socket) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    while True:
+        connection, _ = listener.accept()
+        try:
+            send_file(connection)
+        except OSError as error:
+            print(f"server: {error.strerror}", file=sys.stderr, flush=True)
+        connection.close()
+
+
+def leave(number: int, frame: object) -> None:
+    if fault == "asan":
+        print("==1==ERROR: AddressSanitizer: heap-use-after-free on address 0x1", file=sys.stderr, flush=True)
+    if fault != "orphans":
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+    os._exit(0)
+
+
+if not file.is_file():
+    print(f"server: {file}: No such file or directory", file=sys.stderr)
+    sys.exit(1)
+listener = socket.create_server((host, port), backlog=128)
+signal.signal(signal.SIGTERM, leave)
+for _ in range(workers):
+    pid = os.fork()
+    if pid == 0:
+        work(listener)
+    pids.append(pid)
+if fault == "noisy":
+    print("hello", flush=True)
+if fault != "silent":
+    print("listening on {}:{}".format(*listener.getsockname()), flush=True)
+while True:
+    if fault == "spin":
+        pass
+    elif fault in ("zombie", "orphans"):
+        signal.pause()
+    else:
+        os.wait()

@@ -1,0 +1,174 @@
+"""Raw peers, against the stand-ins and against each other."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bytetrain import Failure, files, observe, tcp_table, wire
+from bytetrain.build import Programs
+from bytetrain.files import FileStore
+from bytetrain.observe import wait_until
+from bytetrain.peers import Connection, Ended, RawClient, RawServer
+from bytetrain.programs import Client, Server
+
+Standin = Callable[[int], Programs]
+
+
+@pytest.fixture
+def joined() -> tuple[RawClient, Connection]:
+    """Both ends of one connection."""
+    with RawServer() as server:
+        client = RawClient(server.port)
+        return client, server.accept()
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 6])
+def test_a_server_is_read_strictly(number: int, standin: Standin, store: FileStore) -> None:
+    file = store.seeded(1000 if number == 1 else 300_000)
+    with Server(standin(number).server, file) as server, RawClient(server.port) as client:
+        parser = client.read_stream(number, keep=False)
+    assert (parser.name, parser.md5) == (file.name.encode(), store.md5(file))
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 6])
+def test_a_client_gets_whole_trains_one_at_a_time(number: int, standin: Standin, folder: Path) -> None:
+    content = files.content(1000 if number == 1 else 300_000)
+    with RawServer() as server, Client(standin(number).client, server.port, folder) as client:
+        connection = server.accept()
+        trains = [piece.data for piece in wire.pieces(number, b"name", content)]
+        if number <= 4:
+            assert connection.deliver_trains(trains)
+        else:
+            connection.send(b"".join(trains))
+        connection.close()
+        finished = client.wait()
+    assert finished.status == 0 and (folder / "name").read_bytes() == content, finished
+
+
+@pytest.mark.parametrize("cut, breaks", [(2, True), (9, False), (20, True)])
+def test_a_delivered_piece_is_a_recv_of_its_own(cut: int, breaks: bool, standin: Standin, folder: Path) -> None:
+    stream = wire.stream(2, b"name!", files.content(500))  # trains end at 9 and 513
+    with RawServer() as server, Client(standin(2).client, server.port, folder) as client:
+        connection = server.accept()
+        assert connection.deliver(stream[:cut], client.pid)
+        connection.deliver(stream[cut:])
+        connection.close()
+        finished = client.wait()
+    assert (finished.status != 0) == breaks, finished
+
+
+def test_deliver_tells_that_the_other_side_is_gone(joined: tuple[RawClient, Connection]) -> None:
+    client, server = joined
+    client.close()
+    assert server.deliver(b"x") is False
+    server.close()
+
+
+def test_a_half_close_is_no_close(joined: tuple[RawClient, Connection]) -> None:
+    client, server = joined
+    client.finish_sending()
+    assert server.read_some() == b"" and server.send(b"hello")
+    assert client.read_exactly(5) == b"hello" and server.deliver(b"") is True
+    client.close()
+    server.close()
+
+
+def test_reading_tells_what_came_before_the_end(joined: tuple[RawClient, Connection]) -> None:
+    client, server = joined
+    server.send(b"abc")
+    server.close()
+    with pytest.raises(Ended, match="closed by the other side after 3 of 10 bytes") as caught:
+        client.read_exactly(10)
+    assert caught.value.got == b"abc" and not caught.value.reset
+    client.close()
+
+
+def test_a_reset_is_told_from_a_close(joined: tuple[RawClient, Connection]) -> None:
+    client, server = joined
+    server.reset()
+    with pytest.raises(Ended, match="reset") as caught:
+        client.read_to_end()
+    assert caught.value.reset
+    assert client.send(b"x") is False
+    client.close()
+
+
+def test_closing_with_unread_bytes_resets_and_without_does_not() -> None:
+    for read_all in (True, False):
+        with RawServer() as raw, RawClient(raw.port) as client:
+            server = raw.accept()
+            client.send(b"x")
+            if read_all:
+                server.read_exactly(1)
+            else:
+                wait_until(lambda: client.unacknowledged() == 0, "it has arrived")
+            server.close()
+            if read_all:
+                assert client.read_to_end() == b""
+            else:
+                with pytest.raises(Ended):
+                    client.read_to_end()
+
+
+def test_a_sender_blocks_when_nobody_reads(standin: Standin, store: FileStore) -> None:
+    with Server(standin(5).server, store.seeded(8 << 20), workers=1) as server:
+        [worker] = server.workers
+        with RawClient(server.port, receive_buffer=4096) as client:
+            waiting = client.wait_sender_blocked(worker)
+            assert waiting > 0 and observe.sleeping(worker)
+            client.reset()
+        wait_until(lambda: "server: " in server.stderr, "the worker has met the reset", seen=lambda: server.stderr)
+        assert os.strerror(errno.ECONNRESET) in server.stderr or os.strerror(errno.EPIPE) in server.stderr
+
+
+def test_a_server_that_does_not_listen_is_named() -> None:
+    with RawServer() as server:
+        port = server.port
+    with pytest.raises(Failure, match=f"can't connect to 127.0.0.1 port {port}: Connection refused"):
+        RawClient(port)
+
+
+def test_both_ways_to_ask_the_kernel_agree(joined: tuple[RawClient, Connection]) -> None:
+    client, server = joined
+    assert client.deliver(b"") and client.send(b"12345")
+    wait_until(lambda: client.unacknowledged() == 0, "it has arrived")
+    slow = tcp_table._look_up(server.local_port, client.local_port)
+    assert slow == tcp_table.tcp_socket(server.local_port, client.local_port)
+    assert slow is not None and slow.receive_queue == 5
+    assert tcp_table.tcp_socket(server.local_port, 1) is None
+    client.close()
+    server.close()
+
+
+def test_a_backlog_is_counted() -> None:
+    with RawServer() as server:
+        assert observe.backlog(server.port) == 0
+        waiting = [RawClient(server.port) for _ in range(3)]
+        assert observe.backlog(server.port) == 3
+        for client in waiting:
+            client.close()
+    assert observe.backlog(server.port) is None
+
+
+def test_a_client_in_the_backlog_is_seen_by_a_stopped_server(standin: Standin, store: FileStore) -> None:
+    with Server(standin(5).server, store.seeded(10), workers=1) as server:
+        [worker] = server.workers
+        observe.stop(worker)
+        with RawClient(server.port) as client:
+            wait_until(lambda: observe.backlog(server.port) == 1, "it waits")
+            observe.cont(worker)
+            assert client.read_stream(5).done
+
+
+def test_sockets_are_loopback_ipv4() -> None:
+    with RawServer() as server, socket.create_connection(("127.0.0.1", server.port)) as client:
+        assert client.family == socket.AF_INET
+        server.accept().close()
+    assert signal.getsignal(signal.SIGPIPE) == signal.SIG_IGN

@@ -1,0 +1,108 @@
+"""The wire, written and read by the harness."""
+
+from __future__ import annotations
+
+import pytest
+
+from bytetrain import wire
+from bytetrain.files import content
+
+SIZES = [0, 1, 999, 1000, 1001, 2000, 70000]
+
+
+def test_the_bytes_of_each_stage() -> None:
+    name = b"\0\0\0\1a"
+    assert wire.stream(1, b"a", b"xy") == name + b"\0\0\0\2xy"
+    assert wire.stream(1, b"a", b"") == name + b"\0\0\0\0"
+    assert wire.stream(2, b"a", b"xy") == wire.stream(3, b"a", b"xy") == name + b"\0\0\0\2xy" + b"\0\0\0\0"
+    size = b"\0\0\0\x08" + b"\0\0\0\0\0\0\0\2"
+    assert wire.stream(4, b"a", b"xy") == name + size + b"\0\0\0\2xy"
+    assert wire.stream(5, b"a", b"xy") == wire.stream(6, b"a", b"xy") == name + size + b"xy"
+
+
+def test_boundaries_are_where_trains_end() -> None:
+    assert wire.boundaries(2, b"a", bytes(1001)) == [5, 5 + 1004, 5 + 1004 + 5, 5 + 1004 + 5 + 4]
+    assert wire.head_offsets(2, b"a", bytes(1001)) == [0, 5, 1009, 1014]
+    assert wire.boundaries(5, b"a", bytes(100000)) == [5, 17, 100017]
+    assert wire.boundaries(5, b"a", b"") == [5, 17]
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 6])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("step", [1, 3, 1004, 10**6])
+def test_what_is_written_is_read_back_in_pieces_of_any_size(number: int, size: int, step: int) -> None:
+    if number == 1 and size > 1000 or step == 1 and size > 2000:
+        return
+    data, parser = content(size), wire.Parser(number)
+    sent = wire.stream(number, b"name", data)
+    for start in range(0, len(sent), step):
+        assert not parser.done
+        parser.feed(sent[start : start + step])
+    parser.end()
+    assert (parser.name, bytes(parser.content), parser.received, parser.done) == (b"name", data, size, True)
+    assert parser.offset == len(sent)
+
+
+def broken(number: int, data: bytes) -> wire.WireError:
+    with pytest.raises(wire.WireError) as caught:
+        wire.parse(number, data)
+    return caught.value
+
+
+def test_a_length_above_1000_is_shown_with_its_place() -> None:
+    error = broken(2, wire.encode_train(b"name") + wire.encode_train(b"x" * 10) + b"=%\xab\xd3")
+    assert (error.offset, error.train) == (22, 3)
+    assert "length of 1025878995" in str(error) and "3d 25 ab d3" in str(error)
+
+
+@pytest.mark.parametrize(
+    "number, data, words",
+    [
+        (2, b"", "at byte 0 of the stream, in train 1: the stream ends too early, where the name"),
+        (2, b"\0\0", "at byte 2 of the stream, in train 1: the stream ends too early, after 2 of 4 bytes of a head"),
+        (2, b"\0\0\0\1a\0\0\0\3ab", "in train 2: the stream ends too early, after 2 of 3 bytes of a body"),
+        (2, b"\0\0\0\1a\0\0\0\1b", "where another train should follow"),
+        (2, b"\0\0\0\1a\0\0\0\0xyz", "3 bytes after the end, beginning with 78 79 7a"),
+        (1, b"\0\0\0\1a\0\0\0\1b\0\0\0\0", "4 bytes after the end"),
+        (4, b"\0\0\0\1a\0\0\0\4\0\0\0\2", "the size has 4 bytes"),
+        (4, wire.stream(4, b"a", b"xy")[:-6], "where more content should follow"),
+        (4, wire.stream(4, b"a", b"xy")[:-6] + b"\0\0\0\3xyz", "more than the announced 2"),
+        (4, wire.stream(4, b"a", b"xy")[:-6] + b"\0\0\0\0", "an empty train after 0 of 2 bytes"),
+        (5, wire.stream(5, b"a", b"xy")[:-1], "after 1 of 2 bytes of raw content"),
+        (5, wire.stream(5, b"a", b"xy") + b"z", "1 bytes after the end"),
+        (5, wire.stream(5, b"a", b"") + b"z", "1 bytes after the end"),
+        (3, b"\0\0\0\0", "the name is empty"),
+        (3, wire.encode_train(b"../x"), "contains '/'"),
+    ],
+)
+def test_what_is_wrong_is_said(number: int, data: bytes, words: str) -> None:
+    assert words in str(broken(number, data))
+
+
+def test_bytes_after_the_end_are_seen_in_a_later_piece_too() -> None:
+    parser = wire.Parser(5)
+    parser.feed(wire.stream(5, b"a", b"xy"))
+    with pytest.raises(wire.WireError, match="at byte 19 .*after the end"):
+        parser.feed(b"z")
+
+
+def test_content_need_not_be_kept() -> None:
+    seen: list[bytes] = []
+    parser = wire.Parser(5, keep=False, sink=seen.append)
+    parser.feed(wire.stream(5, b"a", b"xy"))
+    assert (parser.content, b"".join(seen), parser.md5) == (b"", b"xy", "3e44107170a520582ade522fa73c1d15")
+
+
+def test_stage_01_holds_1000_bytes() -> None:
+    with pytest.raises(ValueError, match="not 1001"):
+        wire.stream(1, b"a", bytes(1001))
+
+
+@pytest.mark.parametrize("name", [b"", b".", b"..", b"a/b", b"a\0b", b"n" * 256])
+def test_names_that_are_refused(name: bytes) -> None:
+    assert wire.why_name_is_refused(name)
+
+
+@pytest.mark.parametrize("name", [b"a", b"...", b".hidden", b"n" * 255, "文件".encode(), b"\xff"])
+def test_names_that_are_taken(name: bytes) -> None:
+    assert wire.why_name_is_refused(name) is None
