@@ -35,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--stage", metavar="N", action="append", default=[], help="grade this stage only; again, or 2,3, for more"
     )
-    group.addoption("--preset", metavar="NAME", default="dev", help="a preset of CMakePresets.json (default: dev)")
+    group.addoption("--preset", metavar="NAME", default="release", help="a preset of CMakePresets.json (default: release)")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -36,7 +36,7 @@ class Programs:
     client: Path
 
 
-def build(submission: Path, stage: int, preset: str = "dev") -> Programs:
+def build(submission: Path, stage: int, preset: str = "release") -> Programs:
     """Builds one stage if something has changed, and says where its programs are.
 
     A stage folder without a CMakeLists.txt must hold the executables `server` and `client` themselves.

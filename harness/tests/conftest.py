@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +22,8 @@ def make_submission(folder: Path) -> Path:
         stage.mkdir(parents=True)
         for name in ("server", "client"):
             script = stage / name
-            script.write_text(f'#!/bin/sh\nexec {sys.executable} {STANDINS / name}.py {number} "$@"\n')
+            command = shlex.join([sys.executable, f"{STANDINS / name}.py", str(number)])
+            script.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
             script.chmod(0o755)
     return folder
 

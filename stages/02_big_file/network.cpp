@@ -66,6 +66,6 @@ std::string local_address(int socket) {
   const int error =
       ::getnameinfo(generic, size, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
   if (error != 0) throw std::runtime_error(std::string("getnameinfo: ") + ::gai_strerror(error));
-  const std::string name = address.ss_family == AF_INET6 ? "[" + std::string(host) + "]" : host;
+  const std::string name = address.ss_family == AF_INET6 ? '[' + std::string(host) + ']' : host;
   return name + ":" + port;
 }
