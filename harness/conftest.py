@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from bytetrain import Failure, programs as running  # noqa: E402
 from bytetrain.build import BuildFailed, NotGraded, Programs, build  # noqa: E402
+from bytetrain.catalogue import lessons  # noqa: E402
 from bytetrain.files import FileStore  # noqa: E402
 from bytetrain.paths import STAGE_NUMBERS, STAGES  # noqa: E402
 from bytetrain.programs import Client, Program, Server  # noqa: E402
@@ -40,6 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "stages(*numbers, from_=1, to=6): the stages that the check is about")
+    config.addinivalue_line("markers", "lessons(stages=...): once for each lesson, in each stage of stages(lesson)")
     config.addinivalue_line("markers", "reference_only: about the reference pairs, not about a submission")
     running.prepare()
     chosen_stages(config)
@@ -65,7 +67,12 @@ def chosen_stages(config: pytest.Config) -> list[int]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A check that asks for `stage` (or `pair`) runs once for each stage that its marker allows and --stage names."""
-    if "stage" in metafunc.fixturenames:
+    if (marker := metafunc.definition.get_closest_marker("lessons")) is not None:
+        pairs = [(each, number) for each in lessons() for number in marker.kwargs["stages"](each)]
+        chosen = [(each, number) for each, number in pairs if number in chosen_stages(metafunc.config)]
+        ids = [f"{each.id}-stage{number:02d}" for each, number in chosen]
+        metafunc.parametrize(("lesson", "stage"), chosen, ids=ids, scope="session")
+    elif "stage" in metafunc.fixturenames:
         allowed = stages_of_marker(metafunc.definition.get_closest_marker("stages"))
         numbers = [number for number in chosen_stages(metafunc.config) if number in allowed]
         metafunc.parametrize("stage", numbers, ids=[f"stage{number:02d}" for number in numbers], scope="session")

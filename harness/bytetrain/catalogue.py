@@ -21,6 +21,10 @@ class Stage:
     name: str  # of its folder: "03_waitall"
     title: str
     title_zh: str
+    shows: str = ""  # what still goes wrong, on purpose
+    shows_zh: str = ""
+    cures: str = ""  # what went wrong before
+    cures_zh: str = ""
     changes: dict[str, dict[str, str]] = field(default_factory=dict)  # file -> {"en": one sentence, "zh": the same}
 
 
@@ -44,6 +48,13 @@ class Lesson:
     cured_from: int  # the number of the first stage whose reference pair doesn't show it
     cured_by: Run  # the run that shows the cure: `cured_from`, with options where it is the same stage
     scenario: str  # the module of bytetrain.lessons that plays it
+    look: str = ""  # what to look at while it is shown, in one sentence
+    look_zh: str = ""
+
+    @property
+    def in_calls(self) -> bool:
+        """Whether one run shows both: what a call of the kernel does, and that the program copes with it."""
+        return self.shown_by == self.cured_by
 
 
 def load_toml(path: Path) -> dict[str, Any]:
@@ -63,6 +74,7 @@ def load_stage(folder: Path) -> Stage:
         name=folder.name,
         title=str(table["title"]),
         title_zh=str(table["title_zh"]),
+        **{key: str(table.get(key, "")) for key in ("shows", "shows_zh", "cures", "cures_zh")},
         changes={str(file): dict(why) for file, why in table.get("changes", {}).items()},
     )
 
@@ -87,6 +99,8 @@ def _lesson(table: dict[str, Any]) -> Lesson:
         cured_from=cured_from,
         cured_by=_run(table["cured_by"]) if "cured_by" in table else Run(cured_from),
         scenario=str(table.get("scenario", table["id"])),
+        look=str(table.get("look", "")),
+        look_zh=str(table.get("look_zh", "")),
     )
 
 

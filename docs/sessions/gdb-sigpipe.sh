@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# gdb catches SIGPIPE in the worker, at the send that raised it.
+# needs: gdb
+source "$SESSIONS/lib.sh"
+
+quietly eval 'seq 1 2000000 > numbers.txt'
+debug gdb gdb-sigpipe.gdb 02/server
+listens gdb
+
+part client
+run "python3 -m bytetrain.play client $port --read 100000 --then reset"
+
+part worker
+ended gdb
+quietly kill -KILL "$server"

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Stage 02 after the death of a worker: a zombie, a parent that spins, and a server that the next client kills.
+source "$SESSIONS/lib.sh"
+
+quietly eval 'seq 1 2000000 > numbers.txt; mkdir received'
+serve server '02/server 127.0.0.1 0 2 numbers.txt'
+worker=${workers[0]}
+run "grep State /proc/$server/status /proc/$worker/status"
+run "python3 -m bytetrain.play client $port --read 100000 --then reset"
+
+part zombie
+until_true "the worker is a zombie" in_state "$worker" Z
+run "grep -E 'State|PPid' /proc/$worker/status"
+
+part spin
+ticks() { awk '{print $14 + $15}' "/proc/$server/stat"; }
+busy() { (($(ticks) >= 20)); }
+until_true "the parent has used 0.2 s of CPU" busy
+until_true "the parent runs" in_state "$server" R
+run "grep State /proc/$server/status"
+vary '^([2-9]\d|\d{3,})$' 20
+run "awk '{print \$14 + \$15}' /proc/$server/stat"
+
+part next
+run "02/client 127.0.0.1 $port received; echo \"status \$?\""
+status_of server

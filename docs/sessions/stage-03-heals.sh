@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Stage 03: the deaths of stage 02 again. No zombie, no spinning, and as many workers as before.
+source "$SESSIONS/lib.sh"
+
+quietly eval 'seq 1 2000000 > numbers.txt; mkdir received'
+serve server '03/server 127.0.0.1 0 2 numbers.txt'
+run "python3 -m bytetrain.play client $port --read 100000 --then reset"
+said server 'worker'
+run "kill -KILL ${workers[1]}"
+said server 'takes its place'
+two_children() { [[ $(children "$server" | wc -w) == 2 ]]; }
+until_true "there are two workers" two_children
+mapfile -t workers < <(children "$server")
+name_pid "${workers[1]}"
+run "cat /proc/$server/task/$server/children; echo"
+until_true "the parent sleeps" in_state "$server" S
+run "grep -E 'State|SigIgn' /proc/$server/status"
+run "03/client 127.0.0.1 $port received"
+finish server

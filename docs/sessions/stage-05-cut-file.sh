@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Stage 05: a file is cut while it is being sent, with sendfile and from a mapping.
+# needs: strace
+source "$SESSIONS/lib.sh"
+
+vary '= (\d{7})$' 2621440
+for way in sendfile mmap; do
+  quietly eval 'seq 1 2000000 > numbers.txt'
+  part "$way"
+  serve "$way" "strace -ff -qq -s 4 -o $way -e trace=sendto,sendfile 05/server --send=$way 127.0.0.1 0 1 numbers.txt"
+  bg "$way-client" "python3 -m bytetrain.play client $port --read 100000 --then stall"
+  said "$way-client" stall
+  name_pid "${pid_of[$way-client]}"
+  run 'truncate -s 1M numbers.txt'
+  run "kill -USR1 ${pid_of[$way-client]}  # the client reads on"
+  vary 'read (\d{7}) more' 2521472
+  ended "$way-client"
+  said "$way" worker
+  run "tail -n 3 $way.${workers[0]}"
+  kill -KILL "$server"
+  ended "$way" 3>/dev/null
+done

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# sendfile maps nothing: the worker's address space and its page faults, in the middle of a transfer and after it.
+source "$SESSIONS/lib.sh"
+
+quietly eval 'seq 1 2000000 > numbers.txt'
+vary 'awk .*\n(\d\d\d+)$' 228
+vary 'awk .*\n(\d|1\d)$' 2
+for way in mmap sendfile; do
+  part "$way"
+  serve "$way" "05/server --send=$way 127.0.0.1 0 1 numbers.txt"
+  worker=${workers[0]}
+  bg "$way-client" "python3 -m bytetrain.play client $port --read 100000 --then stall"
+  said "$way-client" stall
+  name_pid "${pid_of[$way-client]}"
+  run "grep -c numbers.txt /proc/$worker/maps"
+  quietly kill -USR1 "${pid_of[$way-client]}"
+  ended "$way-client" 3>/dev/null
+  until_true "the worker waits for the next client" in_state "$worker" S
+  part "$way-faults"
+  before=$(awk '{print $10}' "/proc/$worker/stat")
+  printf '$ before=$(awk '\''{print $10}'\'' /proc/%s/stat)\n' "$worker" >&3
+  run "cat < /dev/tcp/127.0.0.1/$port > /dev/null"
+  until_true "the worker waits for the next client" in_state "$worker" S
+  before=$before run "awk -v before=\$before '{print \$10 - before}' /proc/$worker/stat"
+  finish "$way"
+done

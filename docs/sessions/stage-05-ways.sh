@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Stage 05: what a worker calls for each of the four ways to send.
+# needs: strace
+source "$SESSIONS/lib.sh"
+
+quietly eval 'seq 1 200000 > numbers.txt'
+for way in copy mmap sendfile splice; do
+  part "$way"
+  serve "$way" "strace -ff -qq -s 4 -o $way -e trace=read,mmap,sendto,sendfile,splice 05/server --send=$way 127.0.0.1 0 1 numbers.txt"
+  run "cat < /dev/tcp/127.0.0.1/$port | wc -c"
+  until_true "the worker is idle again" has_line "$way.${workers[0]}" '"i"'
+  run "head -n 6 $way.${workers[0]}"
+  kill -KILL "$server"
+  ended "$way" 3>/dev/null
+done

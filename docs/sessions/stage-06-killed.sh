@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Stage 06: the parent is killed. The worker finishes its transfer and leaves.
+source "$SESSIONS/lib.sh"
+
+quietly eval 'seq 1 2000000 > numbers.txt'
+serve server '06/server 127.0.0.1 0 2 numbers.txt'
+bg client "python3 -m bytetrain.play client $port --read 100000 --then stall"
+said client stall
+name_pid "${pid_of[client]}"
+run "kill -KILL $server"
+quietly wait "$server"
+until_true "the idle worker has left" in_state "${workers[1]}" 'Z '
+run "kill -USR1 ${pid_of[client]}  # the client reads on"
+ended client
+left() { ! in_state "${workers[0]}" RSDT; }
+until_true "the worker has left" left

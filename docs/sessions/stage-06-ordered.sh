@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Stage 06: Ctrl-C in the middle of a transfer. Every worker is ended and reaped; status 0.
+source "$SESSIONS/lib.sh"
+
+quietly eval 'seq 1 2000000 > numbers.txt'
+serve server '06/server 127.0.0.1 0 2 numbers.txt'
+bg client "python3 -m bytetrain.play client $port --read 100000 --then stall"
+said client stall
+name_pid "${pid_of[client]}"
+run "grep SigBlk /proc/$server/status /proc/${workers[0]}/status"
+run "kill -INT -$server  # what Ctrl-C does: SIGINT to the whole process group"
+status_of server
+vary 'read (\d{7}) more' 2521472
+run "kill -USR1 ${pid_of[client]}  # the client reads on"
+ended client

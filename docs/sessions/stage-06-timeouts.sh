@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Stage 06: the two limits, with a client that has stalled.
+source "$SESSIONS/lib.sh"
+
+quietly eval 'seq 1 2000000 > numbers.txt'
+vary 'read (\d{7}) more' 2521472
+part drain
+serve drain '06/server --drain-timeout=1 127.0.0.1 0 1 numbers.txt'
+bg client "python3 -m bytetrain.play client $port --read 100000 --then stall"
+said client stall
+name_pid "${pid_of[client]}"
+run "kill -TERM $server"
+status_of drain
+quietly kill -USR1 "${pid_of[client]}"
+ended client
+vary 'sendfile: (Broken pipe|Connection timed out)' 'Broken pipe'
+part stall
+serve stall '06/server --stall-timeout=1 127.0.0.1 0 1 numbers.txt'
+bg client2 "python3 -m bytetrain.play client $port --read 100000 --then stall"
+said client2 stall
+said stall worker
+quietly kill -USR1 "${pid_of[client2]}"
+ended client2 3>/dev/null
+finish stall

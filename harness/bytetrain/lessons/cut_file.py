@@ -1,0 +1,73 @@
+"""A file is cut to 1 MiB while it is being sent to a client that has stalled."""
+
+import os
+from pathlib import Path
+from typing import Optional
+
+from ..files import MiB, md5_of, write_file
+from ..observe import sleeping, wait_until, watch, zombies
+from ..programs import Server
+from ..stories import big_size
+from .calls import asked, in_words
+from .evidence import Evidence, when
+from .scene import Scene, discard_to_end, read_train, saved_md5
+
+LEFT = MiB
+WORKERS = 2
+SLEEPS = 0.05  # of the CPU that our own busy loop gets meanwhile
+
+
+def play(scene: Scene) -> Evidence:
+    """The reference pair plays it with sendfile and with mmap; another has no such options, and plays it once."""
+    if not scene.reference:
+        return cut_in_mid_transfer(scene, "the server", None)
+    first = cut_in_mid_transfer(scene, "sendfile", ["--send=sendfile"])
+    second = cut_in_mid_transfer(scene, "mmap", ["--send=mmap"])
+    return Evidence(
+        failure=when(first.shown and second.shown, f"{first.failure}; {second.failure}"),
+        cure=when(first.cured and second.cured, first.cure),
+        lines=first.lines + second.lines,
+        facts={"sendfile": first.facts, "mmap": second.facts},
+    )
+
+
+def cut_in_mid_transfer(scene: Scene, way: str, options: Optional[list[str]]) -> Evidence:
+    file = write_file(scene.folder / f"{way.replace(' ', '-')}.bin", big_size())
+    server = scene.server(file, WORKERS, options)
+    tracing = scene.tracing(way, "sendfile,sendto,splice")
+    scene.attach(tracing, *server.workers)
+    client, worker = scene.stalled_client(server)
+    os.truncate(file, LEFT)
+    scene.did(f"our client reads nothing until the worker blocks; truncate -s 1M {file.name}; our client reads on")
+    read_train(client)
+    announced = int.from_bytes(read_train(client), "big")
+    came = discard_to_end(client)
+    calls = tracing.detach().calls(pid=worker) if tracing else []
+    content = [call for call in calls if (asked(call) or 0) > MiB]
+    copes, used = copes_with_it(scene, server, file)
+    alive = f"{len(server.workers)} of {WORKERS} workers are alive"
+    broken = in_words(content[-1]) if content else f"{way}: {came} of {announced} bytes"
+    lines = [f"{way}: {announced} bytes announced, {came} have come"]
+    lines += [f"the worker's calls: {', '.join(map(in_words, content))}"] if content else []
+    lines += [f"the server's log: {line}" for line in server.stderr.splitlines()[-1:]]
+    lines.append(f"{alive}; the next client gets {'the' if copes else 'not the'} {LEFT} bytes that are left")
+    return Evidence(
+        failure=when(came < announced, broken),
+        cure=when(copes and came < announced, f"{alive}; next client served"),
+        lines=lines,
+        facts={"announced": announced, "came": came, "calls": [in_words(call) for call in content],
+               "cpu_seconds_after": used},
+    )  # fmt: skip
+
+
+def copes_with_it(scene: Scene, server: Server, file: Path) -> tuple[bool, float]:
+    """Whether the pool is whole and at rest after it, and the next client gets what is left of the file."""
+
+    def at_rest() -> bool:
+        return len(server.workers) == WORKERS and not zombies(server.pid) and all(map(sleeping, server.workers))
+
+    wait_until(at_rest, f"{WORKERS} workers sleep, and nobody is a zombie", seen=lambda: server.workers)
+    used = watch([server.pid, *server.workers], 0.2)
+    client = scene.client(server.port)
+    served = client.wait().status == 0 and saved_md5(client, file.name) == md5_of(file)
+    return served and all(use.share < SLEEPS for use in used.values()), sum(use.seconds for use in used.values())

@@ -1,0 +1,102 @@
+"""What four lessons have in common: a client that resets its connection in mid-transfer, and what that does to the
+pool."""
+
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+from ..observe import PROC, cpu_seconds, descriptors, facts, sleeping, state, wait_until, zombies
+from ..programs import Server
+from ..trace import Trace
+from .scene import Scene
+
+WORKERS = 3
+NOTICED = 0.05  # seconds of CPU: a parent that never sleeps any more has used them soon
+
+
+@dataclass
+class Loss:
+    """A server whose client has reset its connection in mid-transfer, and the worker that served it."""
+
+    server: Server
+    file: Path
+    worker: int
+    killed_by: int  # the signal that ended the worker; 0 if it has survived, or has been reaped already
+    parent_cpu: float  # seconds that the parent had used before that
+    tracing: Optional[Trace]
+
+    @property
+    def whole_pool(self) -> bool:
+        """Whether all the workers that there should be are alive, and no zombie is there."""
+        return len(self.server.workers) == WORKERS and not zombies(self.server.pid)
+
+    @property
+    def alive(self) -> str:
+        return f"{len(self.server.workers)} of {WORKERS} workers are alive"
+
+    @property
+    def log(self) -> list[str]:
+        """What the server has said last, as a line of evidence."""
+        return [f"the server's log: {line}" for line in self.server.stderr.splitlines()[-1:]]
+
+    @property
+    def death(self) -> str:
+        by = signal.Signals(self.killed_by or signal.SIGKILL)
+        return f"worker {self.worker} was ended by signal {by.value} ({by.name})"
+
+    def wait_for_parent(self) -> bool:
+        """Waits until the parent has made the pool whole again (True), or has used CPU without doing so (False)."""
+
+        def noticed() -> bool:
+            return self.whole_pool or cpu_seconds(self.server.pid) - self.parent_cpu >= NOTICED
+
+        what = f"the parent has reaped and replaced worker {self.worker}"
+        wait_until(noticed, what, seen=lambda: f"workers {self.server.workers}, zombies {zombies(self.server.pid)}")
+        return self.whole_pool
+
+
+def lose_a_client(scene: Scene, calls: str = "") -> Loss:
+    """A client stalls until its worker blocks in a send, then resets the connection. Returns when the worker has
+    noticed. `calls` are traced in all workers, where a trace is wanted."""
+    file = scene.blocking()
+    server = scene.server(file, WORKERS)
+    tracing = scene.tracing("workers", calls) if calls else None
+    scene.attach(tracing, *server.workers)
+    client, worker = scene.stalled_client(server)
+    parent_cpu = cpu_seconds(server.pid)
+    end = client.other_end()
+    held = f"socket:[{end.inode if end else 0}]"
+    client.reset()
+    scene.did("our client reads nothing until its worker blocks in a send, then it resets the connection")
+
+    def noticed() -> bool:
+        return dead(worker) or (held not in descriptors(worker).values() and sleeping(worker))
+
+    wait_until(noticed, f"worker {worker} has noticed that its client is gone", seen=lambda: facts(worker))
+    return Loss(server, file, worker, exit_code(worker) & 0x7F, parent_cpu, tracing)
+
+
+def lose_a_worker(scene: Scene) -> Loss:
+    """As `lose_a_client`; a worker that survives that is killed, so that in any case one is dead."""
+    loss = lose_a_client(scene)
+    if not dead(loss.worker):
+        os.kill(loss.worker, signal.SIGKILL)
+        scene.did(f"the worker has survived that, so we kill it: kill -KILL {loss.worker}")
+        wait_until(lambda: dead(loss.worker), f"worker {loss.worker} is dead")
+    return loss
+
+
+def dead(pid: int) -> bool:
+    return state(pid) in ("Z", "X", None)
+
+
+def exit_code(pid: int) -> int:
+    """How a zombie ended, as waitpid(2) will tell who waits for it; 0 if it is no zombie. See proc(5) on stat."""
+    try:
+        text = (PROC / str(pid) / "stat").read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    fields = text.rpartition(")")[2].split()
+    return int(fields[49]) if fields[0] == "Z" else 0

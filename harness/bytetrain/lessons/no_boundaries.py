@@ -1,0 +1,75 @@
+"""Name and content wait in the client's receive queue before it reads either: does it find where the name ends?"""
+
+from typing import Optional
+
+from .. import wire
+from ..files import md5_of
+from ..observe import cont, descriptors, sleeping, stop, tcp_sockets, wait_until
+from ..programs import Client, Server
+from ..tcp_table import TcpSocket
+from .calls import in_words
+from .evidence import Evidence, when
+from .scene import Scene, outcome, saved_md5
+
+NAME = "notes.txt"
+TEXT = "Dear reader, TCP carries bytes and not messages. Who tells where a name ends?"
+
+
+def play(scene: Scene) -> Evidence:
+    letter = scene.folder / NAME
+    letter.write_text(TEXT)
+    raw = "--raw" in scene.run.server
+    sent = len(NAME + TEXT) if raw else len(wire.stream(scene.stage, NAME.encode(), TEXT.encode()))
+    server = scene.server(letter)
+    tracing = scene.tracing("client", "recvfrom")
+    workers = server.workers
+    for worker in workers:
+        stop(worker)
+    client = scene.client(server.port, tracing)
+    hold_back(client, server, workers, sent)
+    scene.did(f"the client is stopped until all {sent} bytes wait in its receive queue")
+    client.wait()
+    calls = tracing.wait_written().calls("recvfrom") if tracing else []
+    return judge(client, md5_of(letter), sent, [in_words(call) for call in calls if call.result])
+
+
+def hold_back(client: Client, server: Server, workers: list[int], sent: int) -> None:
+    """Stops the client in its first recv; lets the stopped workers go on; waits until everything has come."""
+
+    def waiting() -> int:
+        end = end_of(client, server.port)
+        return end.receive_queue if end else 0
+
+    wait_until(lambda: end_of(client, server.port) and sleeping(client.pid), "the client waits for the first byte")
+    stop(client.pid)
+    for worker in workers:
+        cont(worker)
+    wait_until(lambda: waiting() >= sent, f"{sent} bytes wait in the client's receive queue", seen=waiting)
+    cont(client.pid)
+
+
+def end_of(client: Client, port: int) -> Optional[TcpSocket]:
+    """The client's end of its connection."""
+    held = descriptors(client.pid).values()
+    ends = [each for each in tcp_sockets() if each.remote_port == port]
+    return next((each for each in ends if f"socket:[{each.inode}]" in held), None)
+
+
+def judge(client: Client, md5: str, sent: int, calls: list[str]) -> Evidence:
+    names, said = client.files(), outcome(client)
+    stuck = next((name for name in names if name != NAME and name.startswith(NAME)), "")
+    whole = client.status == 0 and names == [NAME] and saved_md5(client, NAME) == md5
+    lines = [f"{sent} bytes wait in one queue: {len(NAME)} of the name, {len(TEXT)} of the content"]
+    lines += [f"the client's calls: {', '.join(calls)}"] if calls else []
+    if stuck:
+        size = (client.directory / stuck).stat().st_size
+        lines.append(f"saved under a name of {len(stuck)} bytes, '{stuck[:30]}...', with {size} bytes of content")
+    else:
+        lines.append(f"the client ends with {said}" + (f"; md5 of both files {md5}" if whole else f"; saved: {names}"))
+    return Evidence(
+        failure=when(bool(stuck), f"saved as '{stuck[:18]}...', {len(stuck)} bytes of name, none of content"),
+        cure=when(whole, f"saved as {NAME}, md5 equal"),
+        lines=lines,
+        facts={"bytes_in_queue": sent, "saved_as": names, "md5_sent": md5, "md5_saved": saved_md5(client, NAME),
+               "calls": calls, "client": said},
+    )  # fmt: skip

@@ -1,0 +1,44 @@
+"""A worker is dead, so its channel is at its end: readable for ever. Does the parent sleep again?"""
+
+from typing import Optional
+
+from ..observe import blocked_in, cpu_use_against_yardstick, state, watch
+from .dead_worker import lose_a_worker
+from .evidence import Evidence, when
+from .scene import Scene
+
+SPINS, SLEEPS = 0.2, 0.05  # of the CPU that our own busy loop gets meanwhile: far from either end, on any machine
+
+
+def play(scene: Scene) -> Evidence:
+    loss = lose_a_worker(scene)
+    replaced = loss.wait_for_parent()
+    parent = loss.server.pid
+    use = cpu_use_against_yardstick(parent)
+    spins, sleeps = use.share > SPINS, use.share < SLEEPS
+    returned = epoll_waits(scene, parent) if spins else None
+    waiting = blocked_in(parent)
+    where = waiting.name if waiting else None
+    used = f"the parent used {use.seconds:.2f} s of CPU while a busy loop of ours used {use.yardstick:.2f} s"
+    lines = [loss.death, f"{used}, and {'went to sleep' if spins else 'woke'} {use.wakeups} times"]
+    if returned is not None:
+        lines.append(f"under strace, in a fifth of that: {returned} calls of epoll_wait, none of which waited")
+    if sleeps:
+        lines += [f"its state is {state(parent)}" + (f", it waits in {where}" if where else ""), *loss.log]
+    return Evidence(
+        failure=when(spins, f"the parent used {use.seconds:.2f} s of CPU in {use.yardstick:.2f} s"),
+        cure=when(replaced and sleeps, f"the parent used {use.seconds:.2f} s of CPU, and sleeps in {where or 'S'}"),
+        lines=lines,
+        facts={"cpu_seconds": use.seconds, "yardstick_seconds": use.yardstick, "wakeups": use.wakeups,
+               "state": state(parent), "waits_in": where, "epoll_waits": returned},
+    )  # fmt: skip
+
+
+def epoll_waits(scene: Scene, parent: int) -> Optional[int]:
+    """How many calls of epoll_wait have returned at once, while we use 0.1 s of CPU; None without strace."""
+    tracing = scene.tracing("parent", "epoll_wait,epoll_pwait")
+    if tracing is None:
+        return None
+    scene.attach(tracing, parent)
+    watch([parent], 0.1)
+    return sum(1 for call in tracing.detach().calls() if call.result)

@@ -1,0 +1,62 @@
+"""A client resets its connection in mid-transfer; others have left before a worker has even looked at them."""
+
+import signal
+
+from ..observe import cont, sleeping, stop, wait_until
+from ..programs import Server
+from .calls import in_words
+from .dead_worker import WORKERS, Loss, lose_a_client
+from .evidence import Evidence, when
+from .scene import Scene
+
+
+def play(scene: Scene) -> Evidence:
+    loss = lose_a_client(scene, "sendto,sendmsg,sendfile,splice,write")
+    calls = last_calls(loss)
+    lines = [f"the worker's last calls on its connection: {', '.join(calls)}"] if calls else []
+    shown = loss.killed_by == signal.SIGPIPE
+    whole = False
+    if shown:
+        lines.append(loss.death)
+    else:
+        whole = survives_more(scene, loss)
+        lines += [f"the server's log: {line}" for line in loss.server.stderr.splitlines()[:2]]
+        lines.append(f"{loss.alive}; the next client gets {'the whole file' if whole else 'no whole file'}")
+    survived = loss.worker in loss.server.workers
+    return Evidence(
+        failure=when(shown, f"ECONNRESET, then signal 13 (SIGPIPE) ended worker {loss.worker}"),
+        cure=when(whole, f"{loss.alive}{', the same as before' if survived else ''}; next client served"),
+        lines=lines,
+        facts={"worker": loss.worker, "signal": loss.killed_by, "survived": survived, "calls": calls},
+    )
+
+
+def last_calls(loss: Loss) -> list[str]:
+    """The last calls of the worker on its connection, if they were traced."""
+    if loss.tracing is None:
+        return []
+    return [in_words(call) for call in loss.tracing.detach().calls(pid=loss.worker) if "TCP" in call.arguments][-3:]
+
+
+def survives_more(scene: Scene, loss: Loss) -> bool:
+    """Whether the pool is whole and at rest after other clients have left too early, and still serves."""
+    leave_before_served(scene, loss.server)
+    received = scene.connect(loss.server.port).read_stream(scene.stage, keep=False)
+
+    def at_rest() -> bool:
+        return loss.whole_pool and all(map(sleeping, loss.server.workers))
+
+    wait_until(at_rest, f"{WORKERS} workers wait for clients, and nobody is a zombie", seen=lambda: loss.alive)
+    return received.md5 == scene.store.md5(loss.file) and loss.server.running
+
+
+def leave_before_served(scene: Scene, server: Server) -> None:
+    """Clients that are gone before a worker can send to them: its first send succeeds, the second is EPIPE."""
+    workers = server.workers
+    for worker in workers:
+        stop(worker)
+    for _ in workers:
+        scene.connect(server.port).close()
+    for worker in workers:
+        cont(worker)
+    scene.did(f"{len(workers)} more clients connect and close while all workers are stopped; then one reads the file")

@@ -1,0 +1,215 @@
+"""The scene of a lesson: a pair of programs, files, peers, and what was done with them.
+
+    with Scene(programs, run, store) as scene:
+        server = scene.server(scene.store.seeded(MiB))
+        client = scene.client(server.port)
+
+Whatever is started here ends with the scene. `steps` tells what was done: command lines, and words of our own.
+"""
+
+import os
+import platform
+import re
+import socket
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Callable, Optional, TypeVar
+
+from .. import Failure, trace
+from ..build import Programs
+from ..catalogue import Run
+from ..faults import Fault
+from ..files import FileStore, MiB, md5_of
+from ..output import status_in_words
+from ..peers import Connection, RawClient, RawServer
+from ..programs import Client, Program, Server, sanitizer_report
+from ..proxy import Proxy
+from ..stories import big_size, stalled
+from ..terminal import TerminalClient
+from ..trace import Trace
+from ..wire import HEAD
+
+MEMORY = Path("/dev/shm")
+
+SomeClient = TypeVar("SomeClient", bound=Client)
+
+
+class Scene:
+    """One pair, and all that a lesson starts beside it."""
+
+    def __init__(
+        self,
+        pair: Programs,
+        run: Run,
+        store: FileStore,
+        *,
+        big: int = 0,
+        traced: bool = False,
+        reference: bool = True,
+        listen: Callable[[str], object] = len,
+    ) -> None:
+        """`big`: bytes of a big file, where a lesson likes one. `traced`: strace may add lines of evidence, though it
+        changes the timing. `reference`: the pair has the options of the reference pairs. `listen` hears each step."""
+        self.pair = pair
+        self.run = run
+        self.store = store
+        self.big = big or 2 * big_size()
+        self.traced = traced
+        self.reference = reference
+        self.steps: list[str] = []
+        self._listen = listen
+        self._programs: list[Program] = []
+        self._stack = ExitStack()
+        self._received = 0
+        self.folder = self._new_temporary_folder()
+
+    @property
+    def stage(self) -> int:
+        return self.pair.stage
+
+    def did(self, step: str) -> None:
+        """Notes what was done."""
+        self.steps.append(step)
+        self._listen(step)
+
+    # Files
+
+    def blocking(self) -> Path:
+        """A file that is by far too big for the buffers of a connection: without a reader, its sender blocks."""
+        return self.store.seeded(2 * big_size())
+
+    def in_memory(self) -> Path:
+        """A folder for a sparse file: on tmpfs, where reading a hole costs nothing, if this kernel allocates no page
+        for it (from Linux 5.18 on, "tmpfs: do not allocate pages on read"); else on the disk."""
+        version = re.match(r"(\d+)\.(\d+)", platform.release())
+        usable = version and (int(version[1]), int(version[2])) >= (5, 18) and os.access(MEMORY, os.W_OK)
+        return self._new_temporary_folder(MEMORY) if usable else self.folder
+
+    def _new_temporary_folder(self, parent: Optional[Path] = None) -> Path:
+        return Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="bytetrain-", dir=parent)))
+
+    # Programs
+
+    def server(self, file: Path, workers: int = 2, options: Optional[Sequence[str]] = None) -> Server:
+        """Starts the server, with the options of the run or with others; it listens."""
+        words = self.run.server if options is None else options
+        server = Server(self.pair.server, file, workers=workers, options=words, cwd=self.folder)
+        self._register(server)
+        self.did(_command("server", words, "127.0.0.1", "0", str(workers), file.name))
+        return server.start()
+
+    def client(self, port: int, tracing: Optional[Trace] = None) -> Client:
+        """Starts the client in a new folder, under strace if there is a trace."""
+        prefix = tracing.prefix() if tracing else []
+        options, traced = self.run.client, tracing is not None
+        client = Client(self.pair.client, port, self._new_folder(), options=options, prefix=prefix, traced=traced)
+        return self._start_client(client)
+
+    def terminal_client(self, port: int) -> TerminalClient:
+        """As `client`, with a terminal for its standard error."""
+        client = TerminalClient(self.pair.client, port, self._new_folder(), options=self.run.client)
+        return self._start_client(client)
+
+    def _start_client(self, client: SomeClient) -> SomeClient:
+        self._register(client)
+        self.did(_command("client", self.run.client, "127.0.0.1", client.command[-2], client.directory.name))
+        client.start()
+        return client
+
+    def _register(self, program: Program) -> None:
+        self._programs.append(program)
+        self._stack.callback(program.stop)
+
+    def _new_folder(self) -> Path:
+        self._received += 1
+        path = self.folder / f"received-{self._received}"
+        path.mkdir()
+        return path
+
+    # Peers
+
+    def proxy(self, port: int, *faults: Fault) -> Proxy:
+        """A proxy in front of a server."""
+        return self._stack.enter_context(Proxy(port, *faults))
+
+    def connect(self, port: int) -> RawClient:
+        """A client of our own."""
+        return self._stack.enter_context(RawClient(port))
+
+    def stalled_client(self, server: Server) -> tuple[RawClient, int]:
+        """A client of our own that reads nothing, and the worker that blocks in sending to it."""
+        client, worker = stalled(server)
+        self._stack.enter_context(client)
+        return client, worker
+
+    def raw_server(self) -> RawServer:
+        """A server of our own."""
+        return self._stack.enter_context(RawServer())
+
+    # Traces
+
+    def tracing(self, name: str, calls: str, needed: bool = False) -> Optional[Trace]:
+        """A trace to be begun; None where strace can't be used, or where it isn't wanted and not `needed`."""
+        if not trace.available() or not (self.traced or needed):
+            return None
+        tracing = Trace(self.folder / f"{name}.strace", calls)
+        self._stack.callback(lambda: tracing.file.exists() and tracing.wait_written())
+        return tracing
+
+    def attach(self, tracing: Optional[Trace], *pids: int) -> None:
+        """Begins a trace of running processes, if there is one to begin."""
+        if tracing is not None:
+            tracing.attach(*pids)
+            self._stack.callback(tracing.detach)
+
+    # The end
+
+    def __enter__(self) -> "Scene":
+        return self
+
+    def __exit__(
+        self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        self._stack.close()
+        for program in self._programs:
+            report = sanitizer_report(program.stderr)
+            if report and error is None:
+                raise Failure(f"a sanitizer has found an error in the {program.kind} ({program.again()}):\n{report}")
+
+
+def _command(program: str, options: Sequence[str], *operands: str) -> str:
+    return " ".join(["$", program, *options, *operands])
+
+
+def outcome(client: Client) -> str:
+    """How a client ended, with what it said: 'status 1: client: train of 1025821971 bytes...'."""
+    finished = client.wait()
+    said = (finished.stdout if finished.status == 0 else finished.stderr).strip().splitlines()
+    return f"{status_in_words(finished.status)}: {said[-1] if said else '(it said nothing)'}"
+
+
+def saved_md5(client: Client, name: str) -> str:
+    """The md5 of what a client has saved under that name; "" if there is no such file."""
+    path = client.directory / name
+    return md5_of(path) if path.is_file() else ""
+
+
+def read_train(connection: Connection) -> bytes:
+    """The body of the next train."""
+    return connection.read_exactly(int.from_bytes(connection.read_exactly(HEAD), "big"))
+
+
+def discard_to_end(connection: Connection) -> int:
+    """Throws away what still comes, inside the kernel (MSG_TRUNC of tcp(7)), and counts it."""
+    count, room = 0, bytearray(MiB)
+    while True:
+        try:
+            got = connection.socket.recv_into(room, MiB, socket.MSG_TRUNC)
+        except ConnectionResetError:
+            return count
+        if got == 0:
+            return count
+        count += got

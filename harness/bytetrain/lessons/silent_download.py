@@ -1,0 +1,57 @@
+"""A download stops half-way: does the client tell how far it is? And what on the wire tells of the size?"""
+
+from pathlib import Path
+
+from .. import wire
+from ..files import GiB
+from ..proxy import Timeout
+from ..terminal import TerminalClient
+from .evidence import Evidence, when
+from .scene import Scene, outcome, read_train, saved_md5
+
+FIVE_GIB = 5 * GiB  # more than 32 bits can say
+
+
+def play(scene: Scene) -> Evidence:
+    file = scene.store.seeded(scene.big)
+    client, half_way = watch(scene, file)
+    second = second_train(scene)
+    whole = client.wait().status == 0 and saved_md5(client, file.name) == scene.store.md5(file)
+    announced = second == wire.encode_size(FIVE_GIB)
+    last = client.redraws[-1].strip() if client.redraws else ""
+    size = f"{second.hex(' ')}, the size in 64 bits" if announced else f"{len(second)} bytes of content, and no size"
+    lines = [f"half of it has come, and the terminal shows {repr(half_way) if half_way else 'nothing'}"]
+    lines += [f"at the end, after {len(client.redraws)} redraws: {last!r}"] if last else []
+    lines += [f"the second train of a file of 5 GiB: {size}", f"the client ends with {outcome(client)}"]
+    return Evidence(
+        failure=when(whole and not last and not announced, "nothing on the terminal, no size on the wire"),
+        cure=when(whole and announced and bool(half_way) and "100" in last, f"'{last[:18]}...'; {second.hex(' ')}"),
+        lines=lines,
+        facts={"half_way": half_way, "redraws": len(client.redraws), "last": last, "second_train": second[:8].hex(" "),
+               "announced": int.from_bytes(second, "big") if announced else None, "client": outcome(client)},
+    )  # fmt: skip
+
+
+def watch(scene: Scene, file: Path) -> tuple[TerminalClient, str]:
+    """A client on a terminal, and what is seen there when half of the file has come. Returns at its end."""
+    half = file.stat().st_size // 2
+    server = scene.server(file)
+    proxy = scene.proxy(server.port, Timeout(half))
+    client = scene.terminal_client(proxy.port)
+    scene.did(f"a proxy holds the stream after {half} bytes, until we have looked at the terminal")
+    proxy.wait_forwarded(half).client.wait_taken(client.pid)
+    seen = client.redraws[-1].strip() if client.redraws else ""
+    proxy.release()
+    client.wait()
+    return client, seen
+
+
+def second_train(scene: Scene) -> bytes:
+    """The body of the second train that a server sends for a sparse file of 5 GiB."""
+    server = scene.server(scene.store.sparse(FIVE_GIB))
+    client = scene.connect(server.port)
+    read_train(client)
+    second = read_train(client)
+    client.close()
+    scene.did("our client reads the first two trains of a sparse file of 5 GiB, and leaves")
+    return second

@@ -1,0 +1,60 @@
+"""A client sleeps in its recv, having 600 of the 1000 bytes it wants. SIGSTOP and SIGCONT come, and then the rest."""
+
+from .. import Failure, wire
+from ..files import content, md5_of_stream
+from ..observe import cont, facts, sleeping, stop, wait_until
+from ..peers import Connection
+from ..programs import Client
+from .calls import in_words
+from .evidence import Evidence, when
+from .scene import Scene, outcome, saved_md5
+
+NAME = "train.bin"
+SIZE = 3000
+PART = 600
+
+
+def play(scene: Scene) -> Evidence:
+    sent = content(SIZE)
+    stream = wire.stream(scene.stage, NAME.encode(), sent)
+    cut = stream.index(sent[:PART]) + PART
+    listener = scene.raw_server()
+    tracing = scene.tracing("client", "recvfrom")
+    client = scene.client(listener.port, tracing)
+    with listener.accept() as connection:
+        interrupt(client, connection, stream[:cut])
+        connection.send(stream[cut:])
+        connection.finish_sending()
+        client.wait()
+    scene.did(f"our server sends {PART} bytes of the first 1000; kill -STOP and -CONT {client.pid}; it sends the rest")
+    calls = tracing.wait_written().calls("recvfrom") if tracing else []
+    return judge(client, sent, [in_words(each) for each in calls if each.result == PART])
+
+
+def interrupt(client: Client, connection: Connection, first: bytes) -> None:
+    """Sends the first part, waits until the client sleeps for more, and stops and continues it."""
+    if not connection.deliver(first, client.pid):
+        raise Failure(f"the client left before it had got the first {len(first)} bytes\n{client.stderr}")
+    stop(client.pid)
+    cont(client.pid)
+    wait_until(lambda: sleeping(client.pid), "the client waits for more", seen=lambda: facts(client.pid))
+
+
+def judge(client: Client, sent: bytes, calls: list[str]) -> Evidence:
+    said, md5_sent, md5_saved = outcome(client), md5_of_stream([sent]), saved_md5(client, NAME)
+    following = sent[PART : PART + wire.HEAD]
+    bad_length = int.from_bytes(following, "big")
+    shown = client.status == 1 and f" {bad_length} bytes" in said
+    whole = client.status == 0 and md5_saved == md5_sent
+    lines = [f"a call that returned short: {', '.join(calls)}"] if calls else []
+    if shown:
+        lines += [] if calls else [f"asked for 1000 bytes, one recv with MSG_WAITALL returned {PART}"]
+        lines.append(f"the next bytes of that body, {following.hex(' ')}, were read as a length: {bad_length}")
+    lines += [f"all {SIZE} bytes saved, md5 of both files {md5_sent}"] if whole else []
+    return Evidence(
+        failure=when(shown, f"asked for 1000 bytes, got {PART}; then a train of {bad_length} bytes"),
+        cure=when(whole, f"all {SIZE} bytes saved, md5 equal"),
+        lines=[*lines, f"the client ends with {said}"],
+        facts={"asked": 1000, "got": PART if shown or calls else None, "bad_length": bad_length if shown else None,
+               "md5_sent": md5_sent, "md5_saved": md5_saved, "calls": calls, "client": said},
+    )  # fmt: skip

@@ -1,0 +1,112 @@
+"""Peers to try the stages against by hand, at exact byte offsets; the sessions in docs/ use them.
+
+    python3 -m bytetrain.play client PORT --read 100000 --then stall
+    python3 -m bytetrain.play proxy PORT --cut 2500
+"""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Optional
+
+from .observe import descriptors, processes
+from .peers import Connection, Ended, RawClient
+from .proxy import Proxy, Slicer, Timeout
+from .sessions import prepare
+from .tcp_table import is_open
+from .waiting import wait_until
+
+SMALL = 64 * 1024  # bytes of receive buffer: the server's side blocks soon
+GO_ON = {signal.SIGUSR1, signal.SIGUSR2}
+
+
+def holder(connection: Connection) -> Optional[int]:
+    """The process that holds the other end of a connection: the worker that serves it."""
+    other = connection.other_end()
+    name = f"socket:[{other.inode}]" if other else ""
+    return next((each.pid for each in processes() if name in _descriptors(each.pid)), None)
+
+
+def _descriptors(pid: int) -> list[str]:
+    try:
+        return list(descriptors(pid).values())
+    except PermissionError:  # somebody else's process
+        return []
+
+
+def wait_blocked(connection: Connection) -> None:
+    """Waits until a worker blocks, because nobody reads what it sends; not if it has closed, or never comes so far."""
+    waiting = wait_until(
+        lambda: holder(connection) or not is_open(connection.other_end()), "a worker takes the connection"
+    )
+    if waiting is not True:
+        connection.wait_sender_blocked(waiting)
+
+
+def read_to_end(connection: Connection) -> str:
+    """Reads whatever comes, and tells how it ended."""
+    got = 0
+    try:
+        while data := connection.read_some():
+            got += len(data)
+    except Ended:
+        return f"read {got} more bytes; then the connection was reset"
+    return f"read {got} more bytes, to the end of the stream"
+
+
+def client(port: int, read: int, then: str) -> None:
+    """Reads a few bytes of what the server sends; then it closes, resets, or stalls until SIGUSR1 (goes on) or SIGUSR2
+    (resets)."""
+    with RawClient(port, receive_buffer=None if then == "close" else SMALL) as connection:
+        connection.read_exactly(read)
+        if then != "close":
+            wait_blocked(connection)
+        print(f"read {read} bytes, then: {then}", flush=True)
+        if then == "reset" or (then == "stall" and signal.sigwait(GO_ON) == signal.SIGUSR2):
+            connection.reset()
+        elif then == "stall":
+            print(read_to_end(connection), flush=True)
+
+
+def proxy(port: int, cuts: Sequence[int], hold: Optional[int]) -> None:
+    """Relays to the server on `port`. What comes after a cut is sent only once the client has read what came before.
+    After `hold` bytes nothing more is sent, until SIGUSR1."""
+    faults = [Slicer([*cuts, hold]), Timeout(hold)] if hold is not None else [Slicer(cuts)]
+    with Proxy(port, *faults) as relays:
+        print(f"listening on 127.0.0.1:{relays.port}", flush=True)
+        if hold is not None:
+            relay = relays.wait_forwarded(hold)
+            relay.client.wait_taken()
+            print(f"the client has read {hold} bytes, and waits for more", flush=True)
+        while signal.sigwait(GO_ON | {signal.SIGTERM}) != signal.SIGTERM:
+            relays.release()
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> None:
+    """Understands the command line."""
+    parser = argparse.ArgumentParser(prog="python3 -m bytetrain.play", description=__doc__.partition("\n")[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    reader = commands.add_parser("client", help=client.__doc__)
+    reader.add_argument("port", type=int)
+    reader.add_argument("--read", type=int, default=0, metavar="BYTES")
+    reader.add_argument("--then", choices=("close", "reset", "stall"), default="close")
+    relay = commands.add_parser("proxy", help=proxy.__doc__)
+    relay.add_argument("port", type=int)
+    relay.add_argument("--cut", type=int, action="append", default=[], metavar="OFFSET")
+    relay.add_argument("--hold", type=int, metavar="OFFSET")
+    options = parser.parse_args(arguments)
+    signal.pthread_sigmask(signal.SIG_BLOCK, GO_ON | ({signal.SIGTERM} if options.command == "proxy" else set()))
+    prepare()
+    if options.command == "client":
+        client(options.port, options.read, options.then)
+    else:
+        proxy(options.port, options.cut, options.hold)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except AssertionError as failure:
+        sys.exit(f"play: {failure}")

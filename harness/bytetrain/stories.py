@@ -1,0 +1,233 @@
+"""What checks are told with: peers that play a whole part, and a pool that is looked at before and after.
+
+Nothing here belongs to one stage; where the naive receive of stages 01 and 02 needs it, whole trains are handed over.
+"""
+
+import hashlib
+import os
+import socket
+from collections.abc import Iterable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Iterator, Optional
+
+from . import Failure
+from .files import MiB, md5_of
+from .observe import cpu_use_against_yardstick, descendants, descriptor_count, descriptors, wait_until, zombies
+from .peers import Connection, Ended, RawClient
+from .programs import Server
+from .proxy import Proxy, WholeTrains
+from .tcp_table import is_open
+from .verdicts import expect
+from .waiting import NeverHappened
+from .wire import Parser, WireError, pieces
+
+NAIVE = (1, 2)  # stages whose clients must be handed whole trains, one at a time
+SMALL_BUFFER = 64 * 1024  # of a client that reads nothing, so that the server blocks soon
+SPIN = 0.2  # of the CPU that we use ourselves; a process that spins has about 1, one that sleeps 0
+PATIENCE = 10.0  # seconds: a client may leave a part of a train in the kernel until the rest has come
+
+# Files and streams
+
+
+def big_size() -> int:
+    """Bytes that no connection's buffers can hold, however this machine is tuned: 8 MiB or more."""
+    words = Path("/proc/sys/net/ipv4/tcp_wmem").read_text().split()
+    return max(8 * MiB, 2 * int(words[-1]))
+
+
+def hand_over(client: Connection, stage: int, name: bytes, content: bytes) -> bool:
+    """Sends a whole stream to a client, in the way that its stage can take. False if the client is gone."""
+    sent = [piece.data for piece in pieces(stage, name, content)]
+    return client.deliver_trains(sent) if stage in NAIVE else client.send(b"".join(sent))
+
+
+def hand_over_trains(client: Connection, stage: int, trains: Iterable[bytes]) -> bool:
+    """Sends trains, wrong ones perhaps: in stages 01 and 02 one after the other."""
+    return client.deliver_trains(trains) if stage in NAIVE else client.send(b"".join(trains))
+
+
+def deliver_cut(client: Connection, stream: bytes, cuts: Iterable[int], pid: int) -> bool:
+    """Sends a stream in pieces that end at the offsets in `cuts`; each is taken before the next one comes.
+
+    A client may leave the beginning of a train in the kernel's queue until there is more of it, so that a piece is
+    not taken for `PATIENCE` seconds: from then on the pieces only arrive one after the other. False if it is gone.
+    """
+    patience = PATIENCE
+    ends = [*sorted({cut for cut in cuts if 0 < cut < len(stream)}), len(stream)]
+    for start, end in zip([0, *ends], ends):
+        if not client.send(stream[start:end]):
+            return False
+        try:
+            client.wait_taken(pid, patience)
+        except NeverHappened:
+            patience = 0.0
+    return True
+
+
+@contextmanager
+def way_to(server: Server, stage: int) -> Iterator[int]:
+    """The port where a client of that stage should go: the server's own, or a proxy's that hands over whole trains."""
+    if stage not in NAIVE:
+        yield server.port
+        return
+    with Proxy(server.port, WholeTrains()) as proxy:
+        yield proxy.port
+
+
+# What a server sends
+
+
+def read_whole(connection: Connection, stage: int, original: Path, parser: Optional[Parser] = None) -> None:
+    """Reads a transfer to its end: the name, the content and nothing else, in the format of the stage.
+
+    `parser` has read the beginning, if that has been done already.
+    """
+    __tracebackhide__ = True
+    parser = parser or Parser(stage, keep=False)
+    try:
+        while data := connection.read_some():
+            parser.feed(data)
+    except WireError:
+        raise
+    except Failure as failure:
+        raise Failure(f"{failure}\n{_so_far(parser, original)}") from None
+    parser.end()
+    complain_about(parser, original)
+
+
+def _so_far(parser: Parser, original: Path) -> str:
+    if parser.done:
+        return "all of the file had come, but not the end of the stream: is a copy of the connection open in some process?"
+    if parser.name is None:
+        return "not even the name had come"
+    return f"{parser.received} of the {original.stat().st_size} bytes of {original.name} had come"
+
+
+def complain_about(parser: Parser, original: Path) -> None:
+    """Failure unless the parser has read the whole file."""
+    __tracebackhide__ = True
+    wanted = os.fsencode(original.name)
+    expect(parser.name == wanted, f"the server sent the name {parser.name!r}, and {wanted!r} was expected")
+    size = original.stat().st_size
+    expect(parser.received == size, f"the server sent {parser.received} bytes of content; the file has {size}")
+    expect(parser.md5 == md5_of(original), f"the server sent {size} bytes, but not those of the file: md5 {parser.md5}")
+
+
+def serves(server: Server, stage: int, original: Path) -> None:
+    """A client of our own connects and gets the whole file."""
+    __tracebackhide__ = True
+    with RawClient(server.port, server.host) as connection:
+        read_whole(connection, stage, original)
+
+
+def read_cut_short(connection: Connection, stage: int) -> int:
+    """Reads a transfer that must end too early; returns how much content came."""
+    __tracebackhide__ = True
+    parser = Parser(stage, keep=False)
+    try:
+        while data := connection.read_some():
+            parser.feed(data)
+    except Ended:  # a reset tells it as well
+        return parser.received
+    try:
+        parser.end()
+    except WireError:
+        return parser.received
+    raise Failure(f"a whole file of {parser.received} bytes came, where the connection should have ended before that")
+
+
+def discard(connection: Connection, size: int) -> str:
+    """Reads `size` bytes as fast as it goes; returns their md5 only if there are few of them."""
+    if size <= MiB:
+        return hashlib.md5(connection.read_exactly(size)).hexdigest()
+    left = size
+    while left > 0:
+        got = len(connection.socket.recv(min(left, MiB), socket.MSG_TRUNC))  # takes them from the queue, copies nothing
+        if got == 0:
+            raise Ended(b"", None, reset=False)
+        left -= got
+    return ""
+
+
+# The pool
+
+
+def holds(pid: int, connection: Connection) -> bool:
+    """Whether a process has the server's end of a connection."""
+    other = connection.other_end()
+    return other is not None and other.inode != 0 and f"socket:[{other.inode}]" in descriptors(pid).values()
+
+
+def worker_of(server: Server, connection: Connection) -> int:
+    """The worker that serves a connection; waits until there is one."""
+    __tracebackhide__ = True
+
+    def look() -> Optional[int]:
+        expect(is_open(connection.other_end()), "the server has closed a connection before a worker was seen with it")
+        return next((pid for pid in server.workers if holds(pid, connection)), None)
+
+    return wait_until(look, "a worker takes the connection", seen=lambda: descendants(server.pid)) or 0
+
+
+def stalled(server: Server) -> tuple[RawClient, int]:
+    """A client that reads nothing, and the worker that has come to a halt for it. The file must be a big one."""
+    __tracebackhide__ = True
+    connection = RawClient(server.port, server.host, receive_buffer=SMALL_BUFFER)
+    try:
+        worker = worker_of(server, connection)
+        connection.wait_sender_blocked(worker)
+    except BaseException:
+        connection.close()
+        raise
+    return connection, worker
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A pool as it should be: how many workers it has, and how many descriptors its parent."""
+
+    server: Server
+    workers: int
+    descriptors: int
+
+    @classmethod
+    def of(cls, server: Server) -> "Pool":
+        """What the server is like just now, while it is well."""
+        return cls(server, len(server.workers), descriptor_count(server.pid))
+
+    def is_complete(self) -> None:
+        """The parent lives, with all its workers, without zombies, and with as many descriptors as before."""
+        __tracebackhide__ = True
+        pid = self.server.pid
+        what = f"the server has {self.workers} live workers, no zombie, and {self.descriptors} descriptors in its parent"
+
+        def well() -> bool:
+            if not self.server.running:
+                raise Failure(f"the parent has ended: {self.server.wait()}")
+            complete = len(self.server.workers) == self.workers and not zombies(pid)
+            return complete and descriptor_count(pid) == self.descriptors
+
+        def seen() -> str:
+            found = f"{len(self.server.workers)} live workers, zombies: {zombies(pid) or 'none'}"
+            return f"{found}, {descriptor_count(pid)} descriptors: {descriptors(pid)}"
+
+        wait_until(well, what, seen=seen)
+
+    def is_calm(self) -> None:
+        """The parent sleeps, and uses no CPU."""
+        uses_no_cpu(self.server.pid, "the parent")
+
+
+def uses_no_cpu(pid: int, who: str) -> None:
+    """A process sleeps. Looks again if it doesn't: work that is left over ends, spinning doesn't."""
+    __tracebackhide__ = True
+    for _ in range(3):
+        use = cpu_use_against_yardstick(pid, 0.2)
+        if use.share <= SPIN:
+            return
+    raise Failure(
+        f"{who} (pid {pid}) spins: it used {use.seconds:.2f} s of CPU, and woke up {use.wakeups} times, while a busy loop "
+        f"of the harness used {use.yardstick:g} s. A process that waits for something should sleep in its system call."
+    )

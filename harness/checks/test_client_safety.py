@@ -1,0 +1,312 @@
+"""A client trusts nothing that comes over the wire, and loses nothing: not a file that was there, not a byte unnoticed.
+
+The server in these checks is the harness itself. To the clients of stages 01 and 02 it hands whole trains, one at a time.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from bytetrain.build import Programs
+from bytetrain.files import FileStore, content
+from bytetrain.output import Finished
+from bytetrain.peers import Connection, RawServer
+from bytetrain.programs import Client
+from bytetrain.stories import hand_over, hand_over_trains
+from bytetrain.verdicts import expect, received, refused, snapshot, told
+from bytetrain.wire import HEAD, encode_size, encode_train, pieces, stream
+
+StartClient = Callable[..., Client]
+
+NAME, OLDER = b"file.bin", b"what was there before"
+BAD_NAMES = {
+    "empty": b"", "dot": b".", "dot-dot": b"..", "256 bytes": b"n" * 256, "1000 bytes": b"n" * 1000, "slash": b"/",
+    "up": b"../escaped", "absolute": b"/tmp/bytetrain-escaped", "below": b"sub/file", "slash at the end": b"file/",
+    "NUL": b"file\0.bin", "NUL at the end": b"file.bin\0",
+}  # fmt: skip
+BAD_LENGTHS = (1001, 4096, 1_025_821_971, 2**31 - 1, 2**31, 2**32 - 1)
+
+
+class Meeting:
+    """One client, and the connection that it has made to us. Nothing in the folder `outside` may change."""
+
+    def __init__(self, stage: int, client: Client, connection: Connection, outside: Path) -> None:
+        self.stage = stage
+        self.client = client
+        self.connection = connection
+        self._outside = outside
+        self._before = snapshot(outside)
+
+    def sends(self, trains: Sequence[bytes]) -> None:
+        """Our server sends trains: whole ones in stages 01 and 02."""
+        hand_over_trains(self.connection, self.stage, trains)
+
+    def closes(self) -> Finished:
+        """Our server closes its sending side; the client should see that, and end."""
+        __tracebackhide__ = True
+        self.connection.finish_sending()
+        return self.client.wait()
+
+    def resets(self) -> Finished:
+        """Our server resets the connection; the client should see that, and end."""
+        __tracebackhide__ = True
+        self.connection.reset()
+        return self.client.wait()
+
+    def is_refused(self, finished: Finished) -> None:
+        """The client has failed as it should, and nothing has changed, in its directory or around it."""
+        __tracebackhide__ = True
+        refused(finished, self._outside, self._before)
+
+
+Meet = Callable[..., Meeting]
+
+
+@pytest.fixture
+def meet(pair: Programs, target: Path, raw_server: RawServer, start_client: StartClient) -> Iterator[Meet]:
+    """meet() starts a client, with an older file in its directory unless older=False."""
+    open_connections = []
+
+    def start(older: bool = True, prefix: Sequence[str] = ()) -> Meeting:
+        if older:
+            (target / NAME.decode()).write_bytes(OLDER)
+        client = start_client(pair, raw_server.port, target, prefix=prefix)
+        open_connections.append(raw_server.accept())
+        return Meeting(pair.stage, client, open_connections[-1], target.parent)
+
+    yield start
+    for connection in open_connections:
+        connection.close()
+
+
+def trains(stage: int, size: int = 2500, name: bytes = NAME) -> list[bytes]:
+    """The trains of a good stream; from stage 05 on the raw content is one of them."""
+    return [piece.data for piece in pieces(stage, name, content(min(size, 1000) if stage == 1 else size))]
+
+
+# What comes is wrong
+
+
+@pytest.mark.parametrize("name", list(BAD_NAMES))
+def test_bad_name_is_refused(name: str, meet: Meet) -> None:
+    meeting = meet()
+    with told(f"the server sends the name {BAD_NAMES[name][:300]!r}, which must be refused ({name})"):
+        meeting.sends(trains(meeting.stage, name=BAD_NAMES[name]))
+        meeting.is_refused(meeting.closes())
+
+
+@pytest.mark.parametrize("length", BAD_LENGTHS)
+def test_length_above_1000_is_refused_for_a_name(length: int, meet: Meet) -> None:
+    meeting = meet()
+    with told(f"the first head says {length}: a train has at most 1000 bytes"):
+        meeting.sends([length.to_bytes(HEAD, "big"), b"x" * 1000])
+        meeting.is_refused(meeting.closes())
+
+
+@pytest.mark.stages(to=4)
+@pytest.mark.parametrize("length", BAD_LENGTHS)
+def test_length_above_1000_is_refused_for_content(length: int, meet: Meet) -> None:
+    meeting = meet()
+    size = [encode_train(encode_size(length))] if meeting.stage == 4 else []
+    with told(f"after the name comes a head that says {length}: a train has at most 1000 bytes"):
+        meeting.sends([encode_train(NAME), *size, length.to_bytes(HEAD, "big"), b"x" * 1000])
+        meeting.is_refused(meeting.closes())
+
+
+@pytest.mark.stages(from_=4)
+@pytest.mark.parametrize("length", [0, 1, 4, 7, 9, 16, 1000])
+def test_size_train_must_have_8_bytes(length: int, meet: Meet) -> None:
+    meeting = meet()
+    with told(f"the size train has {length} bytes: 8 would be right"):
+        meeting.sends([encode_train(NAME), encode_train((10).to_bytes(length, "big") if length else b"")])
+        meeting.sends([encode_train(b"0123456789") if meeting.stage == 4 else b"0123456789"])
+        meeting.is_refused(meeting.closes())
+
+
+@pytest.mark.stages(4)
+@pytest.mark.parametrize("sizes", [(1000, 1000, 499), (1000, 1000, 501), (1000,), (1000, 1000, 1000), ()], ids=str)
+def test_trains_that_do_not_add_up(sizes: tuple[int, ...], meet: Meet) -> None:
+    meeting = meet()
+    with told(f"a size of 2500 was announced; trains of {sizes} bytes came, and then the connection was closed"):
+        bodies = [encode_train(content(size)) for size in sizes]
+        meeting.sends([encode_train(NAME), encode_train(encode_size(2500)), *bodies])
+        meeting.is_refused(meeting.closes())
+
+
+@pytest.mark.stages(from_=5)
+@pytest.mark.parametrize("size", [0, 1, 2499])
+def test_fewer_bytes_than_announced(size: int, meet: Meet) -> None:
+    meeting = meet()
+    with told(f"a size of 2500 was announced; {size} bytes came, and then the connection was closed"):
+        meeting.sends([encode_train(NAME), encode_train(encode_size(2500)), content(size)])
+        meeting.is_refused(meeting.closes())
+
+
+@pytest.mark.stages(from_=4)
+@pytest.mark.parametrize("size", [2**31, 2**32, 2**32 + 10, 2**63 - 1, 2**63, 2**64 - 1])
+def test_size_that_needs_64_bits(size: int, meet: Meet) -> None:
+    # The limit keeps a client that reserves room from taking 4 GiB of this disk.
+    meeting = meet(prefix=limited(1_000_000))
+    with told(f"a size of {size} was announced; 10 bytes came, and then the connection was closed"):
+        ten = b"0123456789"
+        meeting.sends([encode_train(NAME), encode_train(encode_size(size))])
+        meeting.sends([encode_train(ten) if meeting.stage == 4 else ten])
+        meeting.is_refused(meeting.closes())
+
+
+# It ends too early
+
+
+def boundaries(stage: int) -> dict[str, int]:
+    """Where a good stream may break off between two trains: the name of the place, and its offset."""
+    ends = list(itertools.accumulate(len(train) for train in trains(stage)))
+    names = ["before the name", "after the name"]
+    if stage >= 4:
+        names.append("after the size")
+    if stage in (2, 3, 4):
+        names += ["after the first train of content", "before the last train"]
+    return dict(zip(names, [0, *ends[: len(names) - 2], ends[-2]]))
+
+
+def insides(stage: int) -> dict[str, int]:
+    """Where it may break off inside of a train, or of the raw content."""
+    first, second, *_, last = itertools.accumulate(len(train) for train in trains(stage))
+    middle = {"in the midst of the content": last - 1000, "one byte before the end": last - 1}
+    return {"in the first head": 2, "in the name": first - 3, "in the second head": first + 1,
+            "in the second train": second - 1, **middle}  # fmt: skip
+
+
+def break_off(meeting: Meeting, offset: int) -> None:
+    """Our server sends the beginning of a good stream, and the client takes it."""
+    for train in trains(meeting.stage):
+        if offset > 0:
+            meeting.sends([train[:offset]])
+        offset -= len(train)
+    meeting.connection.wait_taken()
+
+
+@pytest.mark.parametrize("how", ["closed", "reset"])
+def test_early_end_between_trains_is_a_failure(stage: int, how: str, meet: Meet) -> None:
+    for place, offset in boundaries(stage).items():
+        meeting = meet()
+        with told(f"the connection was {how} by the server {place}"):
+            break_off(meeting, offset)
+            meeting.is_refused(meeting.closes() if how == "closed" else meeting.resets())
+
+
+@pytest.mark.stages(from_=3)
+@pytest.mark.parametrize("how", ["closed", "reset"])
+def test_early_end_inside_a_train_is_a_failure(stage: int, how: str, meet: Meet) -> None:
+    for place, offset in insides(stage).items():
+        meeting = meet()
+        with told(f"the connection was {how} by the server {place}"):
+            break_off(meeting, offset)
+            meeting.is_refused(meeting.closes() if how == "closed" else meeting.resets())
+
+
+# What is saved
+
+
+def test_older_file_is_replaced(meet: Meet, store: FileStore, target: Path) -> None:
+    meeting = meet()
+    original = store.seeded(1000 if meeting.stage == 1 else 2500)
+    (target / NAME.decode()).rename(target / original.name)
+    with told("there is an older file of that name, and a new one comes whole"):
+        hand_over(meeting.connection, meeting.stage, original.name.encode(), original.read_bytes())
+        received(meeting.closes(), target, original)
+
+
+def test_older_file_stays_until_the_new_one_is_complete(meet: Meet, target: Path) -> None:
+    meeting = meet()
+    sent = trains(meeting.stage)
+    last = sent.pop() if meeting.stage <= 4 else sent[-1][-1:]
+    if meeting.stage > 4:
+        sent[-1] = sent[-1][:-1]
+    with told("there is an older file of that name; all of the new one but its last train or byte has come"):
+        meeting.sends(sent)
+        meeting.connection.wait_taken(meeting.client.pid)
+        there = (target / NAME.decode()).read_bytes()
+        expect(there == OLDER, f"the older file has been touched already: {there[:40]!r}, {len(there)} bytes")
+    with told("then the last one came too"):
+        meeting.sends([last])
+        expect(meeting.closes().status == 0, f"the client: {meeting.client.wait()}")
+        expect((target / NAME.decode()).read_bytes() != OLDER, "the older file is still there")
+
+
+def test_success_does_not_wait_for_the_close(meet: Meet) -> None:
+    meeting = meet()
+    with told("the whole file has come, and the server doesn't close: the client knows that it is done all the same"):
+        meeting.sends(trains(meeting.stage))
+        finished = meeting.client.wait()
+        expect(finished.status == 0, str(finished))
+
+
+def test_target_is_a_directory(meet: Meet, target: Path) -> None:
+    (target / NAME.decode()).mkdir()
+    meeting = meet(older=False)
+    with told("under the name that the server sends there is a directory already"):
+        meeting.sends(trains(meeting.stage))
+        meeting.is_refused(meeting.closes())
+
+
+def test_target_is_a_symbolic_link(meet: Meet, target: Path) -> None:
+    victim = target.parent / "victim"
+    victim.write_bytes(OLDER)
+    (target / NAME.decode()).symlink_to(victim)
+    meeting = meet(older=False)
+    whole = trains(meeting.stage)
+    with told("under the name that the server sends there is a symbolic link to a file elsewhere; the transfer fails"):
+        meeting.sends(whole[:1])
+        meeting.is_refused(meeting.closes())
+    meeting = meet(older=False)
+    with told("the same, and the transfer succeeds: then the new content is found under the name"):
+        meeting.sends(whole)
+        finished = meeting.closes()
+        expect(finished.status == 0, str(finished))
+        found = (target / NAME.decode()).read_bytes()
+        expect(found == content(min(2500, 1000 if meeting.stage == 1 else 2500)), f"{len(found)} bytes were found")
+
+
+def limited(size: int) -> list[str]:
+    """Runs a program that can't write more than `size` bytes into a file: to it, the disk is full there.
+
+    SIGXFSZ, which a really full disk doesn't send, is ignored, so that write(2) fails instead.
+    """
+    return ["bash", "-c", f"trap '' XFSZ; exec prlimit --fsize={size} -- \"$@\"", "limited"]
+
+
+def test_full_disk_is_a_failure(meet: Meet) -> None:
+    meeting = meet(prefix=limited(600))
+    with told("the disk is full after 600 bytes (RLIMIT_FSIZE)"):
+        meeting.sends(trains(meeting.stage))
+        meeting.is_refused(meeting.closes())
+
+
+@pytest.mark.stages(from_=3)
+def test_memory_does_not_grow_with_the_file(meet: Meet) -> None:
+    used = {}
+    for size in (2_000_000, 64_000_000):
+        meeting = meet(older=False)
+        whole = stream(meeting.stage, b"size-%d" % size, content(size))
+        meeting.connection.send(whole[:-1])
+        meeting.connection.wait_taken(meeting.client.pid)
+        used[size] = anonymous_memory(meeting.client.pid)
+        meeting.connection.send(whole[-1:])
+        expect(meeting.closes().status == 0, str(meeting.client.wait()))
+    grown = used[64_000_000] - used[2_000_000]
+    expect(
+        grown < 16_000_000,
+        f"when all but one byte had come, the client had {used[2_000_000]} bytes of memory for a file of 2 MB, and "
+        f"{used[64_000_000]} for one of 64 MB: a file should pass through a buffer of fixed size, not be collected",
+    )
+
+
+def anonymous_memory(pid: int) -> int:
+    """Bytes of memory that a process has filled itself: heap and stack, not files that it maps."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon"))

@@ -1,0 +1,183 @@
+"""Command lines, and what keeps a program from beginning: the statuses, and the words that go with them."""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+from pathlib import Path
+from typing import Callable, Union
+
+import pytest
+
+from bytetrain.build import Programs
+from bytetrain.files import FileStore, write_file
+from bytetrain.observe import descendants
+from bytetrain.output import Finished
+from bytetrain.peers import RawServer
+from bytetrain.programs import Program, Server
+from bytetrain.stories import hand_over, serves
+from bytetrain.verdicts import bad_command_line, expect, refused, snapshot, start_refused, told
+
+StartServer = Callable[..., Server]
+Launch = Callable[..., Program]
+Run = Callable[..., Finished]
+
+GOOD = ("127.0.0.1", "0", "2", "FILE")  # of a server; FILE stands for one that is there
+BAD_SERVER_LINES = {
+    "nothing": (),
+    "too few": GOOD[:3],
+    "too many": (*GOOD, "more"),
+    "unknown option": ("--no-such-option", *GOOD),
+    **{f"port {port or 'empty'}": ("127.0.0.1", port, *GOOD[2:]) for port in ("65536", "12x", "x", "99999999999", "")},
+    **{
+        f"workers {workers or 'empty'}": ("127.0.0.1", "0", workers, "FILE")
+        for workers in ("0", "513", "-1", "2x", "many", "4294967298", "")
+    },
+}
+BAD_CLIENT_LINES = {
+    "nothing": (),
+    "too few": ("127.0.0.1",),
+    "too many": ("127.0.0.1", "4711", ".", "more"),
+    "unknown option": ("--no-such-option", "127.0.0.1", "4711"),
+    **{f"port {port or 'empty'}": ("127.0.0.1", port) for port in ("65536", "12x", "x", "99999999999", "")},
+}
+MISSING = "no such file|not found|missing|not exist|errno 2"
+DIRECTORY = "directory|eisdir|errno 21|not a regular|not a file"
+RESOLVE = "resol|known|lookup|look up|no address|not found|getaddrinfo|errno -"
+TAKEN = "in use|taken|occupied|errno 98"
+REFUSED = "refused|nobody|errno 111"
+DENIED = "denied|permi|not readable|unreadable|errno 13"
+NOT_THERE = f"{MISSING}|not a directory|no directory"
+
+
+@pytest.fixture
+def launch(started: list[Program], folder: Path) -> Launch:
+    """launch(executable, argument...) starts a program with these arguments."""
+
+    def start(executable: Path, *arguments: Union[str, Path]) -> Program:
+        # RES_OPTIONS: where names are asked for in vain, the resolver shall not try for long.
+        program = Program([executable, *arguments], cwd=folder, env={"RES_OPTIONS": "timeout:1 attempts:1"})
+        started.append(program)
+        return program.start()
+
+    return start
+
+
+@pytest.fixture
+def run(launch: Launch) -> Run:
+    """run(executable, argument...) waits for the end of the program as well."""
+    return lambda *command: launch(*command).wait()
+
+
+@pytest.mark.parametrize("line", list(BAD_SERVER_LINES))
+def test_bad_command_line_of_a_server(pair: Programs, line: str, store: FileStore, run: Run) -> None:
+    words = [str(store.seeded(1000)) if word == "FILE" else word for word in BAD_SERVER_LINES[line]]
+    with told(f"a bad command line ({line}): server {' '.join(map(repr, words))}"):
+        bad_command_line(run(pair.server, *words))
+
+
+@pytest.mark.parametrize("line", list(BAD_CLIENT_LINES))
+def test_bad_command_line_of_a_client(pair: Programs, line: str, run: Run) -> None:
+    words = BAD_CLIENT_LINES[line]
+    with told(f"a bad command line ({line}): client {' '.join(map(repr, words))}"):
+        bad_command_line(run(pair.client, *words))
+
+
+def test_missing_file(pair: Programs, folder: Path, run: Run) -> None:
+    with told("FILE is missing"):
+        start_refused(run(pair.server, "127.0.0.1", "0", "2", folder / "missing.bin"), "missing.bin", MISSING)
+
+
+def test_directory_as_file(pair: Programs, target: Path, run: Run) -> None:
+    with told("FILE is a directory"):
+        start_refused(run(pair.server, "127.0.0.1", "0", "2", target), target.name, DIRECTORY)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can read every file")
+def test_unreadable_file(pair: Programs, folder: Path, run: Run) -> None:
+    secret = write_file(folder / "secret.bin", 10)
+    secret.chmod(0)
+    with told("FILE may not be read"):
+        start_refused(run(pair.server, "127.0.0.1", "0", "2", secret), "secret.bin", DENIED)
+
+
+@pytest.mark.stages(1)
+def test_file_too_large_for_one_train(pair: Programs, store: FileStore, run: Run) -> None:
+    for size in (1001, 65536):
+        with told(f"stage 01, and a FILE of {size} bytes: one train carries 1000 at most"):
+            start_refused(run(pair.server, "127.0.0.1", "0", "2", store.seeded(size)), store.seeded(size).name, "1000")
+
+
+def test_host_that_does_not_resolve(pair: Programs, store: FileStore, run: Run) -> None:
+    host = "nobody.invalid"  # never given to anyone: RFC 2606
+    with told("HOST does not resolve"):
+        start_refused(run(pair.server, host, "0", "2", store.seeded(10)), host, RESOLVE)
+        start_refused(run(pair.client, host, "4711"), host, RESOLVE)
+
+
+def test_taken_port(pair: Programs, store: FileStore, raw_server: RawServer, run: Run) -> None:
+    port = str(raw_server.port)
+    with told(f"somebody else listens on PORT {port}"):
+        start_refused(run(pair.server, "127.0.0.1", port, "2", store.seeded(10)), port, TAKEN)
+
+
+def test_nobody_listens(pair: Programs, target: Path, run: Run) -> None:
+    with socket.socket() as reserved:  # bound, not listening: connecting there is refused
+        reserved.bind(("127.0.0.1", 0))
+        port = str(reserved.getsockname()[1])
+        with told(f"nobody listens on PORT {port}"):
+            start_refused(run(pair.client, "127.0.0.1", port, target), port, REFUSED)
+
+
+@pytest.mark.parametrize("kind", ["missing", "a file"])
+def test_directory_that_is_none(
+    pair: Programs, kind: str, target: Path, raw_server: RawServer, launch: Launch
+) -> None:
+    directory = target / "nowhere"
+    if kind == "a file":
+        directory.write_bytes(b"no directory")
+    before = snapshot(target)
+    client = launch(pair.client, "127.0.0.1", str(raw_server.port), directory)
+    with told(f"DIRECTORY is {kind}"):
+        finished = answer(pair, client, raw_server)
+        start_refused(finished, "nowhere", NOT_THERE)
+        refused(finished, target, before)
+
+
+def answer(pair: Programs, client: Program, raw_server: RawServer) -> Finished:
+    """Gives the client a whole file; it may also end before it comes for one."""
+    connection = raw_server.accept_unless(lambda: not client.running)
+    if connection is not None:
+        with connection:
+            hand_over(connection, pair.stage, b"name", b"content")
+            return client.wait()
+    return client.wait()
+
+
+def test_port_0_asks_the_kernel(pair: Programs, store: FileStore, start_server: StartServer) -> None:
+    servers = [start_server(pair, store.seeded(100), workers=1) for _ in range(3)]
+    with told("three servers were started with PORT 0: each must have got, and have named, a port of its own"):
+        expect(len({server.port for server in servers}) == 3, f"the ports: {[server.port for server in servers]}")
+        for server in servers:
+            serves(server, pair.stage, store.seeded(100))
+
+
+@pytest.mark.parametrize("workers", [1, 512])
+def test_fewest_and_most_workers(
+    pair: Programs, workers: int, store: FileStore, start_server: StartServer
+) -> None:
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < 2 * workers:
+        pytest.skip(f"this shell may open too few descriptors for {workers} workers: see ulimit -n")
+    server = start_server(pair, store.seeded(1000), workers=workers)
+    found = descendants(server.pid)
+    expect(len(found) == workers, f"WORKERS is {workers}, and once ready the server has {len(found)} child processes")
+    with told(f"WORKERS is {workers}"):
+        serves(server, pair.stage, store.seeded(1000))
+
+
+def test_host_may_be_a_name(pair: Programs, store: FileStore, start_server: StartServer, run: Run) -> None:
+    server = start_server(pair, store.seeded(100), host="localhost")
+    with told(f"HOST is localhost; the server said {server.stdout.strip()!r}"):
+        finished = run(pair.client, "localhost", str(server.port))
+        expect(finished.status == 0, f"the client, given localhost as well: {finished}")

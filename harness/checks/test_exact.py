@@ -1,0 +1,172 @@
+"""From stage 03 on no call is trusted to move all that it was asked to move: not recv, not send, not MSG_WAITALL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Callable, Optional
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings, strategies
+
+from bytetrain import Failure
+from bytetrain.build import Programs
+from bytetrain.files import FileStore, MiB
+from bytetrain.observe import cont, stop
+from bytetrain.peers import RawServer
+from bytetrain.programs import Client, Server
+from bytetrain.proxy import Proxy, Slicer
+from bytetrain.stories import Pool, deliver_cut, read_whole, stalled
+from bytetrain.verdicts import received, told
+from bytetrain.wire import HEAD, Parser, boundaries, head_offsets, stream
+
+pytestmark = pytest.mark.stages(from_=3)
+
+StartServer = Callable[..., Server]
+StartClient = Callable[..., Client]
+Cut = Callable[[Iterable[int]], None]
+
+SIZE = 2500  # bytes: three trains of content
+
+
+@pytest.fixture
+def cut(pair: Programs, store: FileStore, raw_server: RawServer, start_client: StartClient) -> Cut:
+    """cut([3, 7]) hands a client the stream of a file in pieces that end at these offsets; it should save the file."""
+    original = store.seeded(SIZE)
+    name, content = original.name.encode(), original.read_bytes()
+
+    def check(cuts: Iterable[int]) -> None:
+        __tracebackhide__ = True
+        cuts = sorted(cuts)
+        client = start_client(pair, raw_server.port)
+        with told(told_cuts(pair.stage, name, content, cuts)), raw_server.accept() as connection:
+            deliver_cut(connection, stream(pair.stage, name, content), cuts, client.pid)
+            connection.finish_sending()
+            received(client.wait(), client.directory, original)
+        client.stop()
+
+    return check
+
+
+def told_cuts(stage: int, name: bytes, content: bytes, cuts: list[int]) -> str:
+    """The cuts in words: where they are, and where the trains begin."""
+    shown = f"{cuts}" if len(cuts) <= 12 else f"{cuts[:12]} and {len(cuts) - 12} more"
+    ends = boundaries(stage, name, content)
+    return (
+        f"the stream was cut at the offsets {shown}, and each piece was sent when the client had taken the one before. "
+        f"(Its first byte is at offset 0; the trains end at {ends}, and each begins with a head of {HEAD} bytes.)"
+    )
+
+
+# What the client receives
+
+
+NAME, CONTENT = f"seed1-{SIZE}.bin".encode(), b"x" * SIZE  # as long as what `cut` sends
+
+
+@pytest.mark.parametrize("inside", [1, 2, 3])
+def test_split_heads(inside: int, stage: int, cut: Cut) -> None:
+    cut([start + inside for start in head_offsets(stage, NAME, CONTENT)])
+
+
+def test_heads_and_bodies_apart(stage: int, cut: Cut) -> None:
+    cut([start + HEAD for start in head_offsets(stage, NAME, CONTENT)])
+
+
+@pytest.mark.parametrize("missing", [1, 5, 500])
+def test_split_bodies(missing: int, stage: int, cut: Cut) -> None:
+    cut([end - missing for end in boundaries(stage, NAME, CONTENT)])
+
+
+def test_every_byte_alone_at_the_start(cut: Cut) -> None:
+    cut(range(1, 1200))
+
+
+def test_all_at_once(cut: Cut) -> None:
+    cut([])
+
+
+def test_any_cuts(stage: int, cut: Cut) -> None:
+    # hypothesis makes the same cuts in every run. Of those that fail it looks for the simplest.
+    last = boundaries(stage, NAME, CONTENT)[-1] - 1
+    hang: Optional[Failure] = None
+
+    @settings(
+        max_examples=25, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate, Phase.shrink], report_multiple_bugs=False,
+    )  # fmt: skip
+    @given(strategies.lists(strategies.integers(1, last), max_size=40, unique=True))
+    def try_cuts(cuts: list[int]) -> None:
+        nonlocal hang
+        if hang is not None:  # a client that hangs takes a minute each time: one is enough
+            raise hang
+        try:
+            cut(cuts)
+        except Failure as failure:
+            hang = failure if "has not ended" in str(failure) else None
+            raise
+
+    try_cuts()
+
+
+def test_sliced_pair(
+    pair: Programs, store: FileStore, start_server: StartServer, start_client: StartClient
+) -> None:
+    original = store.seeded(20_000)
+    server = start_server(pair, original)
+    for every in (7, 997):
+        with told(f"between server and client a proxy hands on {every} bytes at a time"):
+            with Proxy(server.port, Slicer(every=every)) as proxy:
+                client = start_client(pair, proxy.port)
+                received(client.wait(), client.directory, original)
+
+
+@pytest.mark.parametrize("place", ["first head", "name", "second head", "second body", "content"])
+def test_receiver_is_stopped_and_goes_on(
+    place: str, pair: Programs, store: FileStore, raw_server: RawServer, start_client: StartClient
+) -> None:
+    # MSG_WAITALL returns short after SIGSTOP and SIGCONT, although the program has no handler for any signal.
+    original = store.seeded(SIZE)
+    name, content = original.name.encode(), original.read_bytes()
+    whole, ends = stream(pair.stage, name, content), boundaries(pair.stage, name, content)
+    offsets = {"first head": 2, "name": HEAD + 5, "second head": ends[0] + 3, "second body": ends[0] + HEAD + 5}
+    offset = offsets.get(place, ends[-1] - 600)
+    client = start_client(pair, raw_server.port)
+    with told(f"the client waits for the rest of its {place} (offset {offset}), is stopped (SIGSTOP) and goes on"):
+        with raw_server.accept() as connection:
+            deliver_cut(connection, whole[:offset], [], client.pid)
+            for _ in range(3):
+                stop(client.pid)
+                cont(client.pid)
+            connection.send(whole[offset:])
+            received(client.wait(), client.directory, original)
+
+
+# What the server sends
+
+
+def test_sender_is_stopped_and_goes_on(pair: Programs, big: Path, start_server: StartServer) -> None:
+    # A blocked send returns short after SIGSTOP and SIGCONT: the rest must be sent by another call.
+    server = start_server(pair, big)
+    pool = Pool.of(server)
+    for number in range(1, 4):
+        connection, worker = stalled(server)
+        for _ in range(3):
+            stop(worker)
+            cont(worker)
+        with told(f"transfer {number}: a worker blocked in sending was stopped (SIGSTOP) and went on"), connection:
+            read_whole(connection, pair.stage, big)
+    pool.is_complete()
+
+
+def test_sender_is_stopped_again_and_again(pair: Programs, big: Path, start_server: StartServer) -> None:
+    server = start_server(pair, big)
+    connection, worker = stalled(server)
+    parser = Parser(pair.stage, keep=False)
+    with told("a worker blocked three times in one transfer, was stopped each time (SIGSTOP), and went on"), connection:
+        for _ in range(3):
+            stop(worker)
+            cont(worker)
+            parser.feed(connection.read_exactly(MiB))
+            connection.wait_sender_blocked(worker)
+        read_whole(connection, pair.stage, big, parser=parser)

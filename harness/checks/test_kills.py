@@ -1,0 +1,211 @@
+"""Clients that die in mid-transfer, or go away on purpose. No file is lost by it, and from stage 03 on no worker."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from bytetrain.build import Programs
+from bytetrain.files import FileStore, GiB
+from bytetrain.observe import cont, descriptor_count, descriptors, stop, wait_until
+from bytetrain.peers import RawClient, RawServer
+from bytetrain.programs import Client, Server
+from bytetrain.proxy import Proxy, Timeout, WholeTrains
+from bytetrain.stories import Pool, hand_over_trains, read_whole, serves, stalled, uses_no_cpu
+from bytetrain.tcp_table import backlog
+from bytetrain.verdicts import changes, expect, received, snapshot, told
+from bytetrain.wire import HEAD, pieces
+
+StartServer = Callable[..., Server]
+StartClient = Callable[..., Client]
+
+
+def middle(stage: int, name: bytes, size: int) -> int:
+    """An offset in the midst of a transfer; for stages 01 and 02, one between two trains."""
+    after_name = HEAD + len(name)
+    if stage == 1:
+        return after_name
+    trains_until_half = size // 2 // 1000
+    return after_name + (trains_until_half * (HEAD + 1000) if stage <= 3 else size // 2)
+
+
+def killed_client(
+    pair: Programs, original: Path, target: Path, start_server: StartServer, start_client: StartClient
+) -> Server:
+    """A client is killed when half of the file has come to it; in stage 01, only the name. Returns the server."""
+    at = middle(pair.stage, original.name.encode(), original.stat().st_size)
+    server = start_server(pair, original)
+    shape = [WholeTrains()] if pair.stage <= 2 else []
+    with Proxy(server.port, *shape, Timeout(at)) as proxy:
+        client = start_client(pair, proxy.port, target)
+        proxy.wait_forwarded(at)
+        proxy.relay().client.wait_taken()
+        client.signal(signal.SIGKILL)
+        client.wait()
+    return server
+
+
+@pytest.mark.parametrize("older", [False, True], ids=["no older file", "an older file"])
+def test_killed_client_saves_nothing(
+    pair: Programs, older: bool, store: FileStore, target: Path, start_server: StartServer, start_client: StartClient
+) -> None:
+    original = store.seeded(1000 if pair.stage == 1 else 1_000_000)
+    if older:
+        (target / original.name).write_bytes(b"what was there before")
+    before = snapshot(target).get(original.name, "no file")
+    killed_client(pair, original, target, start_server, start_client)
+    after = snapshot(target).get(original.name, "no file")
+    expect(before == after, f"a client was killed half-way; under the final name was {before}, and now is {after}")
+
+
+@pytest.mark.reference_only
+def test_killed_client_leaves_no_temporary_file(
+    pair: Programs, store: FileStore, target: Path, start_server: StartServer, start_client: StartClient
+) -> None:
+    # Only a file without a name (O_TMPFILE) goes with its process; the contract can't ask for that everywhere.
+    try:
+        os.close(os.open(target, os.O_TMPFILE | os.O_RDWR, 0o600))
+    except OSError:
+        pytest.skip("the file system of the temporary folder has no O_TMPFILE")
+    killed_client(pair, store.seeded(1000 if pair.stage == 1 else 1_000_000), target, start_server, start_client)
+    left = changes({}, snapshot(target))
+    expect(not left, f"a client was killed half-way, and left something behind: {left}")
+
+
+@pytest.mark.stages(from_=3)
+def test_server_survives_killed_clients(
+    pair: Programs, big: Path, start_server: StartServer, start_client: StartClient
+) -> None:
+    server = start_server(pair, big)
+    serves(server, pair.stage, big)
+    pool = Pool.of(server)
+    for number in range(1, 5):
+        with told(f"two workers; client number {number} of 4 was killed in mid-transfer"):
+            with Proxy(server.port, Timeout(100_000)) as proxy:
+                client = start_client(pair, proxy.port)
+                proxy.wait_forwarded(100_000)
+                client.signal(signal.SIGKILL)
+                client.wait()
+            pool.is_complete()
+    with told("four clients were killed in mid-transfer; now the next one comes"):
+        pool.is_calm()
+        client = start_client(pair, server.port)
+        received(client.wait(), client.directory, big)
+
+
+@pytest.mark.stages(from_=3)
+def test_server_survives_resets(pair: Programs, big: Path, start_server: StartServer) -> None:
+    server = start_server(pair, big)
+    serves(server, pair.stage, big)
+    pool = Pool.of(server)
+    for number in range(1, 5):
+        with told(f"two workers; client number {number} of 4 has reset its connection while a worker was sending"):
+            connection, _ = stalled(server)
+            connection.reset()
+            pool.is_complete()
+    with told("four clients have reset their connections; now the next one comes"):
+        pool.is_calm()
+        serves(server, pair.stage, big)
+
+
+@pytest.mark.stages(from_=3)
+def test_server_survives_early_closes(pair: Programs, big: Path, start_server: StartServer) -> None:
+    server = start_server(pair, big)
+    serves(server, pair.stage, big)
+    pool = Pool.of(server)
+    for size in (0, 1, HEAD, 100, 10_000, 1_000_000):
+        with told(f"two workers; a client has read {size} bytes, and has closed its connection"):
+            with RawClient(server.port) as connection:
+                connection.read_exactly(size)
+            pool.is_complete()
+    with told("six clients have closed early; now the next one comes"):
+        pool.is_calm()
+        serves(server, pair.stage, big)
+
+
+@pytest.mark.stages(from_=3)
+def test_client_is_gone_before_the_worker_starts(pair: Programs, big: Path, start_server: StartServer) -> None:
+    # The first send finds a dead connection: SIGPIPE, whatever earlier sends have returned.
+    server = start_server(pair, big)
+    serves(server, pair.stage, big)
+    pool = Pool.of(server)
+    stopped = server.workers
+    for worker in stopped:
+        stop(worker)
+    for _ in stopped:
+        RawClient(server.port).close()
+    wait_until(lambda: backlog(server.port) == 0, "the parent accepts two clients", seen=lambda: backlog(server.port))
+    for worker in stopped:
+        cont(worker)
+    with told("two clients had closed their connections before the workers sent the first byte"):
+        pool.is_complete()
+        pool.is_calm()
+        serves(server, pair.stage, big)
+
+
+@pytest.mark.stages(from_=3)
+def test_waiting_client_goes_away(pair: Programs, big: Path, start_server: StartServer) -> None:
+    server = start_server(pair, big, workers=1)
+    pool = Pool.of(server)
+    first, _ = stalled(server)
+    gone, reset, last = (RawClient(server.port) for _ in range(3))
+    gone.close()
+    reset.reset()
+    with told("one worker, four clients: two of those that wait in the backlog go away before their turn"), first, last:
+        read_whole(first, pair.stage, big)
+        read_whole(last, pair.stage, big)
+        pool.is_complete()
+
+
+@pytest.mark.stages(from_=3)
+def test_worker_stops_sending_to_a_dead_client(
+    pair: Programs, store: FileStore, start_server: StartServer
+) -> None:
+    server = start_server(pair, store.sparse(64 * GiB), workers=1)  # who sends on and on has enough to do for minutes
+    connection, worker = stalled(server)
+    connection.reset()
+    with told("a file of 64 GiB, one worker; its client has reset the connection in mid-transfer"):
+        uses_no_cpu(worker, "the worker")
+        with RawClient(server.port) as following:
+            following.read_exactly(100_000)
+
+
+@pytest.mark.stages(from_=3)
+def test_half_close_is_no_end(pair: Programs, big: Path, start_server: StartServer) -> None:
+    server = start_server(pair, big)
+    pool = Pool.of(server)
+    with told("a client closes its sending side at once, and reads on"), RawClient(server.port) as connection:
+        connection.finish_sending()
+        read_whole(connection, pair.stage, big)
+    pool.is_complete()
+
+
+def test_client_that_is_killed_early_saves_nothing(
+    pair: Programs, target: Path, raw_server: RawServer, start_client: StartClient
+) -> None:
+    client = start_client(pair, raw_server.port, target)
+    name = next(pieces(pair.stage, b"name", b"content")).data
+    with told("the server has sent the name and nothing else; then the client was killed"):
+        with raw_server.accept() as connection:
+            hand_over_trains(connection, pair.stage, [name])
+            connection.wait_taken()
+            client.signal(signal.SIGKILL)
+            client.wait()
+        expect("name" not in snapshot(target), "there is a file under the final name")
+
+
+@pytest.mark.stages(from_=3)
+def test_descriptors_of_a_worker_do_not_grow(pair: Programs, store: FileStore, start_server: StartServer) -> None:
+    original = store.seeded(100_000)
+    server = start_server(pair, original, workers=1)
+    serves(server, pair.stage, original)
+    worker, before = server.workers[0], descriptor_count(server.workers[0])
+    for number in range(20):
+        with told("one worker; of 20 clients each second one goes away early"), RawClient(server.port) as connection:
+            connection.read_exactly(HEAD) if number % 2 else read_whole(connection, pair.stage, original)
+    what = f"the worker has {before} descriptors again, after 20 clients of which half went away early"
+    wait_until(lambda: descriptor_count(worker) in (0, before), what, seen=lambda: descriptors(worker))  # 0: replaced

@@ -1,0 +1,262 @@
+"""Leaving, stage 06: the whole table of the contract. Whatever ends the server, nobody waits in vain, nobody is left.
+
+Timeouts are set by options for the reference pair. Another submission need not have these, and waits its 30 seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from bytetrain.build import Programs
+from bytetrain.files import FileStore
+from bytetrain.observe import children, cont, live_children, state, stop, wait_until, zombies
+from bytetrain.output import Finished
+from bytetrain.peers import RawClient
+from bytetrain.programs import Client, Program, Server
+from bytetrain.stories import can_connect, read_cut_short, read_whole, serves, stalled, way_to
+from bytetrain.tcp_table import listening
+from bytetrain.verdicts import expect, refused, snapshot, told
+
+pytestmark = pytest.mark.stages(6)
+
+StartServer = Callable[..., Server]
+StartClient = Callable[..., Client]
+Options = Callable[..., list[str]]
+
+AT_ONCE = 25.0  # seconds: less than the 30 after which a drain ends by itself, and far more than leaving takes
+DEFAULT_TIMEOUT = 30.0
+STEPS = {
+    "SIGTERM": lambda server: server.signal(signal.SIGTERM),
+    "SIGINT": lambda server: server.signal(signal.SIGINT),
+    "Ctrl-C": lambda server: server.signal_group(signal.SIGINT),
+}
+
+
+@pytest.fixture
+def options(reference: bool) -> Options:
+    """options("--drain-timeout=1") for the reference pair; nothing for others, which may not know it."""
+    return lambda *words: list(words) if reference else []
+
+
+def has_left(server: Server, limit: float = 2 * DEFAULT_TIMEOUT) -> None:
+    """The server ends with status 0, and nobody is left: no orphan, no zombie that it hasn't reaped."""
+    __tracebackhide__ = True
+    finished = server.wait(limit)
+    left = server.left_behind()
+    problems = [] if finished.status == 0 else ["its status should be 0"]
+    problems += [f"left behind: {', '.join(map(str, left))}"] if left else []
+    expect(not problems, "\n".join(["the server has ended, but:", *problems, str(finished)]))
+
+
+def stops_listening(server: Server) -> None:
+    """Nobody listens any more, and new clients are refused."""
+    __tracebackhide__ = True
+    wait_until(lambda: not listening(server.port), f"the server stops listening on port {server.port}")
+    expect(not can_connect(server.port), "a new client can still connect: it would wait for ever")
+
+
+@pytest.mark.parametrize("how", list(STEPS))
+@pytest.mark.parametrize("workers", [1, 4])
+def test_idle_server_leaves(
+    how: str, workers: int, pair: Programs, store: FileStore, start_server: StartServer
+) -> None:
+    server = start_server(pair, store.seeded(1000), workers=workers)
+    serves(server, pair.stage, store.seeded(1000))
+    with told(f"{workers} idle workers; then came {how}"):
+        STEPS[how](server)
+        has_left(server, AT_ONCE)
+        expect(not listening(server.port), f"somebody still listens on port {server.port}")
+
+
+def test_transfers_under_way_are_finished(pair: Programs, big: Path, start_server: StartServer, options: Options) -> None:
+    server = start_server(pair, big, workers=3, options=options("--drain-timeout=3600", "--stall-timeout=3600"))
+    busy = [stalled(server) for _ in range(2)]
+    server.signal(signal.SIGTERM)
+    with told("three workers, two of them in mid-transfer; then came SIGTERM"):
+        stops_listening(server)
+        both = {worker for _, worker in busy}
+        what = "the idle worker leaves and is reaped, the two busy ones stay"
+        wait_until(lambda: {each.pid for each in children(server.pid)} == both, what, seen=lambda: children(server.pid))
+        for connection, worker in busy:
+            read_whole(connection, pair.stage, big)
+            wait_until(lambda: state(worker) is None, f"worker {worker} has finished its transfer, leaves, and is reaped")
+        has_left(server)
+
+
+@pytest.mark.parametrize("how", list(STEPS))
+def test_backlog_sees_the_end(
+    how: str, pair: Programs, big: Path, start_server: StartServer, options: Options
+) -> None:
+    server = start_server(pair, big, workers=1, options=options("--drain-timeout=3600", "--stall-timeout=3600"))
+    first, _ = stalled(server)
+    waiting = [RawClient(server.port) for _ in range(3)]
+    STEPS[how](server)
+    with told(f"one worker, in mid-transfer, and three clients in the backlog; then came {how}"), first:
+        stops_listening(server)
+        for client in waiting:
+            with told("a client in the backlog should see its connection closed"), client:
+                wait_until(client.has_something, "the connection ends")
+                read_cut_short(client, pair.stage)
+        if how == "SIGTERM":
+            read_whole(first, pair.stage, big)
+        has_left(server)
+
+
+def test_drain_ends_after_a_while(pair: Programs, big: Path, start_server: StartServer, options: Options) -> None:
+    server = start_server(pair, big, options=options("--drain-timeout=1", "--stall-timeout=3600"))
+    connection, _ = stalled(server)
+    server.signal(signal.SIGTERM)
+    with told("a client that reads nothing; then came SIGTERM, and the drain timeout passed"), connection:
+        has_left(server, 4 * DEFAULT_TIMEOUT)
+        read_cut_short(connection, pair.stage)
+
+
+@pytest.mark.parametrize("how", list(STEPS))
+def test_second_signal_ends_the_drain(
+    how: str, pair: Programs, big: Path, start_server: StartServer, options: Options
+) -> None:
+    server = start_server(pair, big, workers=3, options=options("--drain-timeout=3600", "--stall-timeout=3600"))
+    connection, worker = stalled(server)
+    server.signal(signal.SIGTERM)
+    with told(f"a client that reads nothing; then came SIGTERM, and after it {how}"), connection:
+        what = "the server stops listening, and only the busy worker stays"
+        wait_until(lambda: not listening(server.port) and live_children(server.pid) == [worker], what)
+        STEPS[how](server)
+        has_left(server, AT_ONCE)
+        read_cut_short(connection, pair.stage)
+
+
+@pytest.mark.parametrize("how", ["SIGINT", "Ctrl-C"])
+def test_ordered_exit_in_mid_transfer(
+    how: str,
+    pair: Programs,
+    big: Path,
+    target: Path,
+    start_server: StartServer,
+    start_client: StartClient,
+    options: Options,
+) -> None:
+    server = start_server(pair, big, workers=3, options=options("--drain-timeout=3600", "--stall-timeout=3600"))
+    connection, worker = stalled(server)
+    before = snapshot(target)
+    with stopped_client(pair, server, target, start_client) as client:
+        STEPS[how](server)
+        with told(f"two clients in mid-transfer; then came {how}"), connection:
+            has_left(server, AT_ONCE)
+            read_cut_short(connection, pair.stage)
+            with told("the other one is the client of this pair"):
+                client.resume()
+                refused(client.wait(), target, before)
+
+
+def test_ctrl_c_is_the_parents_business(
+    pair: Programs, big: Path, start_server: StartServer, options: Options
+) -> None:
+    # The parent is stopped, so that only the workers can act on the signal: they should not.
+    server = start_server(pair, big, options=options("--drain-timeout=3600", "--stall-timeout=3600"))
+    connection, _ = stalled(server)
+    workers = server.workers
+    stop(server.pid)
+    server.signal_group(signal.SIGINT)
+    with told("SIGINT came to the whole process group while the parent was stopped"), connection:
+        for worker in workers:
+            expect(state(worker) not in ("Z", None), f"worker {worker} has ended by itself: {zombies(server.pid)}")
+        cont(server.pid)
+        with told("then the parent went on"):
+            has_left(server, AT_ONCE)
+
+
+def test_parent_is_killed(pair: Programs, big: Path, start_server: StartServer, options: Options) -> None:
+    server = start_server(pair, big, workers=4, options=options("--stall-timeout=3600"))
+    busy = [stalled(server) for _ in range(2)]
+    idle = set(server.workers) - {worker for _, worker in busy}
+    server.signal(signal.SIGKILL)
+    server.wait()
+    with told("four workers, two of them in mid-transfer; then the parent was killed (SIGKILL)"):
+        with told("the idle workers should see that, and leave"):
+            what = "the idle workers have left"
+            wait_until(lambda: all(state(pid) in ("Z", None) for pid in idle), what, seen=server.left_behind)
+        for connection, worker in busy:
+            with told(f"worker {worker} should finish its transfer"):
+                read_whole(connection, pair.stage, big)
+        with told("after that they should leave too"):
+            server.reap_left_behind()
+
+
+def test_stalled_client_is_dropped(pair: Programs, big: Path, start_server: StartServer, options: Options) -> None:
+    server = start_server(pair, big, workers=1, options=options("--stall-timeout=1"))
+    connection, _ = stalled(server)
+    with told("one worker; its client takes not one byte, another one waits"), connection, RawClient(server.port) as waiting:
+        wait_until(waiting.has_something, "the stalled client is dropped, and the next one is served", 4 * DEFAULT_TIMEOUT)
+        read_whole(waiting, pair.stage, big)
+        with told("what the dropped client gets when it reads at last"):
+            read_cut_short(connection, pair.stage)
+
+
+@pytest.mark.parametrize("how", list(STEPS))
+def test_signal_right_after_readiness(
+    how: str, pair: Programs, store: FileStore, start_server: StartServer
+) -> None:
+    for number in range(1, 11):
+        server = start_server(pair, store.seeded(1000), workers=4)
+        STEPS[how](server)
+        with told(f"start {number} of 10: {how} came as soon as the server had said that it listens"):
+            has_left(server, AT_ONCE)
+        server.stop()
+
+
+def test_signal_before_readiness(
+    pair: Programs, store: FileStore, folder: Path, started: list[Program]
+) -> None:
+    for workers in (1, 5, 20):
+        command = [pair.server, "127.0.0.1", "0", "40", store.seeded(1000)]
+        server = Program(command, cwd=folder)
+        started.append(server)
+        server.start()
+        wait_until(lambda: len(live_children(server.pid)) >= workers, f"the server has {workers} workers")
+        server.signal(signal.SIGTERM)
+        with told(f"SIGTERM came when {workers} or a few more of 40 workers had been forked"):
+            finished: Finished = server.wait()
+            expect(finished.status in (0, -signal.SIGTERM), str(finished))
+            with told("its workers should leave as well"):
+                server.reap_left_behind()
+
+
+def test_worker_is_dead_already(pair: Programs, store: FileStore, start_server: StartServer) -> None:
+    for how, leave in STEPS.items():
+        server = start_server(pair, store.seeded(1000), workers=3)
+        stop(server.pid)  # so that it finds the dead worker and the signal at the same moment
+        os.kill(server.workers[1], signal.SIGKILL)
+        leave(server)
+        cont(server.pid)
+        with told(f"three workers; one was killed, and then came {how}"):
+            has_left(server, AT_ONCE)
+
+
+def test_worker_that_dies_while_draining_is_not_replaced(
+    pair: Programs, big: Path, start_server: StartServer, options: Options
+) -> None:
+    server = start_server(pair, big, options=options("--drain-timeout=3600", "--stall-timeout=3600"))
+    connection, worker = stalled(server)
+    server.signal(signal.SIGTERM)
+    stops_listening(server)
+    os.kill(worker, signal.SIGKILL)
+    with told("SIGTERM came, and the last busy worker was killed while it finished its transfer"), connection:
+        has_left(server, AT_ONCE)
+
+
+def test_client_that_dies_while_draining(
+    pair: Programs, big: Path, start_server: StartServer, options: Options
+) -> None:
+    server = start_server(pair, big, options=options("--drain-timeout=3600", "--stall-timeout=3600"))
+    connection, _ = stalled(server)
+    server.signal(signal.SIGTERM)
+    stops_listening(server)
+    connection.reset()
+    with told("SIGTERM came, and then the last client reset its connection"):
+        has_left(server, AT_ONCE)

@@ -1,0 +1,313 @@
+"""The pool: who is in it, who waits, who comes next, what becomes of it when a worker dies, and how it starts again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from bytetrain.build import Programs
+from bytetrain.files import FileStore, write_file
+from bytetrain.observe import cont, descendants, state, stop, wait_until
+from bytetrain.peers import RawClient, free_port
+from bytetrain.programs import Server
+from bytetrain.stories import Pool, holds, read_cut_short, read_whole, serves, stalled, uses_no_cpu
+from bytetrain.tcp_table import backlog
+from bytetrain.verdicts import expect, told
+
+StartServer = Callable[..., Server]
+
+
+def small(store: FileStore, stage: int) -> Path:
+    """A file that every stage can send; large enough for a few trains from stage 02 on."""
+    return store.seeded(1000 if stage == 1 else 100_000)
+
+
+def end_server(server: Server, how: str) -> None:
+    """Ends a server in one of the ways of ENDS, and waits until it has ended."""
+    everybody = [server.pid, *server.workers]
+    if how == "Ctrl-C":
+        server.signal_group(signal.SIGINT)
+    for pid in everybody if how == "SIGKILL to all" else everybody[:1]:
+        if how != "Ctrl-C":
+            os.kill(pid, signal.SIGTERM if how == "SIGTERM" else signal.SIGKILL)
+    server.wait()
+
+
+ENDS = ("SIGTERM", "Ctrl-C", "SIGKILL to the parent", "SIGKILL to all")
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_exactly_that_many_workers(
+    pair: Programs, workers: int, store: FileStore, start_server: StartServer
+) -> None:
+    server = start_server(pair, small(store, pair.stage), workers=workers)
+    found = descendants(server.pid)
+    expect(len(found) == workers, f"WORKERS is {workers}; once ready the server has {len(found)} child processes: {found}")
+    for _ in range(2 * workers):
+        serves(server, pair.stage, small(store, pair.stage))
+    found = descendants(server.pid)
+    expect(len(found) == workers, f"WORKERS is {workers}; after some transfers there are {len(found)} processes: {found}")
+
+
+def test_one_line_on_standard_output(pair: Programs, store: FileStore, start_server: StartServer) -> None:
+    server = start_server(pair, small(store, pair.stage))
+    for _ in range(3):
+        serves(server, pair.stage, small(store, pair.stage))
+    said = f"listening on 127.0.0.1:{server.port}\n"
+    expect(server.stdout == said, f"after three transfers standard output has {server.stdout!r}, not {said!r} alone")
+
+
+def test_idle_server_uses_no_cpu(pair: Programs, store: FileStore, start_server: StartServer) -> None:
+    server = start_server(pair, small(store, pair.stage))
+    with told("nobody has come yet"):
+        uses_no_cpu(server.pid, "the parent")
+    for _ in range(3):
+        serves(server, pair.stage, small(store, pair.stage))
+    with told("three transfers are over"):
+        uses_no_cpu(server.pid, "the parent")
+        uses_no_cpu(server.workers[0], "a worker")
+
+
+def test_listens_on_its_host_only(pair: Programs, store: FileStore, start_server: StartServer) -> None:
+    for host, other in (("127.0.0.1", "127.0.0.2"), ("127.0.0.2", "127.0.0.1")):
+        server = start_server(pair, small(store, pair.stage), host=host)
+        serves(server, pair.stage, small(store, pair.stage))
+        with socket.socket() as uninvited:
+            reached = uninvited.connect_ex((other, server.port)) == 0
+        expect(not reached, f"HOST is {host}, but the server can be reached at {other} as well: bind(2) to HOST only")
+        server.stop()
+
+
+@pytest.mark.stages(from_=2)
+def test_parent_keeps_no_connection(pair: Programs, big: Path, start_server: StartServer) -> None:
+    server = start_server(pair, big)
+    connection, worker = stalled(server)
+    with connection:
+        what = f"the parent (pid {server.pid}) has closed its copy of the connection that worker {worker} serves"
+        wait_until(lambda: not holds(server.pid, connection), what)
+
+
+def test_transfers_leave_nothing_open(pair: Programs, store: FileStore, start_server: StartServer) -> None:
+    server = start_server(pair, small(store, pair.stage), workers=3)
+    serves(server, pair.stage, small(store, pair.stage))
+    pool = Pool.of(server)
+    with told("three workers, ten transfers"):
+        for _ in range(10):
+            serves(server, pair.stage, small(store, pair.stage))
+        pool.is_complete()
+
+
+@pytest.mark.stages(from_=2)
+def test_clients_wait_for_a_worker(pair: Programs, big: Path, start_server: StartServer) -> None:
+    server = start_server(pair, big)
+    busy = [stalled(server)[0] for _ in range(2)]
+    waiting = [RawClient(server.port) for _ in range(5)]
+    with told("two workers are busy with clients that read nothing; five more have connected"):
+        uses_no_cpu(server.pid, "the parent")
+        for number, client in enumerate(busy + waiting, 1):
+            with told(f"then all read, one after the other; this is client {number} of 7"), client:
+                read_whole(client, pair.stage, big)
+
+
+@pytest.mark.stages(from_=2)
+def test_clients_are_served_in_turn(pair: Programs, big: Path, start_server: StartServer) -> None:
+    server = start_server(pair, big, workers=1)
+    queue = [stalled(server)[0], *(RawClient(server.port, receive_buffer=65536) for _ in range(4))]
+    for number, client in enumerate(queue, 1):
+        with told(f"one worker, five clients that wait; it's the turn of number {number}"), client:
+            wait_until(client.has_something, "the first byte comes")
+            early = [later for later, other in enumerate(queue[number:], number + 1) if other.has_something()]
+            expect(not early, f"clients {early} have got something already: somebody was served before its turn")
+            read_whole(client, pair.stage, big)
+
+
+@pytest.mark.stages(from_=2)
+@pytest.mark.parametrize("first", [0, 1, 2])
+def test_who_ends_first_is_next(pair: Programs, first: int, big: Path, start_server: StartServer) -> None:
+    server = start_server(pair, big, workers=3)
+    busy = [stalled(server) for _ in range(3)]
+    ending, worker = busy.pop(first)
+    with told(f"three workers are busy; the transfer that was begun as number {first + 1} ends first"), ending:
+        read_whole(ending, pair.stage, big)
+    with told(f"so the next client belongs to worker {worker}, while the two others are still busy"):
+        connection, served_by = stalled(server)
+        expect(served_by == worker, f"it went to worker {served_by}")
+        read_whole(connection, pair.stage, big)
+    with told("then the two others go on"):
+        for other, _ in busy:
+            read_whole(other, pair.stage, big)
+
+
+def test_connection_waits_for_a_stopped_worker(pair: Programs, store: FileStore, start_server: StartServer) -> None:
+    server = start_server(pair, small(store, pair.stage))
+    workers = server.workers
+    for worker in workers:
+        stop(worker)
+    clients = [RawClient(server.port) for _ in range(5)]
+    for worker in workers:
+        cont(worker)
+    for number, client in enumerate(clients, 1):
+        with told(f"five clients came while both workers were stopped (SIGSTOP); this is number {number}"), client:
+            read_whole(client, pair.stage, small(store, pair.stage))
+
+
+@pytest.mark.stages(from_=3)
+def test_parent_survives_stop_and_cont(pair: Programs, store: FileStore, start_server: StartServer) -> None:
+    server = start_server(pair, small(store, pair.stage))
+    pool = Pool.of(server)
+    stop(server.pid)
+    cont(server.pid)  # epoll_wait, poll and select return EINTR now, handler or not: signal(7)
+    with told("the parent was stopped and went on (SIGSTOP, SIGCONT)"):
+        serves(server, pair.stage, small(store, pair.stage))
+        pool.is_complete()
+
+
+# The file
+
+
+def test_file_is_opened_anew(pair: Programs, folder: Path, start_server: StartServer) -> None:
+    file = write_file(folder / "changing", 900, seed=1)
+    server = start_server(pair, file, workers=1)
+    serves(server, pair.stage, file)
+    with told("FILE has got another content and size since the last transfer"):
+        serves_again(server, pair.stage, write_file(file, 700, seed=2))
+    with told("FILE has been replaced by another one (rename) since the last transfer"):
+        write_file(folder / "new", 800, seed=3).rename(file)
+        serves_again(server, pair.stage, file)
+
+
+def serves_again(server: Server, stage: int, file: Path) -> None:
+    for _ in range(3):
+        serves(server, stage, file)
+
+
+def test_file_is_gone(pair: Programs, folder: Path, start_server: StartServer) -> None:
+    file = write_file(folder / "vanishing", 900)
+    server = start_server(pair, file)
+    workers = server.workers
+    file.unlink()
+    for number in range(1, 5):
+        with told(f"FILE is gone; client {number} has come, and its connection should be closed"):
+            with RawClient(server.port) as connection:
+                read_cut_short(connection, pair.stage)
+    write_file(file, 900)
+    with told("FILE was gone for four clients, and is back"):
+        serves_again(server, pair.stage, file)
+        expect(server.workers == workers, f"the workers were {workers} before, and are {server.workers} now: they stay")
+
+
+# Starting again
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_starts_again_at_once(pair: Programs, how: str, store: FileStore, start_server: StartServer) -> None:
+    file = small(store, pair.stage)
+    server = start_server(pair, file, port=free_port())
+    serves(server, pair.stage, file)  # the server closes first: its end rests in TIME_WAIT
+    with RawClient(server.port) as connection:
+        connection.read_exactly(1)
+        end_server(server, how)
+        with told(f"the server was ended ({how}) and the same command, port {server.port}, is started again at once"):
+            again = start_server(pair, file, port=server.port)
+            serves(again, pair.stage, file)
+
+
+@pytest.mark.stages(from_=2)
+@pytest.mark.parametrize("how", ["SIGKILL to the parent", "SIGKILL to all"])
+def test_starts_again_beside_a_transfer(pair: Programs, how: str, big: Path, start_server: StartServer) -> None:
+    server = start_server(pair, big, port=free_port())
+    connection, _ = stalled(server)
+    end_server(server, how)
+    with told(f"in mid-transfer the server was ended ({how}), and the same command is started again"), connection:
+        again = start_server(pair, big, port=server.port)
+        serves(again, pair.stage, big)
+
+
+# Workers that die: from stage 03 on
+
+
+def kill_worker(pid: int) -> None:
+    """SIGKILL, and waits until the worker is dead. (Before that it can still be given a connection, and lose it.)"""
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: state(pid) in ("Z", None), f"worker {pid} is dead", seen=lambda: state(pid))
+
+
+@pytest.mark.stages(from_=3)
+def test_dead_idle_worker_is_replaced(pair: Programs, store: FileStore, start_server: StartServer) -> None:
+    file = small(store, pair.stage)
+    server = start_server(pair, file, workers=3)
+    serves(server, pair.stage, file)
+    pool = Pool.of(server)
+    for number in range(3):
+        kill_worker(server.workers[number])
+        with told(f"three idle workers; number {number + 1} was killed"):
+            pool.is_complete()
+            serves_again(server, pair.stage, file)
+            pool.is_complete()
+    pool.is_calm()
+
+
+@pytest.mark.stages(from_=3)
+@pytest.mark.parametrize("order", ["clients first", "deaths first"])
+def test_all_workers_die_as_clients_come(
+    pair: Programs, order: str, store: FileStore, start_server: StartServer
+) -> None:
+    file = small(store, pair.stage)
+    server = start_server(pair, file, workers=3)
+    pool = Pool.of(server)
+    stop(server.pid)  # so that it finds the dead workers and the clients at the same moment
+    clients = [RawClient(server.port) for _ in range(2 if order == "clients first" else 0)]
+    for worker in server.workers:
+        kill_worker(worker)
+    clients += [RawClient(server.port) for _ in range(2 - len(clients))]
+    cont(server.pid)
+    with told(f"three idle workers were killed, and two clients connected, before the parent could know ({order})"):
+        for client in clients:
+            read_whole(client, pair.stage, file)
+        pool.is_complete()
+        pool.is_calm()
+
+
+@pytest.mark.stages(from_=3)
+def test_dead_busy_worker_is_replaced(pair: Programs, big: Path, start_server: StartServer) -> None:
+    server = start_server(pair, big)
+    pool = Pool.of(server)
+    (first, worker), (second, _) = stalled(server), stalled(server)
+    waiting = [RawClient(server.port) for _ in range(2)]
+    kill_worker(worker)
+    with told("two busy workers, two clients that wait; the first worker was killed"):
+        pool.is_complete()
+        with told("its client should see the connection end"):
+            read_cut_short(first, pair.stage)
+        with told("the clients that waited should be served by its replacement, while the second worker is still busy"):
+            for client in waiting:
+                read_whole(client, pair.stage, big)
+        with told("the second worker's transfer should go on as if nothing had been"):
+            read_whole(second, pair.stage, big)
+        pool.is_complete()
+        pool.is_calm()
+
+
+@pytest.mark.stages(from_=3)
+def test_worker_dies_with_a_connection_it_has_not_taken(
+    pair: Programs, store: FileStore, start_server: StartServer
+) -> None:
+    file = small(store, pair.stage)
+    server = start_server(pair, file, workers=1)
+    pool = Pool.of(server)
+    worker = server.workers[0]
+    stop(worker)
+    client = RawClient(server.port)
+    wait_until(lambda: backlog(server.port) == 0, "the parent accepts a client", seen=lambda: backlog(server.port))
+    kill_worker(worker)
+    with told("the only worker was killed with a connection on its channel that it had not taken yet"), client:
+        pool.is_complete()
+        serves(server, pair.stage, file)
+        with told("that client may be served by another worker, or see its connection end, but not wait for ever"):
+            wait_until(client.has_something, "something comes to it, if only the end of the stream")
+

@@ -1,0 +1,206 @@
+"""The progress line, from stage 04 on: one line on the terminal, drawn again and again, that never says too much.
+
+How the line looks is free, but for what a number with a percent sign means, and that the last line tells the bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from bytetrain.build import Programs
+from bytetrain.files import FileStore, content
+from bytetrain.observe import wait_until
+from bytetrain.peers import Connection, RawServer
+from bytetrain.programs import Client, Server
+from bytetrain.stories import hand_over
+from bytetrain.terminal import TerminalClient
+from bytetrain.verdicts import expect, received, told
+from bytetrain.waiting import NeverHappened
+from bytetrain.wire import encode_size, encode_train, stream
+
+pytestmark = pytest.mark.stages(from_=4)
+
+StartServer = Callable[..., Server]
+StartTerminal = Callable[..., TerminalClient]
+StartClient = Callable[..., Client]
+
+_PERCENT = re.compile(r"(-?\d+(?:[.,]\d+)?)\s*%")
+REDRAWS_A_SECOND = 10
+
+
+def percentages(client: TerminalClient) -> list[float]:
+    """What the progress line has said so far, in the order of its redraws."""
+    return [float(found.replace(",", ".")) for piece in client.redraws for found in _PERCENT.findall(piece)]
+
+
+def draws(client: TerminalClient) -> int:
+    """How often the line was drawn. (Who wipes it out with blanks before drawing it again, has drawn once.)"""
+    return sum(1 for piece in client.redraws if _PERCENT.search(piece))
+
+
+def shown(client: TerminalClient) -> str:
+    """The redraws, for a message."""
+    pieces = client.redraws
+    listed = pieces if len(pieces) <= 8 else [*pieces[:4], f"[... {len(pieces) - 8} more ...]", *pieces[-4:]]
+    return "on the terminal was drawn:\n" + "\n".join(f"  | {piece}" for piece in listed)
+
+
+def announce(connection: Connection, size: int) -> None:
+    """Sends the name and the size."""
+    connection.send(encode_train(b"file.bin") + encode_train(encode_size(size)))
+
+
+def dribble(connection: Connection, stage: int, data: bytes, seen: Callable[[], bool]) -> bytes:
+    """Sends content byte by byte until something is seen on the terminal; returns what has not been sent yet.
+
+    A client draws when bytes come and some time has passed: so bytes have to come while time passes.
+    """
+    for sent in range(len(data)):
+        if seen():
+            return data[sent:]
+        one = data[sent : sent + 1]
+        connection.deliver(encode_train(one) if stage == 4 else one)
+        with contextlib.suppress(NeverHappened):
+            wait_until(seen, "the client draws", limit=0.01)
+    return b""
+
+
+def rest_of(connection: Connection, stage: int, data: bytes) -> None:
+    """Sends the rest of the content."""
+    step = 1000 if stage == 4 else len(data) or 1
+    for start in range(0, len(data), step):
+        piece = data[start : start + step]
+        connection.send(encode_train(piece) if stage == 4 else piece)
+
+
+def test_last_line_is_exact(
+    pair: Programs, store: FileStore, raw_server: RawServer, start_client: StartTerminal
+) -> None:
+    original = store.seeded(20_000_000)
+    client = start_client(pair, raw_server.port, terminal=True)
+    started = time.monotonic()
+    with told("a file of 20 MB comes to a client whose standard error is a terminal"):
+        with raw_server.accept() as connection:
+            hand_over(connection, pair.stage, original.name.encode(), original.read_bytes())
+        finished = client.wait()
+        elapsed = time.monotonic() - started
+        expect(finished.status == 0, str(finished))
+        expect(bool(client.redraws), "nothing was drawn on the terminal")
+        last = client.redraws[-1]
+        expect(percentages(client)[-1:] == [100.0], f"the last line doesn't say 100 %: {last!r}")
+        digits = re.sub(r"(?<=\d)[,.' _](?=\d{3})", "", last)
+        expect("20000000" in digits, f"the last line doesn't tell the 20000000 bytes: {last!r}")
+        most = REDRAWS_A_SECOND * elapsed + 2
+        words = f"it was drawn {draws(client)} times in {elapsed:.2f} s: at most ten times a second is right"
+        expect(draws(client) <= most, f"{words}; {shown(client)}")
+
+
+def test_one_line(pair: Programs, store: FileStore, raw_server: RawServer, start_client: StartTerminal) -> None:
+    original = store.seeded(1_000_000)
+    client = start_client(pair, raw_server.port, terminal=True)
+    with told("a file of 1 MB comes to a client whose standard error is a terminal"):
+        with raw_server.accept() as connection:
+            hand_over(connection, pair.stage, original.name.encode(), original.read_bytes())
+        received(client.wait(), client.directory, original)
+        expect("\r" in client.stderr, f"the line is not drawn again in its place, with \\r: {client.stderr!r}")
+        text = client.stderr
+        expect(text.count("\n") <= 1 and "\n" not in text.rstrip("\r\n"), f"there is more than one line: {text!r}")
+
+
+def test_never_100_before_all_is_there(
+    pair: Programs, raw_server: RawServer, start_client: StartTerminal
+) -> None:
+    data = content(10_000_000)
+    client = start_client(pair, raw_server.port, terminal=True)
+    with told("of 10,000,000 bytes all but the last 600 have come, 99.994 %; then some more come, one by one"):
+        with raw_server.accept() as connection:
+            announce(connection, len(data))
+            rest_of(connection, pair.stage, data[:-600])
+            connection.wait_taken(client.pid)
+            before = draws(client)
+            left = dribble(connection, pair.stage, data[-600:-1], lambda: draws(client) > before + 1)
+            said = percentages(client)
+            expect(max(said, default=0) < 100, f"the line says 100 % before the last byte has come; {shown(client)}")
+            expect(not left or said[-1] >= 99, f"the line says {said[-1:]} % when 99.994 % have come; {shown(client)}")
+            rest_of(connection, pair.stage, left + data[-1:])
+            finished = client.wait()
+        said = percentages(client)
+        expect(finished.status == 0 and said[-1:] == [100], f"it doesn't end with 100 %; {shown(client)}\n{finished}")
+        expect(said == sorted(said), f"the percentage goes back; {shown(client)}")
+
+
+def test_progress_is_seen_at_once(pair: Programs, raw_server: RawServer, start_client: StartTerminal) -> None:
+    data = content(100_000)
+    client = start_client(pair, raw_server.port, terminal=True)
+
+    def half() -> bool:
+        return any(50 <= percent < 100 for percent in percentages(client))
+
+    with told("half of a file has come, and some more bytes come one by one: that has to be seen while they come"):
+        with raw_server.accept() as connection:
+            announce(connection, len(data))
+            rest_of(connection, pair.stage, data[:50_000])
+            left = dribble(connection, pair.stage, data[50_000:54_000], half)
+            expect(half(), f"no line with 50 % or a little more: is standard error flushed? {shown(client)}")
+            rest_of(connection, pair.stage, left + data[54_000:])
+            finished = client.wait()
+            expect(finished.status == 0, str(finished))
+
+
+@pytest.mark.stages(4)
+def test_sizes_above_4_gib(pair: Programs, raw_server: RawServer, start_client: StartTerminal) -> None:
+    # Stage 04 alone: later a client may reserve the room, and 4 GiB of a disk are not ours to take.
+    size = 2**32 + 100_000
+    client = start_client(pair, raw_server.port, terminal=True)
+    with told(f"a size of {size} bytes was announced, and 60000 of them came: not one percent, but in 32 bits it is 60"):
+        with raw_server.accept() as connection:
+            announce(connection, size)
+            rest_of(connection, pair.stage, content(60_000))
+            before = draws(client)
+            dribble(connection, pair.stage, content(600), lambda: draws(client) > before + 1)
+        expect(client.wait().status == 1, f"it was cut short then: {client.wait()}")
+        expect(set(percentages(client)) <= {0.0}, f"the line says {percentages(client)} %; {shown(client)}")
+
+
+def test_silent_without_a_terminal(
+    pair: Programs, store: FileStore, start_server: StartServer, start_client: StartClient
+) -> None:
+    original = store.seeded(1_000_000)
+    client = start_client(pair, start_server(pair, original).port)
+    with told("standard error is no terminal"):
+        received(client.wait(), client.directory, original)
+        expect(client.stderr == "", f"on standard error was found: {client.stderr[:300]!r}")
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_smallest_files(size: int, pair: Programs, raw_server: RawServer, start_client: StartTerminal) -> None:
+    client = start_client(pair, raw_server.port, terminal=True)
+    with told(f"a file of {size} bytes: nothing may be divided by zero"):
+        with raw_server.accept() as connection:
+            connection.send(stream(pair.stage, b"file.bin", content(size)))
+            finished = client.wait()
+        expect(finished.status == 0, str(finished))
+        wrong = re.findall(r"nan|inf|-\d+", client.stderr.lower())
+        expect(not wrong, f"on the terminal stands {wrong}; {shown(client)}")
+        expect(percentages(client)[-1:] in ([], [100.0]), f"it ended at {percentages(client)[-1:]} %; {shown(client)}")
+
+
+def test_failure_is_told_on_a_line_of_its_own(
+    pair: Programs, raw_server: RawServer, start_client: StartTerminal, target: Path
+) -> None:
+    client = start_client(pair, raw_server.port, target, terminal=True)
+    with told("the server closed after half of the file; standard error is a terminal"):
+        with raw_server.accept() as connection:
+            announce(connection, 2000)
+            rest_of(connection, pair.stage, content(1000))
+            connection.finish_sending()
+            finished = client.wait()
+        expect(finished.status == 1 and not finished.stdout, str(finished))
+        message = client.stderr.rstrip("\n").rpartition("\n")[2]
+        expect("%" not in message.rpartition("\r")[2] and message != "", f"no line tells the cause: {client.stderr!r}")

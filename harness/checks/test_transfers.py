@@ -1,0 +1,162 @@
+"""The file comes as it is: of every size, under every name, from the server and to the client, one by one and at once."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from bytetrain.build import Programs
+from bytetrain.files import FileStore, MiB, write_file
+from bytetrain.peers import RawClient, RawServer
+from bytetrain.programs import Client, Server
+from bytetrain.stories import hand_over, read_whole, serves, way_to
+from bytetrain.verdicts import received, told
+
+StartServer = Callable[..., Server]
+StartClient = Callable[..., Client]
+
+SMALL = (0, 1, 999, 1000)
+SIZES = (*SMALL, 1001, 2000, 65536, 20_000_000)
+NAMES = (
+    "a", "n" * 255, "two words and  more.txt", "文件-é-😀.bin", "-rf", "--help", "~", "$HOME", "100%s%n.txt", ".hidden",
+    "...", "a\\b", "new\nline",
+)  # fmt: skip
+# Every byte value, NUL among them, and every two of them side by side: nothing that strlen or printf leaves whole.
+BINARY = bytes(range(256)) + bytes(reversed(range(256))) + b"\0\0%s\r\n\x1a\xff\0"
+
+
+def sizes(stage: int) -> tuple[int, ...]:
+    """What the format of the stage can carry."""
+    return SMALL if stage == 1 else SIZES
+
+
+def receive(pair: Programs, raw: RawServer, start: StartClient, name: bytes, content: bytes) -> Client:
+    """Starts a client and hands it a whole stream."""
+    client = start(pair, raw.port)
+    with raw.accept() as connection:
+        hand_over(connection, pair.stage, name, content)
+    return client
+
+
+def test_server_sends_every_size(pair: Programs, store: FileStore, start_server: StartServer) -> None:
+    for size in sizes(pair.stage):
+        server = start_server(pair, store.seeded(size))
+        with told(f"our client reads a file of {size} bytes from the server"):
+            serves(server, pair.stage, store.seeded(size))
+        server.stop()
+
+
+def test_client_saves_every_size(
+    pair: Programs, store: FileStore, raw_server: RawServer, start_client: StartClient
+) -> None:
+    for size in sizes(pair.stage):
+        original = store.seeded(size)
+        client = receive(pair, raw_server, start_client, original.name.encode(), original.read_bytes())
+        with told(f"our server hands a file of {size} bytes to the client"):
+            received(client.wait(), client.directory, original)
+
+
+def test_pair_transfers_every_size(
+    pair: Programs, store: FileStore, start_server: StartServer, start_client: StartClient
+) -> None:
+    for size in sizes(pair.stage):
+        server = start_server(pair, store.seeded(size))
+        with told(f"the client gets a file of {size} bytes from the server"), way_to(server, pair.stage) as port:
+            client = start_client(pair, port)
+            received(client.wait(), client.directory, store.seeded(size))
+        server.stop()
+
+
+@pytest.mark.stages(from_=2)
+def test_pair_transfers_a_sparse_file(
+    pair: Programs, store: FileStore, start_server: StartServer, start_client: StartClient
+) -> None:
+    hole = store.sparse(3 * MiB)  # truncate -s 3M: zeros everywhere, which read as lengths if a byte is lost
+    server = start_server(pair, hole)
+    with told("the client gets a sparse file of 3 MiB from the server"), way_to(server, pair.stage) as port:
+        client = start_client(pair, port)
+        received(client.wait(), client.directory, hole)
+
+
+def test_every_byte_value_arrives(
+    pair: Programs, folder: Path, raw_server: RawServer, start_server: StartServer, start_client: StartClient
+) -> None:
+    original = folder / "binary"
+    original.write_bytes(BINARY)
+    with told("a file with every byte value, NUL among them"):
+        serves(start_server(pair, original), pair.stage, original)
+        client = receive(pair, raw_server, start_client, b"binary", BINARY)
+        received(client.wait(), client.directory, original)
+
+
+@pytest.mark.parametrize("name", NAMES, ids=lambda name: f"{len(name)}chars-{ord(name[0]):x}")
+def test_name_arrives_as_it_is(
+    pair: Programs,
+    folder: Path,
+    target: Path,
+    name: str,
+    raw_server: RawServer,
+    start_server: StartServer,
+    start_client: StartClient,
+) -> None:
+    original = write_file(folder / name, 500)
+    with told(f"the name is {name!r}, {len(os.fsencode(name))} bytes"):
+        serves(start_server(pair, original), pair.stage, original)
+        client = receive(pair, raw_server, start_client, os.fsencode(name), original.read_bytes())
+        finished = client.wait()
+        if not name.isprintable():  # its line may show such a name in another way
+            finished = replace(finished, stdout=f"received {name}, 500 bytes\n")
+        received(finished, client.directory, original)
+
+
+def test_file_without_a_folder_in_its_path(pair: Programs, folder: Path, start_server: StartServer) -> None:
+    original = write_file(folder / "here.bin", 700)
+    with told("FILE is a bare name in the server's current directory"):
+        serves(start_server(pair, Path("here.bin"), cwd=folder), pair.stage, original)
+
+
+def test_client_saves_in_the_current_directory(
+    pair: Programs, store: FileStore, raw_server: RawServer, start_client: StartClient
+) -> None:
+    original = store.seeded(999)
+    client = start_client(pair, raw_server.port, name_directory=False)
+    with told("DIRECTORY is left out: the file belongs in the current one"), raw_server.accept() as connection:
+        hand_over(connection, pair.stage, original.name.encode(), original.read_bytes())
+        received(client.wait(), client.directory, original)
+
+
+def test_clients_one_after_the_other(
+    pair: Programs, store: FileStore, start_server: StartServer, start_client: StartClient
+) -> None:
+    original = store.seeded(1000 if pair.stage == 1 else 65536)
+    server = start_server(pair, original)
+    with way_to(server, pair.stage) as port:
+        for number in range(1, 8):
+            with told(f"client {number} of 7, each after the one before, with two workers"):
+                client = start_client(pair, port)
+                received(client.wait(), client.directory, original)
+
+
+def test_clients_at_once(
+    pair: Programs, store: FileStore, start_server: StartServer, start_client: StartClient
+) -> None:
+    original = store.seeded(1000 if pair.stage == 1 else 300_000)
+    server = start_server(pair, original, workers=3)
+    with told("12 clients at once, with three workers"), way_to(server, pair.stage) as port:
+        clients = [start_client(pair, port) for _ in range(12)]
+        for client in clients:
+            received(client.wait(), client.directory, original)
+
+
+def test_raw_clients_at_once(pair: Programs, store: FileStore, start_server: StartServer) -> None:
+    original = store.seeded(1000 if pair.stage == 1 else 300_000)
+    server = start_server(pair, original, workers=3)
+    connections = [RawClient(server.port) for _ in range(30)]
+    for number, connection in enumerate(connections, 1):
+        with told(f"30 clients have connected at once, and read one after the other; this is number {number}"):
+            read_whole(connection, pair.stage, original)
+            connection.close()

@@ -1,0 +1,211 @@
+"""From stage 05 on the content is moved by the kernel: more than 2 GiB of it, and from files that change meanwhile."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from bytetrain.build import Programs
+from bytetrain.files import FileStore, GiB, MiB, content, write_file, write_sparse
+from bytetrain.peers import RawClient, RawServer
+from bytetrain.programs import Client, Server
+from bytetrain.proxy import Proxy, Timeout
+from bytetrain.stories import Pool, big_size, discard, hand_over, read_cut_short, read_whole, serves, stalled, uses_no_cpu
+from bytetrain.verdicts import expect, received, refused, snapshot, told
+from bytetrain.wire import encode_size, encode_train
+
+StartServer = Callable[..., Server]
+StartClient = Callable[..., Client]
+
+MOST_OF_A_CALL = 0x7FFFF000  # bytes: read(2), notes
+SENDS = ("copy", "mmap", "sendfile", "splice")
+RECEIVES = ("copy", "mmap", "splice")
+SIZES = (0, 1, 4095, 4096, 65537, 3_000_001)
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A sparse file, and the offsets in it where 16 bytes tell where they are."""
+
+    path: Path
+    offsets: tuple[int, ...]
+
+    @classmethod
+    def of_size(cls, path: Path, size: int) -> "Marked":
+        offsets = (0, MOST_OF_A_CALL - 32, MOST_OF_A_CALL - 8, 2**31 - 24, 2**31, size - 16)
+        with write_sparse(path, size).open("r+b") as file:
+            for offset in offsets:
+                file.seek(offset)
+                file.write(b"%016d" % offset)
+        return cls(path, offsets)
+
+
+@pytest.fixture(scope="module")
+def large(store: FileStore) -> Marked:
+    """A file of more bytes than one call can move. (In one place, so that its pages stay in the kernel's cache.)"""
+    return Marked.of_size(store.folder / "large.bin", 2 * GiB + MiB)
+
+
+def reads_marked(connection: RawClient, file: Marked) -> None:
+    """Reads the whole stream, and looks at the marks only: so that 2 GiB take a second or two."""
+    __tracebackhide__ = True
+    path, size = file.path, file.path.stat().st_size
+    start = encode_train(path.name.encode()) + encode_train(encode_size(size))
+    expect(connection.read_exactly(len(start)) == start, f"the stream doesn't begin with {start!r}, the name and the size")
+    at = 0
+    for offset in file.offsets:
+        with told(f"bytes {at} to {offset + 16} of {size}"):
+            discard(connection, offset - at)
+            found = connection.read_exactly(16)
+            expect(found == b"%016d" % offset, f"at {offset} the file has {b'%016d' % offset!r}, and the stream {found!r}")
+        at = offset + 16
+    expect(connection.read_some() == b"", f"the stream goes on after the announced {size} bytes")
+
+
+# More than one call can move
+
+
+@pytest.mark.stages(from_=5)
+def test_more_than_2_gib(pair: Programs, large: Marked, reference: bool, start_server: StartServer) -> None:
+    ways = [f"--send={send}" for send in SENDS] if reference and pair.stage == 5 else []
+    for options in [[], *([way] for way in ways)]:
+        server = start_server(pair, large.path, options=options)
+        with told(f"a sparse file of 2 GiB and 1 MiB, options {options}; one call moves at most {MOST_OF_A_CALL:#x} bytes"):
+            with RawClient(server.port) as client:
+                reads_marked(client, large)
+        server.stop()
+
+
+@pytest.mark.stages(from_=4)
+@pytest.mark.parametrize("size", [2**31 - 1, 2**31, 2**32 - 1, 2**32, 5 * GiB + 7])
+def test_announced_size_has_64_bits(size: int, pair: Programs, store: FileStore, start_server: StartServer) -> None:
+    file = store.sparse(size)
+    server = start_server(pair, file)
+    start = encode_train(file.name.encode()) + encode_train(encode_size(size))
+    with told(f"a sparse file of {size} bytes"), RawClient(server.port) as client:
+        found = client.read_exactly(len(start))
+        expect(found == start, f"the stream begins with {found.hex(' ')}, and the name and the size are {start.hex(' ')}")
+
+
+# Every way of sending and receiving
+
+
+@pytest.mark.stages(from_=5)
+@pytest.mark.reference_only
+@pytest.mark.parametrize("send", SENDS)
+@pytest.mark.parametrize("receive", RECEIVES)
+def test_every_way_with_every_other(
+    send: str,
+    receive: str,
+    pair: Programs,
+    store: FileStore,
+    start_server: StartServer,
+    start_client: StartClient,
+) -> None:
+    for size in SIZES:
+        server = start_server(pair, store.seeded(size), options=[f"--send={send}"])
+        client = start_client(pair, server.port, options=[f"--receive={receive}"])
+        with told(f"a file of {size} bytes with --send={send} and --receive={receive}"):
+            received(client.wait(), client.directory, store.seeded(size))
+        server.stop()
+
+
+@pytest.mark.stages(from_=5)
+@pytest.mark.reference_only
+@pytest.mark.parametrize("receive", RECEIVES)
+def test_every_way_of_receiving_fails_well(
+    receive: str, pair: Programs, target: Path, raw_server: RawServer, start_client: StartClient
+) -> None:
+    before = snapshot(target)
+    for missing in (1, 100_000, 199_999):
+        client = start_client(pair, raw_server.port, target, options=[f"--receive={receive}"])
+        with raw_server.accept() as connection:
+            connection.send(encode_train(b"name") + encode_train(encode_size(200_000)) + content(200_000 - missing))
+        with told(f"--receive={receive}, and the server closed {missing} bytes before the end"):
+            refused(client.wait(), target, before)
+
+
+# A file that changes while it is sent
+
+
+def sending(folder: Path, server_of: Callable[[Path], Server]) -> tuple[Path, RawClient, Server]:
+    """A file of our own that may change, a client that doesn't read it, and a server that has come to a halt in it."""
+    file = write_file(folder / "changing.bin", big_size())
+    server = server_of(file)
+    return file, stalled(server)[0], server
+
+
+@pytest.mark.stages(from_=4)
+def test_file_is_cut_while_it_is_sent(pair: Programs, folder: Path, start_server: StartServer) -> None:
+    cut_while_sent(pair, folder, lambda file: start_server(pair, file))
+
+
+@pytest.mark.stages(from_=5)
+@pytest.mark.reference_only
+@pytest.mark.parametrize("send", SENDS)
+def test_file_is_cut_in_every_way(send: str, pair: Programs, folder: Path, start_server: StartServer) -> None:
+    cut_while_sent(pair, folder, lambda file: start_server(pair, file, options=[f"--send={send}"]))
+
+
+def cut_while_sent(pair: Programs, folder: Path, server_of: Callable[[Path], Server]) -> None:
+    __tracebackhide__ = True
+    file, connection, server = sending(folder, server_of)
+    pool = Pool.of(server)
+    size = file.stat().st_size
+    os.truncate(file, 100_000)
+    with told(f"{size} bytes were announced, and FILE was cut to 100000 while a worker was sending it"), connection:
+        read_cut_short(connection, pair.stage)
+        for worker in server.workers:
+            uses_no_cpu(worker, "a worker")
+        write_file(file, size)
+        with told("after that, with the whole file again"):
+            for _ in range(3):
+                serves(server, pair.stage, file)
+        pool.is_complete()
+        pool.is_calm()
+
+
+@pytest.mark.stages(from_=4)
+def test_file_grows_while_it_is_sent(
+    pair: Programs, folder: Path, target: Path, start_server: StartServer
+) -> None:
+    file, connection, _ = sending(folder, lambda file: start_server(pair, file))
+    shutil.copy(file, target)  # what was announced
+    with file.open("ab") as growing:
+        growing.write(content(MiB, seed=2))
+    with told("FILE has grown by 1 MiB since its size was sent: it ends at the announced size"), connection:
+        read_whole(connection, pair.stage, target / file.name)
+
+
+@pytest.mark.stages(from_=4)
+def test_client_reports_a_file_that_was_cut(
+    pair: Programs, folder: Path, target: Path, start_server: StartServer, start_client: StartClient
+) -> None:
+    file = write_file(folder / "changing.bin", 2 * big_size())
+    server = start_server(pair, file)
+    before = snapshot(target)
+    with told("FILE was cut to nothing when 100 KB of it had come"), Proxy(server.port, Timeout(100_000)) as proxy:
+        client = start_client(pair, proxy.port, target)
+        proxy.wait_forwarded(100_000)
+        os.truncate(file, 0)
+        proxy.release()
+        refused(client.wait(), target, before)
+
+
+@pytest.mark.stages(from_=5)
+def test_content_at_the_edge_of_pages(
+    pair: Programs, folder: Path, raw_server: RawServer, start_server: StartServer, start_client: StartClient
+) -> None:
+    for size in (4095, 4096, 4097, MiB - 1, MiB, MiB + 1):
+        original = write_file(folder / f"edge-{size}.bin", size)
+        with told(f"a file of {size} bytes"):
+            serves(start_server(pair, original), pair.stage, original)
+            client = start_client(pair, raw_server.port)
+            with raw_server.accept() as connection:
+                hand_over(connection, pair.stage, original.name.encode(), original.read_bytes())
+            received(client.wait(), client.directory, original)

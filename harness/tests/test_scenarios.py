@@ -1,0 +1,201 @@
+"""The lessons' helpers, and scenarios played with the stand-ins: they judge what they see, not who they see it of."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bytetrain import Failure, trace
+from bytetrain.build import Programs
+from bytetrain.catalogue import Run, lesson, lessons
+from bytetrain.files import FileStore, MiB, content
+from bytetrain.lessons import Evidence, Scene, play
+from bytetrain.lessons.calls import asked, in_words
+from bytetrain.lessons.cut_trains import cuts_in_heads, listed, start_of_content
+from bytetrain.lessons.dead_worker import exit_code
+from bytetrain.lessons.one_call_limit import a_call_of_ours
+from bytetrain.lessons.scene import MEMORY, discard_to_end, read_train
+from bytetrain.observe import state, wait_until
+from bytetrain.peers import RawClient, RawServer
+from bytetrain.sessions import left_over
+from bytetrain.wire import encode_train, head_offsets
+
+StandIn = Callable[[int], Programs]
+
+
+def scene(standin: StandIn, store: FileStore, stage: int) -> Scene:
+    return Scene(standin(stage), Run(stage), store, big=2 * MiB, reference=False)
+
+
+def played(name: str, standin: StandIn, store: FileStore, stage: int) -> Evidence:
+    with scene(standin, store, stage) as where:
+        return play(lesson(name), where)
+
+
+# Helpers
+
+
+def test_evidence_is_seen_if_there_are_words_for_it() -> None:
+    assert (Evidence("asked 1000, got 472", "", []).shown, Evidence("", "", []).shown) == (True, False)
+    assert (Evidence("", "md5 equal", []).cured, Evidence("x", "", []).cured) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "line, size, words",
+    [
+        ('recvfrom(3<TCP:[1->2]>, "a, 7"..., 1000, 0, NULL, NULL) = 472', 1000, "recv(1000 bytes) = 472"),
+        ('recvfrom(3, "", 4, MSG_WAITALL, NULL, NULL) = 0', 4, "recv(4 bytes, MSG_WAITALL) = 0"),
+        ('sendto(4, "x"..., 1004, 0, NULL, 0) = -1 EPIPE (Broken pipe)', 1004, "send(1004 bytes) = -1 EPIPE"),
+        ("sendfile(4, 5, NULL, 3221225472) = 2147479552", 3221225472, "sendfile(3221225472 bytes) = 2147479552"),
+        ("splice(4, NULL, 6, NULL, 65536, 0) = ? ERESTARTSYS", 65536, "splice(65536 bytes) (did not return) ERESTARTSYS"),
+        ("close(4) = 0", None, "close(None bytes) = 0"),
+    ],
+)
+def test_a_call_is_told_in_few_words(line: str, size: int | None, words: str) -> None:
+    call = trace.parse(f"77 1700000000.5 {line}")[0]
+    assert (asked(call), in_words(call)) == (size, words)
+
+
+@pytest.mark.parametrize("number", [2, 3, 4, 5])
+def test_heads_are_cut_where_the_wire_has_them(number: int) -> None:
+    heads = head_offsets(number, b"name", bytes(2000))
+    begins = start_of_content(number, b"name")
+    cuts = cuts_in_heads(number, b"name")
+    assert all(head + 1 in cuts for head in heads if head <= begins)
+    assert (begins in heads) == (number < 5)
+
+
+def test_many_cuts_are_listed_briefly() -> None:
+    assert (listed([7]), listed([1, 2, 3, 4, 99])) == ("7", "1, 2, 3 ... 99")
+
+
+def test_the_exit_code_of_a_zombie_is_read_without_reaping_it() -> None:
+    pid = os.fork()
+    if pid == 0:
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGPIPE)
+        os._exit(1)
+    wait_until(lambda: state(pid) == "Z", "the child is a zombie")
+    assert (exit_code(pid) & 0x7F, exit_code(os.getpid())) == (signal.SIGPIPE, 0)
+    os.waitpid(pid, 0)
+    assert exit_code(pid) == 0
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_the_rest_of_a_stream_is_thrown_away_and_counted(reset: bool) -> None:
+    with RawServer() as server, RawClient(server.port) as client, server.accept() as connection:
+        connection.deliver(encode_train(b"name") + bytes(100_000))
+        assert read_train(client) == b"name"
+        if not reset:
+            connection.finish_sending()
+            assert discard_to_end(client) == 100_000
+            return
+        connection.reset()
+        assert discard_to_end(client) <= 100_000
+
+
+def test_one_call_of_our_own_sends_what_there_is(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(content(5000))
+    words, returned = a_call_of_ours(file)
+    assert returned == 5000 and "= 5000" in words
+
+
+@pytest.mark.parametrize("release, memory", [("5.15.153.1-microsoft-standard-WSL2", False), ("6.8.0-45-generic", True)])
+def test_sparse_files_lie_in_memory_where_that_is_free(
+    release: str, memory: bool, standin: StandIn, store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.release", lambda: release)
+    monkeypatch.setattr("os.access", lambda path, mode: True)
+    with scene(standin, store, 3) as where:
+        folder = where.in_memory()
+        assert (folder.parent == MEMORY) == memory
+    assert not folder.exists()
+
+
+# Scenes
+
+
+def test_a_scene_ends_what_it_has_started(standin: StandIn, store: FileStore) -> None:
+    with scene(standin, store, 3) as where:
+        server = where.server(store.seeded(1000))
+        where.client(server.port).wait()
+        assert left_over() != []
+    assert left_over() == []
+    assert not where.folder.exists()
+    assert [step.split()[:2] for step in where.steps] == [["$", "server"], ["$", "client"]]
+
+
+def test_a_scene_ends_it_after_an_error_too(standin: StandIn, store: FileStore) -> None:
+    with pytest.raises(ZeroDivisionError):
+        with scene(standin, store, 3) as where:
+            where.server(store.seeded(1000))
+            raise ZeroDivisionError
+    assert left_over() == []
+
+
+def test_a_scene_tells_what_a_sanitizer_has_found(
+    standin: StandIn, store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STANDIN_FAULT", "asan")
+    with pytest.raises(Failure, match="heap-use-after-free"):
+        with scene(standin, store, 3) as where:
+            server = where.server(store.seeded(1000))
+            server.signal(signal.SIGTERM)
+            server.wait()
+
+
+# Scenarios
+
+
+def test_every_lesson_has_a_scenario_and_says_what_to_look_at() -> None:
+    folder = Path(str(__import__("bytetrain.lessons").lessons.__file__)).parent
+    for each in lessons():
+        assert (folder / f"{each.scenario}.py").is_file(), each.id
+        assert each.look.endswith(".") and each.look_zh.endswith("。"), each.id
+
+
+def test_a_naive_client_shows_the_half_packet(standin: StandIn, store: FileStore) -> None:
+    evidence = played("half_packet", standin, store, 2)
+    assert (evidence.shown, evidence.cured) == (True, False)
+    assert f"train of {evidence.facts['bad_length']} bytes" in evidence.failure
+    json.dumps(dict(evidence.facts))
+
+
+def test_a_naive_client_hides_it_with_zeros(standin: StandIn, store: FileStore) -> None:
+    evidence = played("zeros_hide_it", standin, store, 2)
+    assert (evidence.shown, evidence.cured) == (True, False)
+
+
+@pytest.mark.parametrize("name", ["half_packet", "zeros_hide_it", "waitall_returns_short", "blocked_send_returns_short"])
+@pytest.mark.parametrize("number", [3, 4, 5])
+def test_an_exact_pair_is_cured(name: str, number: int, standin: StandIn, store: FileStore) -> None:
+    evidence = played(name, standin, store, number)
+    assert (evidence.shown, evidence.cured) == (False, True), evidence.lines
+
+
+@pytest.mark.parametrize("number", [1, 3, 5])
+def test_boundaries_are_found(number: int, standin: StandIn, store: FileStore) -> None:
+    evidence = played("no_boundaries", standin, store, number)
+    assert (evidence.shown, evidence.cured) == (False, True), evidence.lines
+
+
+def test_a_client_that_never_comes_to_the_cut_is_no_evidence(standin: StandIn, store: FileStore) -> None:
+    pair = standin(3)
+    broken = Programs(3, pair.folder, pair.server, Path("/bin/false"))
+    with Scene(broken, Run(3), store, big=2 * MiB) as where:
+        with pytest.raises(Failure):
+            play(lesson("waitall_returns_short"), where)
+
+
+def test_orphans_are_seen(standin: StandIn, store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STANDIN_FAULT", "orphans")
+    evidence = played("exit_leaves_mess", standin, store, 6)
+    assert not evidence.cured
+    assert "left behind: worker" in evidence.lines[0]
+    assert left_over() == []

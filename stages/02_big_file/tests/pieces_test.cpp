@@ -1,0 +1,42 @@
+// pieces_test.cpp: a file whose trains come in pieces, received naively.
+#include <gtest/gtest.h>
+
+#include "receive_file.hpp"
+#include "support.hpp"
+
+namespace {
+
+using namespace std::string_literals;
+
+/// A client, and a server whose first body of 1000 bytes comes in two pieces of 472 and 528.
+class Pieces : public testing::Test {
+ protected:
+  Received receive(const std::string& first, const std::string& second) {
+    Background server(pair_.left.get(), [&] {
+      put(pair_.left.get(), "\0\0\0\1f\0\0\x03\xe8"s + first);
+      put_when_taken(pair_, second);
+      end_stream(pair_.left.get());
+    });
+    ClientOptions options;
+    options.directory = directory_.path();
+    return receive_file(pair_.right.get(), options);
+  }
+
+  const TemporaryDirectory directory_;
+  const SocketPair pair_ = unix_pair();
+};
+
+TEST_F(Pieces, TheRestOfABodyIsReadAsALength) {
+  const std::string second = "\x3d\x24\xcd\x13"s + pattern(524) + "\0\0\0\0"s;
+  EXPECT_EQ(message_of([&] { receive(pattern(472), second); }),
+            "train of 1025821971 bytes: at most 1000 are allowed");
+  EXPECT_TRUE(directory_.is_empty());
+}
+
+TEST_F(Pieces, AFileOfZerosIsShortAndASuccess) {
+  const std::string second = std::string(528, '\0') + "\0\0\x03\xe8"s + std::string(1000, '\0') + "\0\0\0\0"s;
+  EXPECT_EQ(receive(std::string(472, '\0'), second).size, 1000U);  // of 2000
+  EXPECT_EQ(std::filesystem::file_size(directory_.path() / "f"), 1000U);
+}
+
+}  // namespace
