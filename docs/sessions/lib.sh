@@ -17,7 +17,7 @@ part() { printf '\x1e%s\n' "$1" >&3; }
 # run COMMAND: shows a command as it would be typed, and what comes of it.
 run() {
   printf '$ %s\n' "$1" >&3
-  (eval "$1" >&3 2>&3 3>&-) || true
+  (eval "$1" >&3 2>&3 3>&- {never}>&-) || true
 }
 
 # quietly COMMAND...: something that the page doesn't show.
@@ -38,28 +38,34 @@ name_pid() { # name_pid PID: pids are shown as 4711, 4712... in the order in whi
 
 # ---- Waiting for states ------------------------------------------------------------------------------------
 
+exec {never}<> <(:) # a pipe that nobody writes to: reading it with a limit is a pause without a process
+
 # until_true WHAT COMMAND...: looks again and again; the one place that pauses.
 until_true() {
   local what=$1 looks=0
   shift
   until "$@"; do
     looks=$((looks + 1))
-    if ((looks > 6000)); then
+    if ((looks > 3000)); then # a minute, or more where the machine is busy
       printf 'waited in vain until %s\n' "$what" >&3
       exit 1
     fi
-    read -rt 0.01 <> <(:) || true
+    read -rt 0.02 -u "$never" || true
   done
 }
 
-state_of() { # the letter of proc(5); nothing if the process is gone
+look() { # the letter of proc(5) into $state; nothing if the process is gone
   local line
+  state=
   while read -r line; do
-    if [[ $line =~ ^State:[[:space:]]+([A-Za-z]) ]]; then printf '%s' "${BASH_REMATCH[1]}"; fi
+    if [[ $line =~ ^State:[[:space:]]+([A-Za-z]) ]]; then state=${BASH_REMATCH[1]}; fi
   done 2>/dev/null <"/proc/$1/status" || true
 }
 
-in_state() { [[ $(state_of "$1") == ["$2"] ]]; } # in_state PID LETTERS
+in_state() { # in_state PID LETTERS
+  look "$1"
+  [[ $state == ["$2"] ]]
+}
 gone() { [[ ! -e /proc/$1 ]]; }
 has_line() { grep -q -- "$2" "$1" 2>/dev/null; } # has_line FILE PATTERN
 children() { local all; read -r -a all <"/proc/$1/task/$1/children" || true; printf '%s\n' "${all[@]}"; }
@@ -79,7 +85,7 @@ bg() {
 
 # start NAME COMMAND: the same, not shown.
 start() {
-  eval "exec $2" >"../$1.out" 2>&1 3>&- &
+  eval "exec $2" >"../$1.out" 2>&1 3>&- {never}>&- &
   pid_of[$1]=$!
   shown_lines[$1]=0
 }
@@ -158,7 +164,7 @@ relay() {
 # says in brackets, of forks and threads, depends on its version and comes when it likes: it is left out.
 debug() {
   printf '$ gdb -q %s\n' "$3" >&3
-  start "$1" "gdb -q -batch -iex 'set debuginfod enabled off' -iex 'set libthread-db-search-path /none' \
+  start "$1" "gdb -q -batch -iex 'set debuginfod enabled off' -iex 'set debug-file-directory /none' -iex 'set libthread-db-search-path /none' \
     -iex 'set disable-randomization off' -iex 'set width 0' -iex 'set trace-commands on' \
     -x '$SESSIONS/$2' $3"
 }

@@ -24,6 +24,6 @@ said client2 stall
 name_pid "${pid_of[client2]}"
 run "kill -INT -$server  # what Ctrl-C does: SIGINT to the whole process group"
 quietly kill -USR1 "${pid_of[client2]}"
-vary 'read (\d{7}) more' 2521472
+vary 'read (\d{6,7}) more' 2521467
 ended client2
 status_of second

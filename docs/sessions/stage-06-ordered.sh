@@ -10,6 +10,6 @@ name_pid "${pid_of[client]}"
 run "grep SigBlk /proc/$server/status /proc/${workers[0]}/status"
 run "kill -INT -$server  # what Ctrl-C does: SIGINT to the whole process group"
 status_of server
-vary 'read (\d{7}) more' 2521472
+vary 'read (\d{6,7}) more' 2521467
 run "kill -USR1 ${pid_of[client]}  # the client reads on"
 ended client

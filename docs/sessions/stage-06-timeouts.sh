@@ -3,7 +3,7 @@
 source "$SESSIONS/lib.sh"
 
 quietly eval 'seq 1 2000000 > numbers.txt'
-vary 'read (\d{7}) more' 2521472
+vary 'read (\d{6,7}) more' 2521467
 part drain
 serve drain '06/server --drain-timeout=1 127.0.0.1 0 1 numbers.txt'
 bg client "python3 -m bytetrain.play client $port --read 100000 --then stall"

@@ -135,7 +135,7 @@ def check(name: str, record: bool = False) -> Check:
         raise Failure(f"there is no session or table called {name!r}: there are {', '.join(names())}")
     is_session = any(block.kind == "session" for _, block in quotations) or script_of(name).is_file()
     try:
-        parts = run_session(name) if is_session else {}
+        parts = run_session(name, "\n".join(block.text for _, block in quotations)) if is_session else {}
     except Unavailable as missing:
         return Check(name, [], str(missing))
     news = [(block, seen(block, language, parts)) for language, block in quotations]

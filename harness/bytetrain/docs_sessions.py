@@ -5,6 +5,7 @@ itself (`value`, `vary` in docs/sessions/lib.sh), and addresses and a few words 
 """
 
 import functools
+import os
 import re
 import shutil
 import tempfile
@@ -22,7 +23,6 @@ SESSIONS = REPO / "docs" / "sessions"
 LIMIT = 150.0  # seconds for one session; lib.sh gives up on a state long before
 ATTEMPTS = 5
 PART = "\x1e"  # in a session's output: a new part begins, whose name is the rest of the line
-_GIVEN = 10**5  # a value below this may meet an ordinary number of the text
 
 # gdb and libc name the same frame differently, by version and by whether libc's debug information is there.
 _FRAME_OF_LIBC = re.compile(
@@ -78,10 +78,9 @@ class Values:
             text = re.sub(pattern, lambda found: _with_example(found, instead), text, flags=re.MULTILINE)
         return text
 
-    def ambiguous(self, text: str) -> bool:
-        """Whether a pid of this run happens to be a number that the text has anyway."""
-        numbers = set(re.findall(r"\d+", text)) - set(self.literal.values())
-        return any(value in numbers for value in self.literal)
+    def ambiguous(self, quoted: str) -> bool:
+        """Whether a pid or port of this run happens to be a number that the page has for something else."""
+        return bool(self.literal.keys() & (set(re.findall(r"\d+", quoted)) - set(self.literal.values())))
 
 
 def _example_address(found: "re.Match[str]") -> str:
@@ -120,15 +119,17 @@ def what_is_missing(script: Path) -> Optional[str]:
     return None
 
 
-def run_session(name: str) -> dict[str, str]:
-    """Runs a session; returns its parts (the first is called ""), with examples in place of what varies."""
+def run_session(name: str, quoted: str = "") -> dict[str, str]:
+    """Runs a session; returns its parts (the first is called ""), with examples in place of what varies.
+
+    `quoted` is what the pages have: if a pid happens to be a number in there, the session runs again, with other pids.
+    """
     script = script_of(name)
     if missing := what_is_missing(script):
         raise Unavailable(f"session {name}: {missing}")
     for _ in range(ATTEMPTS):
         parts, values = _run_once(script)
-        text = "\n".join(parts.values())
-        if not values.ambiguous(text):
+        if not values.ambiguous(quoted):
             break
     return {part: values.canonical(text) for part, text in parts.items()}
 
@@ -136,11 +137,11 @@ def run_session(name: str) -> dict[str, str]:
 def _run_once(script: Path) -> tuple[dict[str, str], Values]:
     scratch = Path(tempfile.mkdtemp(prefix="bytetrain-docs-"))
     try:
-        play = _prepare(scratch)
+        play = _prepare(scratch, stages_in(script))
         told = scratch / "values"
         variables = {
             "PYTHONPATH": str(REPO / "harness"), "PYTHONDONTWRITEBYTECODE": "1", "SESSION_VALUES": str(told),
-            "SESSIONS": str(SESSIONS), "TERM": "dumb", "COLUMNS": "100", "LINES": "60", "HOME": str(scratch),
+            "SESSIONS": str(SESSIONS), "TERM": "dumb", "PATH": f"/usr/bin:{os.environ['PATH']}", "COLUMNS": "100", "LINES": "60", "HOME": str(scratch),
         }  # fmt: skip
         program = Program(["bash", "-eu", script], cwd=play, env=variables)
         with program:
@@ -165,14 +166,21 @@ def _said_by_bash(scratch: Path) -> str:
     return said.read_text(errors="replace").strip() if said.exists() else ""
 
 
-def _prepare(scratch: Path) -> Path:
+def _prepare(scratch: Path, stages: list[int]) -> Path:
     """The folder that a session runs in: as docs/en/README.md tells the reader to make it."""
     play = scratch / "play"
     play.mkdir()
-    for number in STAGE_NUMBERS:
+    for number in stages:
         (play / f"{number:02d}").symlink_to(_programs(number))
     (play / "stages").symlink_to(STAGES)
     return play
+
+
+def stages_in(script: Path) -> list[int]:
+    """The stages whose programs a session runs: only these are built."""
+    words = script.read_text() + "".join(path.read_text() for path in [script.with_suffix(".gdb")] if path.exists())
+    everywhere = "$stage/" in words
+    return [number for number in STAGE_NUMBERS if everywhere or f"{number:02d}/" in words]
 
 
 def split_parts(text: str) -> dict[str, str]:

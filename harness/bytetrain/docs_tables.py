@@ -65,8 +65,8 @@ def _changes(language: Language, page: Path, number: str) -> str:
     stage = next(each for each in stages() if each.number == int(number))
     folder = REPO / "stages" / stage.name
     heads = {"en": ["File", "Why it differs from the stage before"], "zh": ["文件", "与上一阶段不同的原因"]}
-    rows = [
-        [f"[{file}]({os.path.relpath(folder / file, page.parent)})", why[language]]
-        for file, why in stage.changes.items()
-    ]
-    return _table(heads[language], rows)
+
+    def link(file: str) -> str:  # a file that the stage has given up is a row of the table all the same
+        return f"[{file}]({os.path.relpath(folder / file, page.parent)})" if (folder / file).exists() else file
+
+    return _table(heads[language], [[link(file), why[language]] for file, why in stage.changes.items()])

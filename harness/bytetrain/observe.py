@@ -20,7 +20,7 @@ from .waiting import LIMIT, NeverHappened, settled, wait_until
 __all__ = [
     "LIMIT", "NeverHappened", "TcpSocket", "backlog", "listening", "settled", "tcp_socket", "tcp_sockets", "wait_until",
     "BlockedCall", "CpuUse", "ProcessFacts", "be_subreaper", "blocked_in", "children", "comm", "cont",
-    "cpu_seconds", "cpu_use_against_yardstick", "descendants", "descriptor_count", "descriptors", "facts",
+    "cpu_seconds", "cpu_use_against_yardstick", "descendants", "descriptor_count", "descriptors", "doing", "facts",
     "live_children", "processes", "session_members", "sleeping", "state", "stop", "wakeups", "watch", "zombies",
 ]  # fmt: skip
 
@@ -191,6 +191,16 @@ def blocked_in(pid: int) -> Optional[BlockedCall]:
         return None
     number = int(words[0])
     return BlockedCall(_SYSCALLS.get(number, f"call {number}"), tuple(int(word, 16) for word in words[1:7]))
+
+
+def doing(pid: int) -> str:
+    """What a process is doing just now, in words: that it waits, and in which call; or that it runs."""
+    known, call = facts(pid), blocked_in(pid)
+    if known is None:
+        return "it is gone"
+    if call is not None:
+        return f"it waits in {call.name}"
+    return {"R": "it runs (does it spin?)", "T": "it is stopped", "Z": "it is a zombie"}.get(known.state, "it waits")
 
 
 def stop(pid: int) -> None:

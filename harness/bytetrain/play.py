@@ -5,7 +5,6 @@
 """
 
 import argparse
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from .sessions import prepare
 from .tcp_table import is_open
 from .waiting import wait_until
 
-SMALL = 64 * 1024  # bytes of receive buffer: the server's side blocks soon
+SMALL = 256 * 1024  # bytes of receive buffer: the server's side blocks soon
 GO_ON = {signal.SIGUSR1, signal.SIGUSR2}
 
 

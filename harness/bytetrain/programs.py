@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Optional, TypeVar, Union
 
 from . import Failure
-from .observe import ProcessFacts, facts, live_children, wait_until
+from .observe import ProcessFacts, doing, facts, live_children, wait_until
 from .output import Capture, Finished, quoted, sanitizer_report, shown, status_in_words
 from .sessions import end_left_over, end_session, left_over, members, prepare, reap_session
 from .waiting import LIMIT
@@ -115,7 +115,7 @@ class Program:
         try:
             status = self._process.wait(limit)
         except subprocess.TimeoutExpired:
-            seen = f"{facts(self.pid)}\n{quoted(self.stdout, self.stderr)}"
+            seen = f"{facts(self.pid)}; {doing(self.pid)}\n{quoted(self.stdout, self.stderr)}"
             raise Failure(f"the {self.kind} has not ended after {limit:g} s: {seen}\n{self.again()}") from None
         self._drained()
         return Finished(status, self.stdout, self.stderr)

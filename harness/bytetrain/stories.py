@@ -14,7 +14,9 @@ from typing import Iterator, Optional
 
 from . import Failure
 from .files import MiB, md5_of
-from .observe import cpu_use_against_yardstick, descendants, descriptor_count, descriptors, wait_until, zombies
+from .observe import (
+    cpu_use_against_yardstick, descendants, descriptor_count, descriptors, sleeping, state, wait_until, zombies,
+)  # fmt: skip
 from .peers import Connection, Ended, RawClient
 from .programs import Server
 from .proxy import Proxy, WholeTrains
@@ -99,7 +101,7 @@ def read_whole(connection: Connection, stage: int, original: Path, parser: Optio
 
 def _so_far(parser: Parser, original: Path) -> str:
     if parser.done:
-        return "all of the file had come, but not the end of the stream: is a copy of the connection open in some process?"
+        return "all of the file had come, but not the end of the stream: does some process keep the connection?"
     if parser.name is None:
         return "not even the name had come"
     return f"{parser.received} of the {original.stat().st_size} bytes of {original.name} had come"
@@ -154,6 +156,12 @@ def discard(connection: Connection, size: int) -> str:
 # The pool
 
 
+def can_connect(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether anybody accepts a connection there."""
+    with socket.socket() as probe:
+        return probe.connect_ex((host, port)) == 0
+
+
 def holds(pid: int, connection: Connection) -> bool:
     """Whether a process has the server's end of a connection."""
     other = connection.other_end()
@@ -194,24 +202,26 @@ class Pool:
 
     @classmethod
     def of(cls, server: Server) -> "Pool":
-        """What the server is like just now, while it is well."""
+        """What the server is like just now, while it is well and has nothing to do; it has made a transfer before."""
+        wait_until(lambda: sleeping(server.pid), "the parent sleeps", seen=lambda: state(server.pid))
         return cls(server, len(server.workers), descriptor_count(server.pid))
 
     def is_complete(self) -> None:
         """The parent lives, with all its workers, without zombies, and with as many descriptors as before."""
         __tracebackhide__ = True
         pid = self.server.pid
-        what = f"the server has {self.workers} live workers, no zombie, and {self.descriptors} descriptors in its parent"
+        what = f"the server has {self.workers} live workers, no zombie, and no more than {self.descriptors} descriptors"
 
         def well() -> bool:
             if not self.server.running:
                 raise Failure(f"the parent has ended: {self.server.wait()}")
             complete = len(self.server.workers) == self.workers and not zombies(pid)
-            return complete and descriptor_count(pid) == self.descriptors
+            return complete and descriptor_count(pid) <= self.descriptors
 
         def seen() -> str:
-            found = f"{len(self.server.workers)} live workers, zombies: {zombies(pid) or 'none'}"
-            return f"{found}, {descriptor_count(pid)} descriptors: {descriptors(pid)}"
+            zombie = ", ".join(map(str, zombies(pid))) or "none"
+            found = f"{len(self.server.workers)} live workers, zombies: {zombie}"
+            return f"{found}, {descriptor_count(pid)} descriptors in its parent: {descriptors(pid)}"
 
         wait_until(well, what, seen=seen)
 
@@ -228,6 +238,6 @@ def uses_no_cpu(pid: int, who: str) -> None:
         if use.share <= SPIN:
             return
     raise Failure(
-        f"{who} (pid {pid}) spins: it used {use.seconds:.2f} s of CPU, and woke up {use.wakeups} times, while a busy loop "
-        f"of the harness used {use.yardstick:g} s. A process that waits for something should sleep in its system call."
+        f"{who} (pid {pid}) spins: it used {use.seconds:.2f} s of CPU, and woke up {use.wakeups} times, while a busy "
+        f"loop of the harness used {use.yardstick:g} s. A process that waits for something should sleep in its system call."
     )

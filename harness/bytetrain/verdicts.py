@@ -84,7 +84,8 @@ def _saved(directory: Path, original: Path, name: str) -> list[str]:
         return [*problems, f"there is no file {name!r} in its directory"]
     differs = difference(original, target)
     if differs:
-        problems.append(f"the file is not what was sent: md5 {md5_of(target)}, and {md5_of(original)} expected\n{differs}")
+        md5s = f"md5 {md5_of(target)}, and {md5_of(original)} expected"
+        problems.append(f"the file is not what was sent: {md5s}\n{differs}")
     return problems
 
 

@@ -1,6 +1,6 @@
 """A client trusts nothing that comes over the wire, and loses nothing: not a file that was there, not a byte unnoticed.
 
-The server in these checks is the harness itself. To the clients of stages 01 and 02 it hands whole trains, one at a time.
+The server in these checks is the harness itself. It hands whole trains, one at a time, to the clients of stages 01, 02.
 """
 
 from __future__ import annotations

@@ -150,6 +150,7 @@ def test_client_is_gone_before_the_worker_starts(pair: Programs, big: Path, star
 @pytest.mark.stages(from_=3)
 def test_waiting_client_goes_away(pair: Programs, big: Path, start_server: StartServer) -> None:
     server = start_server(pair, big, workers=1)
+    serves(server, pair.stage, big)
     pool = Pool.of(server)
     first, _ = stalled(server)
     gone, reset, last = (RawClient(server.port) for _ in range(3))
@@ -177,6 +178,7 @@ def test_worker_stops_sending_to_a_dead_client(
 @pytest.mark.stages(from_=3)
 def test_half_close_is_no_end(pair: Programs, big: Path, start_server: StartServer) -> None:
     server = start_server(pair, big)
+    serves(server, pair.stage, big)
     pool = Pool.of(server)
     with told("a client closes its sending side at once, and reads on"), RawClient(server.port) as connection:
         connection.finish_sending()

@@ -18,7 +18,8 @@ from bytetrain.observe import children, cont, live_children, state, stop, wait_u
 from bytetrain.output import Finished
 from bytetrain.peers import RawClient
 from bytetrain.programs import Client, Program, Server
-from bytetrain.stories import can_connect, read_cut_short, read_whole, serves, stalled, way_to
+from bytetrain.stories import can_connect, read_cut_short, read_whole, serves, stalled
+from bytetrain.proxy import Proxy, Timeout
 from bytetrain.tcp_table import listening
 from bytetrain.verdicts import expect, refused, snapshot, told
 
@@ -30,7 +31,7 @@ Options = Callable[..., list[str]]
 
 AT_ONCE = 25.0  # seconds: less than the 30 after which a drain ends by itself, and far more than leaving takes
 DEFAULT_TIMEOUT = 30.0
-STEPS = {
+STEPS: dict[str, Callable[[Server], None]] = {
     "SIGTERM": lambda server: server.signal(signal.SIGTERM),
     "SIGINT": lambda server: server.signal(signal.SIGINT),
     "Ctrl-C": lambda server: server.signal_group(signal.SIGINT),
@@ -73,7 +74,9 @@ def test_idle_server_leaves(
         expect(not listening(server.port), f"somebody still listens on port {server.port}")
 
 
-def test_transfers_under_way_are_finished(pair: Programs, big: Path, start_server: StartServer, options: Options) -> None:
+def test_transfers_under_way_are_finished(
+    pair: Programs, big: Path, start_server: StartServer, options: Options
+) -> None:
     server = start_server(pair, big, workers=3, options=options("--drain-timeout=3600", "--stall-timeout=3600"))
     busy = [stalled(server) for _ in range(2)]
     server.signal(signal.SIGTERM)
@@ -84,7 +87,7 @@ def test_transfers_under_way_are_finished(pair: Programs, big: Path, start_serve
         wait_until(lambda: {each.pid for each in children(server.pid)} == both, what, seen=lambda: children(server.pid))
         for connection, worker in busy:
             read_whole(connection, pair.stage, big)
-            wait_until(lambda: state(worker) is None, f"worker {worker} has finished its transfer, leaves, and is reaped")
+            wait_until(lambda: state(worker) is None, f"worker {worker}, whose transfer is over, leaves and is reaped")
         has_left(server)
 
 
@@ -142,16 +145,18 @@ def test_ordered_exit_in_mid_transfer(
     options: Options,
 ) -> None:
     server = start_server(pair, big, workers=3, options=options("--drain-timeout=3600", "--stall-timeout=3600"))
-    connection, worker = stalled(server)
+    connection, _ = stalled(server)
     before = snapshot(target)
-    with stopped_client(pair, server, target, start_client) as client:
+    with connection, Proxy(server.port, Timeout(100_000)) as proxy:
+        client = start_client(pair, proxy.port, target)
+        proxy.wait_forwarded(100_000)
         STEPS[how](server)
-        with told(f"two clients in mid-transfer; then came {how}"), connection:
+        with told(f"three workers, two of them in mid-transfer; then came {how}"):
             has_left(server, AT_ONCE)
             read_cut_short(connection, pair.stage)
-            with told("the other one is the client of this pair"):
-                client.resume()
-                refused(client.wait(), target, before)
+        with told(f"the client was in mid-transfer when the server ended; it should see that, and report it ({how})"):
+            proxy.release()
+            refused(client.wait(), target, before)
 
 
 def test_ctrl_c_is_the_parents_business(
@@ -191,8 +196,10 @@ def test_parent_is_killed(pair: Programs, big: Path, start_server: StartServer, 
 def test_stalled_client_is_dropped(pair: Programs, big: Path, start_server: StartServer, options: Options) -> None:
     server = start_server(pair, big, workers=1, options=options("--stall-timeout=1"))
     connection, _ = stalled(server)
-    with told("one worker; its client takes not one byte, another one waits"), connection, RawClient(server.port) as waiting:
-        wait_until(waiting.has_something, "the stalled client is dropped, and the next one is served", 4 * DEFAULT_TIMEOUT)
+    waiting = RawClient(server.port)
+    with told("one worker; its client takes not one byte, another one waits"), connection, waiting:
+        what = "the stalled client is dropped, and the next one is served"
+        wait_until(waiting.has_something, what, 4 * DEFAULT_TIMEOUT)
         read_whole(waiting, pair.stage, big)
         with told("what the dropped client gets when it reads at last"):
             read_cut_short(connection, pair.stage)
@@ -214,8 +221,7 @@ def test_signal_before_readiness(
     pair: Programs, store: FileStore, folder: Path, started: list[Program]
 ) -> None:
     for workers in (1, 5, 20):
-        command = [pair.server, "127.0.0.1", "0", "40", store.seeded(1000)]
-        server = Program(command, cwd=folder)
+        server = Program([pair.server, "127.0.0.1", "0", "40", store.seeded(1000)], cwd=folder)
         started.append(server)
         server.start()
         wait_until(lambda: len(live_children(server.pid)) >= workers, f"the server has {workers} workers")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 from pathlib import Path
 from typing import Callable
 
@@ -15,7 +14,7 @@ from bytetrain.files import FileStore, write_file
 from bytetrain.observe import cont, descendants, state, stop, wait_until
 from bytetrain.peers import RawClient, free_port
 from bytetrain.programs import Server
-from bytetrain.stories import Pool, holds, read_cut_short, read_whole, serves, stalled, uses_no_cpu
+from bytetrain.stories import Pool, can_connect, holds, read_cut_short, read_whole, serves, stalled, uses_no_cpu
 from bytetrain.tcp_table import backlog
 from bytetrain.verdicts import expect, told
 
@@ -47,11 +46,11 @@ def test_exactly_that_many_workers(
 ) -> None:
     server = start_server(pair, small(store, pair.stage), workers=workers)
     found = descendants(server.pid)
-    expect(len(found) == workers, f"WORKERS is {workers}; once ready the server has {len(found)} child processes: {found}")
+    expect(len(found) == workers, f"WORKERS is {workers}; once ready the server has {len(found)} descendants: {found}")
     for _ in range(2 * workers):
         serves(server, pair.stage, small(store, pair.stage))
     found = descendants(server.pid)
-    expect(len(found) == workers, f"WORKERS is {workers}; after some transfers there are {len(found)} processes: {found}")
+    expect(len(found) == workers, f"WORKERS is {workers}; after some transfers it has {len(found)} descendants: {found}")
 
 
 def test_one_line_on_standard_output(pair: Programs, store: FileStore, start_server: StartServer) -> None:
@@ -77,8 +76,7 @@ def test_listens_on_its_host_only(pair: Programs, store: FileStore, start_server
     for host, other in (("127.0.0.1", "127.0.0.2"), ("127.0.0.2", "127.0.0.1")):
         server = start_server(pair, small(store, pair.stage), host=host)
         serves(server, pair.stage, small(store, pair.stage))
-        with socket.socket() as uninvited:
-            reached = uninvited.connect_ex((other, server.port)) == 0
+        reached = can_connect(server.port, other)
         expect(not reached, f"HOST is {host}, but the server can be reached at {other} as well: bind(2) to HOST only")
         server.stop()
 
@@ -159,6 +157,7 @@ def test_connection_waits_for_a_stopped_worker(pair: Programs, store: FileStore,
 @pytest.mark.stages(from_=3)
 def test_parent_survives_stop_and_cont(pair: Programs, store: FileStore, start_server: StartServer) -> None:
     server = start_server(pair, small(store, pair.stage))
+    serves(server, pair.stage, small(store, pair.stage))
     pool = Pool.of(server)
     stop(server.pid)
     cont(server.pid)  # epoll_wait, poll and select return EINTR now, handler or not: signal(7)
@@ -259,6 +258,7 @@ def test_all_workers_die_as_clients_come(
 ) -> None:
     file = small(store, pair.stage)
     server = start_server(pair, file, workers=3)
+    serves(server, pair.stage, file)
     pool = Pool.of(server)
     stop(server.pid)  # so that it finds the dead workers and the clients at the same moment
     clients = [RawClient(server.port) for _ in range(2 if order == "clients first" else 0)]
@@ -276,6 +276,7 @@ def test_all_workers_die_as_clients_come(
 @pytest.mark.stages(from_=3)
 def test_dead_busy_worker_is_replaced(pair: Programs, big: Path, start_server: StartServer) -> None:
     server = start_server(pair, big)
+    serves(server, pair.stage, big)
     pool = Pool.of(server)
     (first, worker), (second, _) = stalled(server), stalled(server)
     waiting = [RawClient(server.port) for _ in range(2)]
@@ -299,6 +300,7 @@ def test_worker_dies_with_a_connection_it_has_not_taken(
 ) -> None:
     file = small(store, pair.stage)
     server = start_server(pair, file, workers=1)
+    serves(server, pair.stage, file)
     pool = Pool.of(server)
     worker = server.workers[0]
     stop(worker)

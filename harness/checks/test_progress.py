@@ -158,7 +158,7 @@ def test_sizes_above_4_gib(pair: Programs, raw_server: RawServer, start_client: 
     # Stage 04 alone: later a client may reserve the room, and 4 GiB of a disk are not ours to take.
     size = 2**32 + 100_000
     client = start_client(pair, raw_server.port, terminal=True)
-    with told(f"a size of {size} bytes was announced, and 60000 of them came: not one percent, but in 32 bits it is 60"):
+    with told(f"a size of {size} bytes was announced, and 60000 of them came: 0 %, but 60 % in 32 bits"):
         with raw_server.accept() as connection:
             announce(connection, size)
             rest_of(connection, pair.stage, content(60_000))

@@ -1,4 +1,4 @@
-"""The file comes as it is: of every size, under every name, from the server and to the client, one by one and at once."""
+"""The file comes as it is: of every size, under every name, from the server, to the client, one by one and at once."""
 
 from __future__ import annotations
 

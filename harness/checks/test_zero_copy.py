@@ -15,7 +15,9 @@ from bytetrain.files import FileStore, GiB, MiB, content, write_file, write_spar
 from bytetrain.peers import RawClient, RawServer
 from bytetrain.programs import Client, Server
 from bytetrain.proxy import Proxy, Timeout
-from bytetrain.stories import Pool, big_size, discard, hand_over, read_cut_short, read_whole, serves, stalled, uses_no_cpu
+from bytetrain.stories import (
+    Pool, big_size, discard, hand_over, read_cut_short, read_whole, serves, stalled, uses_no_cpu,
+)  # fmt: skip
 from bytetrain.verdicts import expect, received, refused, snapshot, told
 from bytetrain.wire import encode_size, encode_train
 
@@ -56,13 +58,15 @@ def reads_marked(connection: RawClient, file: Marked) -> None:
     __tracebackhide__ = True
     path, size = file.path, file.path.stat().st_size
     start = encode_train(path.name.encode()) + encode_train(encode_size(size))
-    expect(connection.read_exactly(len(start)) == start, f"the stream doesn't begin with {start!r}, the name and the size")
+    begins = connection.read_exactly(len(start))
+    expect(begins == start, f"the stream begins with {begins!r}; {start!r}, the name and the size, was expected")
     at = 0
     for offset in file.offsets:
         with told(f"bytes {at} to {offset + 16} of {size}"):
             discard(connection, offset - at)
             found = connection.read_exactly(16)
-            expect(found == b"%016d" % offset, f"at {offset} the file has {b'%016d' % offset!r}, and the stream {found!r}")
+            mark = b"%016d" % offset
+            expect(found == mark, f"at {offset} the file has {mark!r}, and the stream {found!r}")
         at = offset + 16
     expect(connection.read_some() == b"", f"the stream goes on after the announced {size} bytes")
 
@@ -73,9 +77,10 @@ def reads_marked(connection: RawClient, file: Marked) -> None:
 @pytest.mark.stages(from_=5)
 def test_more_than_2_gib(pair: Programs, large: Marked, reference: bool, start_server: StartServer) -> None:
     ways = [f"--send={send}" for send in SENDS] if reference and pair.stage == 5 else []
-    for options in [[], *([way] for way in ways)]:
+    runs: list[list[str]] = [[], *([way] for way in ways)]
+    for options in runs:
         server = start_server(pair, large.path, options=options)
-        with told(f"a sparse file of 2 GiB and 1 MiB, options {options}; one call moves at most {MOST_OF_A_CALL:#x} bytes"):
+        with told(f"a sparse file of 2 GiB and 1 MiB {options}; one call moves at most {MOST_OF_A_CALL:#x} bytes"):
             with RawClient(server.port) as client:
                 reads_marked(client, large)
         server.stop()
@@ -89,7 +94,7 @@ def test_announced_size_has_64_bits(size: int, pair: Programs, store: FileStore,
     start = encode_train(file.name.encode()) + encode_train(encode_size(size))
     with told(f"a sparse file of {size} bytes"), RawClient(server.port) as client:
         found = client.read_exactly(len(start))
-        expect(found == start, f"the stream begins with {found.hex(' ')}, and the name and the size are {start.hex(' ')}")
+        expect(found == start, f"the stream begins with {found.hex(' ')}; {start.hex(' ')} was expected")
 
 
 # Every way of sending and receiving

@@ -9,7 +9,7 @@ from ..faults import Slicer, WholeTrains
 from ..stories import NAIVE
 from .calls import in_words
 from .evidence import Evidence, Fact, when
-from .scene import Scene, outcome, saved_md5
+from .scene import Scene, outcome, saved_md5, wait_for
 
 TRAINS = 1000  # of content that come whole before the one that is cut
 PART = 472  # bytes of its body that come first
@@ -64,9 +64,11 @@ def cut_a_train(scene: Scene, file: Path) -> Cut:
     proxy = scene.proxy(server.port, *([WholeTrains()] if naive else []), Slicer(cuts))
     client = scene.client(proxy.port, tracing)
     scene.did(f"a proxy cuts the stream after {listed(cuts)} bytes: what follows waits until all before it is read")
+    wait_for(client, lambda: proxy.relays, "the client connects")
     said = outcome(client)
-    if proxy.wait_ended().forwarded < last:
-        raise Failure(f"the client went away before the cut after {last} bytes: {said}")
+    came = proxy.wait_ended().forwarded
+    if came < last:
+        raise Failure(f"the client has ended at a cut after {came} bytes of the stream, before the last cut: {said}")
     path = client.directory / file.name
     calls = tracing.wait_written().calls("recvfrom") if tracing else []
     return Cut(

@@ -5,14 +5,14 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..observe import settled, sleeping, wait_until
+from ..observe import facts, settled, sleeping, wait_until
 from ..output import status_in_words
 from ..programs import Client, Server
 from ..proxy import Proxy, Timeout
 from ..sessions import members, reap_session
 from ..tcp_table import listening
 from .evidence import Evidence, when
-from .scene import Scene, outcome, saved_md5
+from .scene import Scene, outcome, saved_md5, wait_for
 
 HELD = 4  # a client has got this part of the file when the server is told to leave: no buffer holds the rest
 
@@ -107,18 +107,19 @@ def half_way(scene: Scene) -> tuple[Server, Proxy, Client, Path]:
     server = scene.server(file)
     proxy = scene.proxy(server.port, Timeout(held))
     client = scene.client(proxy.port)
-    proxy.wait_forwarded(held)
+    wait_for(client, lambda: proxy.relays and proxy.relays[0].forwarded >= held, f"the client reads {held} bytes")
     return server, proxy, client, file
 
 
 def tell(server: Server, number: int) -> None:
-    """Sends a signal to the parent, and waits until it has stopped listening and has either ended or sleeps again."""
+    """Sends a signal to the parent, and waits until it has ended, or has stopped listening and sleeps again."""
     server.signal(number)
 
     def heard() -> bool:
-        return not listening(server.port) and (not server.running or sleeping(server.pid))
+        return not server.running or (not listening(server.port) and sleeping(server.pid))
 
-    wait_until(heard, "the server has stopped listening")
+    what = f"after {signal.Signals(number).name}, the server ends, or stops listening on port {server.port}"
+    wait_until(heard, what, seen=lambda: facts(server.pid))
 
 
 def end_of(server: Server, how: str, start: float) -> Exit:

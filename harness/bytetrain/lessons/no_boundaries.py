@@ -9,7 +9,7 @@ from ..programs import Client, Server
 from ..tcp_table import TcpSocket
 from .calls import in_words
 from .evidence import Evidence, when
-from .scene import Scene, outcome, saved_md5
+from .scene import Scene, outcome, saved_md5, wait_for
 
 NAME = "notes.txt"
 TEXT = "Dear reader, TCP carries bytes and not messages. Who tells where a name ends?"
@@ -40,7 +40,7 @@ def hold_back(client: Client, server: Server, workers: list[int], sent: int) -> 
         end = end_of(client, server.port)
         return end.receive_queue if end else 0
 
-    wait_until(lambda: end_of(client, server.port) and sleeping(client.pid), "the client waits for the first byte")
+    wait_for(client, lambda: end_of(client, server.port) and sleeping(client.pid), "the client waits for a byte")
     stop(client.pid)
     for worker in workers:
         cont(worker)

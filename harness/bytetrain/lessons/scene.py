@@ -23,6 +23,7 @@ from ..build import Programs
 from ..catalogue import Run
 from ..faults import Fault
 from ..files import FileStore, MiB, md5_of
+from ..observe import NeverHappened, wait_until
 from ..output import status_in_words
 from ..peers import Connection, RawClient, RawServer
 from ..programs import Client, Program, Server, sanitizer_report
@@ -32,6 +33,7 @@ from ..terminal import TerminalClient
 from ..trace import Trace
 from ..wire import HEAD
 
+AFTER_ITS_END = 2.0  # seconds until a thread of ours has surely seen what a client did that is gone already
 MEMORY = Path("/dev/shm")
 
 SomeClient = TypeVar("SomeClient", bound=Client)
@@ -189,6 +191,17 @@ def outcome(client: Client) -> str:
     finished = client.wait()
     said = (finished.stdout if finished.status == 0 else finished.stderr).strip().splitlines()
     return f"{status_in_words(finished.status)}: {said[-1] if said else '(it said nothing)'}"
+
+
+def wait_for(client: Client, condition: Callable[[], object], what: str) -> None:
+    """Waits for what a client should bring about; Failure tells it at once if the client has ended without it."""
+    wait_until(lambda: condition() or not client.running, what)
+    if client.running:
+        return
+    try:
+        wait_until(condition, what, AFTER_ITS_END)
+    except NeverHappened:
+        raise Failure(f"waited for this: {what}; but the client has ended with {outcome(client)}") from None
 
 
 def saved_md5(client: Client, name: str) -> str:

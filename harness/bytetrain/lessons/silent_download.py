@@ -7,7 +7,7 @@ from ..files import GiB
 from ..proxy import Timeout
 from ..terminal import TerminalClient
 from .evidence import Evidence, when
-from .scene import Scene, outcome, read_train, saved_md5
+from .scene import Scene, outcome, read_train, saved_md5, wait_for
 
 FIVE_GIB = 5 * GiB  # more than 32 bits can say
 
@@ -39,7 +39,8 @@ def watch(scene: Scene, file: Path) -> tuple[TerminalClient, str]:
     proxy = scene.proxy(server.port, Timeout(half))
     client = scene.terminal_client(proxy.port)
     scene.did(f"a proxy holds the stream after {half} bytes, until we have looked at the terminal")
-    proxy.wait_forwarded(half).client.wait_taken(client.pid)
+    wait_for(client, lambda: proxy.relays and proxy.relays[0].forwarded >= half, f"the client reads {half} bytes")
+    proxy.relay().client.wait_taken(client.pid)
     seen = client.redraws[-1].strip() if client.redraws else ""
     proxy.release()
     client.wait()

@@ -2,12 +2,12 @@
 
 from .. import Failure, wire
 from ..files import content, md5_of_stream
-from ..observe import cont, facts, sleeping, stop, wait_until
+from ..observe import backlog, cont, facts, sleeping, stop, wait_until
 from ..peers import Connection
 from ..programs import Client
 from .calls import in_words
 from .evidence import Evidence, when
-from .scene import Scene, outcome, saved_md5
+from .scene import Scene, outcome, saved_md5, wait_for
 
 NAME = "train.bin"
 SIZE = 3000
@@ -21,6 +21,7 @@ def play(scene: Scene) -> Evidence:
     listener = scene.raw_server()
     tracing = scene.tracing("client", "recvfrom")
     client = scene.client(listener.port, tracing)
+    wait_for(client, lambda: backlog(listener.port), "the client connects")
     with listener.accept() as connection:
         interrupt(client, connection, stream[:cut])
         connection.send(stream[cut:])

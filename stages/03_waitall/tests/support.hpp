@@ -95,9 +95,11 @@ inline void write_file(const std::filesystem::path& path, std::string_view conte
 }
 
 inline std::string read_file(const std::filesystem::path& path) {
+  std::string content(std::filesystem::file_size(path), '\0');
   std::ifstream file(path, std::ios::binary);
-  if (!file) throw std::runtime_error("cannot read " + path.string());
-  return {std::istreambuf_iterator<char>{file}, {}};
+  if (!file.read(content.data(), static_cast<std::streamsize>(content.size())))
+    throw std::runtime_error("cannot read " + path.string());
+  return content;
 }
 
 /// A lower soft limit of this process, such as RLIMIT_FSIZE, until the end of the scope.
@@ -149,10 +151,12 @@ inline SocketPair tcp_pair() {
   return {std::move(left), accept_from(listener)};
 }
 
-/// The smallest buffer for what `left` sends, so that it is soon blocked.
+/// Small buffers on the way from `left` to `right`, so that the sender is soon blocked.
 inline void make_narrow(const SocketPair& pair) {
   const int least = 1;  // the kernel rounds it up to what it needs
+  const int little = 64 * 1024;  // with less, TCP waits for its timers
   check("SO_SNDBUF", ::setsockopt(pair.left.get(), SOL_SOCKET, SO_SNDBUF, &least, sizeof least));
+  check("SO_RCVBUF", ::setsockopt(pair.right.get(), SOL_SOCKET, SO_RCVBUF, &little, sizeof little));
 }
 
 /// Bytes that have arrived at `socket` and were not yet received.

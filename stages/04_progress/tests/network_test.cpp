@@ -20,7 +20,7 @@ Descriptor bound_socket() {
   return socket;
 }
 
-std::string nobody() { return std::string(300, 'x'); }  // too long to be asked of any name server
+const std::string nobody(300, 'x');  // a name too long to be asked of any name server
 
 TEST(Network, WhatIsSentOnOneEndArrivesAtTheOther) {
   const SocketPair pair = tcp_pair();
@@ -86,8 +86,8 @@ TEST(Network, APortWithoutAListenerRefusesAndIsNamed) {
 }
 
 TEST(Network, AHostThatDoesNotResolveIsNamed) {
-  EXPECT_NE(message_of([] { listen_on(nobody(), "0"); }).find("resolve " + nobody()), std::string::npos);
-  EXPECT_NE(message_of([] { connect_to(nobody(), "1"); }).find("resolve " + nobody()), std::string::npos);
+  EXPECT_NE(message_of([] { listen_on(nobody, "0"); }).find("resolve " + nobody), std::string::npos);
+  EXPECT_NE(message_of([] { connect_to(nobody, "1"); }).find("resolve " + nobody), std::string::npos);
 }
 
 }  // namespace

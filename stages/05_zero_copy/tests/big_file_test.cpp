@@ -27,7 +27,7 @@ TEST_P(BigFile, ArrivesWhole) {
 }
 
 INSTANTIATE_TEST_SUITE_P(OfBytes, BigFile,
-                         testing::Values(1001, 1999, 2000, 2001, 4096, 65535, 65536, 65537, 1 << 20,
+                         testing::Values(0, 1001, 1999, 2000, 2001, 4096, 65535, 65536, 65537, 1 << 20,
                                          (3 << 20) + 17),
                          testing::PrintToStringParamName());
 

@@ -1,0 +1,108 @@
+"""The reference stages keep their word: what a stage changes is told, what it doesn't tell is byte-identical."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from bytetrain.catalogue import Stage, stages
+from bytetrain.paths import STAGE_NUMBERS, STAGES
+
+ALL = stages()
+PAIRS = list(pairwise(ALL))
+MOST_LINES = 260  # of a file: it should be read in one go
+INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+
+def folder(stage: Stage) -> Path:
+    return STAGES / stage.name
+
+
+def files(stage: Stage) -> dict[str, bytes]:
+    """Every file of a stage, but for stage.toml, which always differs."""
+    found = (path for path in folder(stage).rglob("*") if path.is_file())
+    named = {str(path.relative_to(folder(stage))): path.read_bytes() for path in found}
+    return {name: content for name, content in named.items() if name != "stage.toml"}
+
+
+def differing(before: Stage, after: Stage) -> set[str]:
+    """The files that are new, gone or different."""
+    old, new = files(before), files(after)
+    return {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
+
+
+def every_file() -> Iterator[tuple[Stage, str, str]]:
+    for stage in ALL:
+        for name, content in files(stage).items():
+            yield stage, name, content.decode()
+
+
+def test_all_six_are_there() -> None:
+    assert [stage.number for stage in ALL] == list(STAGE_NUMBERS)
+
+
+def test_the_first_stage_changes_nothing() -> None:
+    assert ALL[0].changes == {}
+
+
+@pytest.mark.parametrize("before, after", PAIRS, ids=[after.name for _, after in PAIRS])
+def test_stage_changes_what_it_says(before: Stage, after: Stage) -> None:
+    differ, told = differing(before, after), set(after.changes)
+    untold = f"differ from {before.name}, but are not in {after.name}/stage.toml: {sorted(differ - told)}"
+    assert not differ - told, untold
+    assert not told - differ, f"are in {after.name}/stage.toml, but are as in {before.name}: {sorted(told - differ)}"
+
+
+@pytest.mark.parametrize("chapter", ALL, ids=[stage.name for stage in ALL])
+def test_stage_says_it_in_both_languages(chapter: Stage) -> None:
+    assert chapter.title and CHINESE.search(chapter.title_zh)
+    for name, why in chapter.changes.items():
+        assert set(why) == {"en", "zh"}, f"{chapter.name}/stage.toml, {name}: en and zh, nothing else"
+        assert why["en"].isascii() and len(why["en"]) >= 5, f"{chapter.name}/stage.toml, {name}: en is {why['en']!r}"
+        assert len(why["zh"]) >= 3, f"{chapter.name}/stage.toml, {name}: zh is {why['zh']!r}"
+
+
+def test_no_stage_refers_to_another_or_to_what_is_outside() -> None:
+    names = "|".join(stage.name for stage in ALL)
+    outside = re.compile(rf"\b(?:{names})\b|\.\./\.\.|stages/")
+    # A unit test may include "../train.hpp": that is still inside.
+    found = [f"{stage.name}/{name}: {hit[0]}" for stage, name, text in every_file() if (hit := outside.search(text))]
+    assert not found
+
+
+def test_files_are_short_enough_to_be_read() -> None:
+    lengths = {f"{stage.name}/{name}": text.count("\n") for stage, name, text in every_file() if "tests/" not in name}
+    assert not {name: length for name, length in lengths.items() if length > MOST_LINES}
+
+
+@pytest.mark.parametrize("chapter", ALL, ids=[stage.name for stage in ALL])
+def test_stage_includes_its_own_files_only(chapter: Stage) -> None:
+    for name, content in files(chapter).items():
+        for included in INCLUDE.findall(content.decode()):
+            # A unit test includes the headers of its stage as the stage does.
+            places = [(folder(chapter) / name).parent / included, folder(chapter) / included]
+            inside = [place for place in places if place.is_file() and folder(chapter) in place.resolve().parents]
+            assert inside, f'{chapter.name}/{name} includes "{included}", which is not in that folder'
+
+
+# The harness builds each stage by itself for its checks. Here the folder is taken out of the repository as well; the
+# first and the last stage will do, since the includes of all have been looked at above.
+@pytest.mark.parametrize("chapter", [ALL[0], ALL[-1]], ids=[ALL[0].name, ALL[-1].name])
+def test_stage_folder_builds_alone(chapter: Stage, tmp_path: Path) -> None:
+    copy = tmp_path / "a copy" / chapter.name
+    shutil.copytree(folder(chapter), copy, ignore=shutil.ignore_patterns("build"))
+    before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+    built = str(tmp_path / "build")
+    configure = ["cmake", "-S", str(copy), "-B", built, "-DBUILD_TESTING=OFF", "-DCMAKE_BUILD_TYPE=Debug"]
+    for command in (configure, ["cmake", "--build", built, "--parallel", "2"]):
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        assert done.returncode == 0, done.stdout.decode(errors="replace")[-4000:]
+    assert all(Path(built, program).is_file() for program in ("server", "client"))
+    assert {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()} == before

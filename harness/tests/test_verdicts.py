@@ -1,0 +1,113 @@
+"""The verdicts: nothing to say about a program that did well, and all at once about one that didn't."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bytetrain import Failure
+from bytetrain.files import write_file
+from bytetrain.output import Finished
+from bytetrain.peers import RawClient, RawServer, free_port
+from bytetrain.stories import can_connect, deliver_cut, read_cut_short, read_whole
+from bytetrain.verdicts import bad_command_line, changes, received, refused, snapshot, start_refused, told
+from bytetrain.wire import stream
+
+
+def test_a_file_that_was_received(tmp_path: Path) -> None:
+    original = write_file(tmp_path / "a b", 10)
+    target = tmp_path / "target"
+    target.mkdir()
+    write_file(target / "a b", 10)
+    received(Finished(0, "received a b, 10 bytes\n", ""), target, original)
+    write_file(target / "a b", 10, seed=2)
+    (target / ".stray").touch()
+    with pytest.raises(Failure, match=r"(?s)'received a b'.*'.stray' is in its directory.*differ from byte 0"):
+        received(Finished(0, "received a b", ""), target, original)
+
+
+def test_a_failure_that_is_told_well(tmp_path: Path) -> None:
+    before = snapshot(tmp_path)
+    refused(Finished(1, "", "client: the end came too early\n"), tmp_path, before)
+    (tmp_path / "half").touch()
+    with pytest.raises(Failure, match=r"(?s)status 0, and status 1.*standard output.*0 lines.*'half' has appeared"):
+        refused(Finished(0, "received x, 1 bytes\n", ""), tmp_path, before)
+
+
+def test_changes_of_a_directory(tmp_path: Path) -> None:
+    for name in ("gone", "other"):
+        (tmp_path / name).write_text(name)
+    before = snapshot(tmp_path)
+    (tmp_path / "gone").unlink()
+    (tmp_path / "other").write_text("else")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "link").symlink_to("nowhere")
+    assert [line.split(":")[0] for line in changes(before, snapshot(tmp_path))] == [
+        "'sub' has appeared", "'sub/link' has appeared", "'gone' is gone", "'other' is not what it was",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", ["server: x.bin: No such file or directory\n", "x.bin：文件不存在\n"])
+def test_a_line_that_names_thing_and_cause(line: str) -> None:
+    start_refused(Finished(1, "", line), "x.bin", "no such file|missing")
+
+
+@pytest.mark.parametrize("line", ["server: failed\n", "x.bin\n", "x.bin: missing\nand more\n", ""])
+def test_a_line_that_does_not(line: str) -> None:
+    with pytest.raises(Failure):
+        start_refused(Finished(1, "", line), "x.bin", "no such file|missing")
+
+
+def test_a_usage_needs_a_message() -> None:
+    bad_command_line(Finished(2, "", "server: too few arguments\nUsage: server HOST\n"))
+    for text in ("usage: server HOST\n", "too few\nmore\n"):
+        with pytest.raises(Failure):
+            bad_command_line(Finished(2, "", text))
+
+
+def test_a_story_comes_first() -> None:
+    with pytest.raises(Failure, match="^three clients came\n\nthe second was lost$"), told("three clients came"):
+        raise Failure("the second was lost")
+
+
+# The peers that play whole parts
+
+
+def test_reading_a_whole_transfer(tmp_path: Path) -> None:
+    original = write_file(tmp_path / "x", 2500)
+    whole = stream(3, b"x", original.read_bytes())
+    renamed = whole.replace(b"\0\0\0\1x", b"\0\0\0\1y")
+    for sent, problem in ((whole, ""), (whole[:-1], "too early"), (renamed, "name b'y'")):
+        with RawServer() as server, RawClient(server.port) as client, server.accept() as connection:
+            connection.send(sent)
+            connection.finish_sending()
+            if problem:
+                with pytest.raises(Failure, match=problem):
+                    read_whole(client, 3, original)
+            else:
+                read_whole(client, 3, original)
+
+
+def test_a_whole_transfer_is_not_cut_short() -> None:
+    for sent, ends in ((stream(4, b"x", b"content"), False), (stream(4, b"x", b"content")[:-1], True)):
+        with RawServer() as server, RawClient(server.port) as client, server.accept() as connection:
+            connection.send(sent)
+            connection.finish_sending()
+            if ends:
+                read_cut_short(client, 4)
+            else:
+                with pytest.raises(Failure, match="a whole file of 7 bytes"):
+                    read_cut_short(client, 4)
+
+
+def test_a_free_port_is_free_and_not_given_again() -> None:
+    ports = [free_port() for _ in range(5)]
+    assert len(set(ports)) == 5 and not any(can_connect(port) for port in ports)
+
+
+def test_pieces_that_nobody_takes_are_sent_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bytetrain.stories.PATIENCE", 0.05)
+    with RawServer() as server, RawClient(server.port) as client, server.accept() as connection:
+        assert deliver_cut(connection, b"12345678", [2, 5], pid=1)
+        assert client.read_exactly(8) == b"12345678"
