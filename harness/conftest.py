@@ -22,11 +22,12 @@ from bytetrain.build import BuildFailed, NotGraded, Programs, build  # noqa: E40
 from bytetrain.catalogue import lessons  # noqa: E402
 from bytetrain.files import FileStore  # noqa: E402
 from bytetrain.paths import STAGE_NUMBERS, STAGES  # noqa: E402
-from bytetrain.programs import Client, Program, Server  # noqa: E402
+from bytetrain.programs import Client, Program, Server, status_in_words  # noqa: E402
 from bytetrain.terminal import TerminalClient  # noqa: E402
 
 Hook = TypeVar("Hook", bound=Callable[..., Any])
 Builder = Callable[[int], Programs]
+LOG_TAIL = 15  # lines of a server's log that a failure shows
 around: Callable[[Hook], Hook] = pytest.hookimpl(hookwrapper=True)
 
 
@@ -86,12 +87,22 @@ def stages_of_marker(marker: Optional[pytest.Mark]) -> list[int]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    other_stages = [item for item in items if not isinstance(stage_of(item), (int, type(None)))]
+    if other_stages:  # --stage names none of theirs: pytest would show them all as skipped
+        config.hook.pytest_deselected(items=other_stages)
+        items[:] = [item for item in items if item not in other_stages]
     if submission_of(config) == STAGES:
         return
     skip = pytest.mark.skip(reason="about the reference pairs, not about a submission")
     for item in items:
         if item.get_closest_marker("reference_only"):
             item.add_marker(skip)
+
+
+def stage_of(item: pytest.Item) -> Any:
+    """The stage that a check runs for: its number, None if it asks for no stage, or pytest's NOTSET."""
+    callspec = getattr(item, "callspec", None)
+    return callspec.params.get("stage") if callspec is not None else None
 
 
 @around
@@ -101,7 +112,17 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if call.excinfo is not None and isinstance(call.excinfo.value, Failure):
         report = outcome.get_result()
         if report.failed:
-            report.longrepr = f"{item.nodeid}\n\n{call.excinfo.value}\n"
+            servers = [each for each in getattr(item, "bytetrain_programs", []) if isinstance(each, Server)]
+            more = about(servers[-1]) if servers and report.when == "call" else []
+            report.longrepr = "\n".join([item.nodeid, "", str(call.excinfo.value), *more, ""])
+
+
+def about(server: Server) -> list[str]:
+    """What became of the server in a check that has failed, and the end of its log. (A client's are in the story.)"""
+    status = server.status
+    fate = "it is still running" if status is None else f"it has ended with {status_in_words(status)}"
+    log = server.stderr.splitlines()[-LOG_TAIL:]
+    return ["", f"the server: {fate}; {server.again()}", *(f"  | {line}" for line in log)]
 
 
 @pytest.fixture(scope="session")
@@ -169,9 +190,10 @@ def nobody_left_behind() -> Iterator[None]:
 
 
 @pytest.fixture
-def started(nobody_left_behind: None, folder: Path) -> Iterator[list[Program]]:
+def started(nobody_left_behind: None, folder: Path, request: pytest.FixtureRequest) -> Iterator[list[Program]]:
     """The programs that a check has started. They are ended with it; a sanitizer's finding in one fails the check."""
     programs: list[Program] = []
+    request.node.bytetrain_programs = programs
     yield programs
     for program in reversed(programs):
         program.stop()

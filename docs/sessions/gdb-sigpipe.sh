@@ -3,7 +3,7 @@
 # needs: gdb
 source "$SESSIONS/lib.sh"
 
-quietly eval 'seq 1 2000000 > numbers.txt'
+run 'seq 1 2000000 > numbers.txt'
 debug gdb gdb-sigpipe.gdb 02/server
 listens gdb
 

@@ -3,7 +3,7 @@
 # needs: strace
 source "$SESSIONS/lib.sh"
 
-quietly eval 'seq 1 2000000 > numbers.txt'
+run 'seq 1 2000000 > numbers.txt'
 serve server 'strace -ff -qq -s 4 -o trace -e trace=sendto 02/server 127.0.0.1 0 1 numbers.txt'
 worker=${workers[0]}
 bg client "python3 -m bytetrain.play client $port --read 100000 --then stall"

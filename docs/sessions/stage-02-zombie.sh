@@ -2,7 +2,8 @@
 # Stage 02 after the death of a worker: a zombie, a parent that spins, and a server that the next client kills.
 source "$SESSIONS/lib.sh"
 
-quietly eval 'seq 1 2000000 > numbers.txt; mkdir received'
+quietly mkdir received
+run 'seq 1 2000000 > numbers.txt'
 serve server '02/server 127.0.0.1 0 2 numbers.txt'
 worker=${workers[0]}
 run "grep State /proc/$server/status /proc/$worker/status"

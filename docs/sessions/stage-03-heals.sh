@@ -2,7 +2,8 @@
 # Stage 03: the deaths of stage 02 again. No zombie, no spinning, and as many workers as before.
 source "$SESSIONS/lib.sh"
 
-quietly eval 'seq 1 2000000 > numbers.txt; mkdir received'
+quietly mkdir received
+run 'seq 1 2000000 > numbers.txt'
 serve server '03/server 127.0.0.1 0 2 numbers.txt'
 run "python3 -m bytetrain.play client $port --read 100000 --then reset"
 said server 'worker'

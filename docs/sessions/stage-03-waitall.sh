@@ -3,7 +3,8 @@
 # needs: strace
 source "$SESSIONS/lib.sh"
 
-quietly eval 'seq 1 1000 > numbers.txt; mkdir received'
+quietly mkdir received
+run 'seq 1 1000 > numbers.txt'
 serve server '03/server 127.0.0.1 0 1 numbers.txt'
 stop_in_mid_body() { # stop_in_mid_body NAME WAY
   relay "$1-proxy" "python3 -m bytetrain.play proxy $port --hold 1495"

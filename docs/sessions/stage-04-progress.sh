@@ -3,7 +3,8 @@
 # needs: script
 source "$SESSIONS/lib.sh"
 
-quietly eval 'seq 1 2000000 > numbers.txt; mkdir received'
+quietly mkdir received
+run 'seq 1 2000000 > numbers.txt'
 serve server '04/server 127.0.0.1 0 1 numbers.txt'
 run "script -qec '04/client 127.0.0.1 $port received' screen > /dev/null"
 vary 'bytes  (\d+\.\d) MiB/s' 85.3

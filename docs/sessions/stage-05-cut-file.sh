@@ -7,8 +7,8 @@ vary '= (\d{6,7})$' 2621440
 vary 'sendfile\(3, 4, NULL, (\d{7,8})\) += 0$' 12267456
 vary 'sendto\(3, 0x\w+, (\d{7,8}), .*EFAULT' 12267456
 for way in sendfile mmap; do
-  quietly eval 'seq 1 2000000 > numbers.txt'
   part "$way"
+  run 'seq 1 2000000 > numbers.txt'
   serve "$way" "strace -ff -qq -s 4 -o $way -e trace=sendto,sendfile 05/server --send=$way 127.0.0.1 0 1 numbers.txt"
   bg "$way-client" "python3 -m bytetrain.play client $port --read 100000 --then stall"
   said "$way-client" stall

@@ -2,7 +2,7 @@
 # Stage 05: SIGTERM in the middle of a transfer leaves an orphan.
 source "$SESSIONS/lib.sh"
 
-quietly eval 'seq 1 2000000 > numbers.txt'
+run 'seq 1 2000000 > numbers.txt'
 serve server '05/server 127.0.0.1 0 2 numbers.txt'
 bg client "python3 -m bytetrain.play client $port --read 100000 --then stall"
 said client stall
@@ -14,8 +14,8 @@ orphan() { ! grep -q "^PPid:.$server\$" "/proc/$busy/status"; }
 until_true "the worker has another parent" orphan
 vary 'PPid:\s(\d+)' 1
 run "grep -E 'Name|State|PPid' /proc/$busy/status"
-quietly kill -USR1 "${pid_of[client]}"
-ended client 3>/dev/null
+run "kill -USR1 ${pid_of[client]}  # the client reads on"
+ended client
 
 part ctrl-c
 serve second '05/server 127.0.0.1 0 2 numbers.txt'
@@ -23,7 +23,7 @@ bg client2 "python3 -m bytetrain.play client $port --read 100000 --then stall"
 said client2 stall
 name_pid "${pid_of[client2]}"
 run "kill -INT -$server  # what Ctrl-C does: SIGINT to the whole process group"
-quietly kill -USR1 "${pid_of[client2]}"
+run "kill -USR1 ${pid_of[client2]}  # the client reads on"
 vary 'read (\d{6,7}) more' 2521467
 ended client2
 status_of second

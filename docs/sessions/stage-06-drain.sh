@@ -2,7 +2,8 @@
 # Stage 06: SIGTERM in the middle of a transfer. No new clients, the transfer is finished, everybody is reaped.
 source "$SESSIONS/lib.sh"
 
-quietly eval 'seq 1 2000000 > numbers.txt; mkdir received'
+quietly mkdir received
+run 'seq 1 2000000 > numbers.txt'
 serve server '06/server 127.0.0.1 0 2 numbers.txt'
 bg client "python3 -m bytetrain.play client $port --read 100000 --then stall"
 said client stall

@@ -2,7 +2,7 @@
 # Stage 06: the parent is killed. The worker finishes its transfer and leaves.
 source "$SESSIONS/lib.sh"
 
-quietly eval 'seq 1 2000000 > numbers.txt'
+run 'seq 1 2000000 > numbers.txt'
 serve server '06/server 127.0.0.1 0 2 numbers.txt'
 bg client "python3 -m bytetrain.play client $port --read 100000 --then stall"
 said client stall

@@ -2,7 +2,7 @@
 # Stage 06: Ctrl-C in the middle of a transfer. Every worker is ended and reaped; status 0.
 source "$SESSIONS/lib.sh"
 
-quietly eval 'seq 1 2000000 > numbers.txt'
+run 'seq 1 2000000 > numbers.txt'
 serve server '06/server 127.0.0.1 0 2 numbers.txt'
 bg client "python3 -m bytetrain.play client $port --read 100000 --then stall"
 said client stall

@@ -122,10 +122,11 @@ class Connection:
 
     def taken(self, pid: Optional[int] = None) -> str:
         """One look for `wait_taken`: "taken", "gone" if the other side is, or "" for not yet."""
+        arrived = self.unacknowledged() == 0  # asked first: what arrives after the look at the queue is not taken
         other = self.other_end()
         if other is None or not is_open(other):
             return "gone"
-        nothing_left = self.unacknowledged() == 0 and other.receive_queue == 0
+        nothing_left = arrived and other.receive_queue == 0
         return "taken" if nothing_left and (pid is None or sleeping(pid)) else ""
 
     def deliver_trains(self, trains: Iterable[bytes]) -> bool:

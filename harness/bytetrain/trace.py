@@ -24,6 +24,7 @@ from .observe import ProcessFacts, children, facts, state, wait_until
 from .waiting import LIMIT
 
 MiB = 1 << 20
+_YAMA = Path("/proc/sys/kernel/yama/ptrace_scope")
 _PROBE = ["strace", "-qq", "-e", "trace=none", "-o", "/dev/null", "true"]
 
 
@@ -37,6 +38,17 @@ def why_not() -> Optional[str]:
         reason = done.stderr.decode(errors="replace").strip() or f"status {done.returncode}"
         return f"ptrace is not permitted here: {reason}"
     return None
+
+
+def why_not_running() -> Optional[str]:
+    """Why strace can't be attached to a process that runs already and is not its own child; None if it can.
+
+    Yama's scope 1, Ubuntu's default, keeps that for root: Documentation/admin-guide/LSM/Yama.rst of the kernel.
+    """
+    scope = _YAMA.read_text().strip() if _YAMA.exists() else "0"
+    if why_not() is None and scope != "0" and os.geteuid() != 0:
+        return f"strace may not attach to running processes (kernel.yama.ptrace_scope is {scope})"
+    return why_not()
 
 
 def available() -> bool:

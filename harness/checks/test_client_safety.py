@@ -111,11 +111,14 @@ def test_length_above_1000_is_refused_for_a_name(length: int, meet: Meet) -> Non
 @pytest.mark.stages(to=4)
 @pytest.mark.parametrize("length", BAD_LENGTHS)
 def test_length_above_1000_is_refused_for_content(length: int, meet: Meet) -> None:
-    meeting = meet()
-    size = [encode_train(encode_size(length))] if meeting.stage == 4 else []
-    with told(f"after the name comes a head that says {length}: a train has at most 1000 bytes"):
-        meeting.sends([encode_train(NAME), *size, length.to_bytes(HEAD, "big"), b"x" * 1000])
-        meeting.is_refused(meeting.closes())
+    # Then come bytes with which a client that takes the length as it is, or cuts it to 1000, would be content.
+    for follow in {1000, min(length, 4096)}:
+        meeting = meet()
+        with told(f"a head says {length}, where a train has at most 1000 bytes; {follow} bytes and a good end follow"):
+            size = [encode_train(encode_size(follow))] if meeting.stage == 4 else []
+            end = [encode_train(b"")] if meeting.stage in (2, 3) else []
+            meeting.sends([encode_train(NAME), *size, length.to_bytes(HEAD, "big"), content(follow), *end])
+            meeting.is_refused(meeting.closes())
 
 
 @pytest.mark.stages(from_=4)

@@ -44,7 +44,7 @@ def test_a_stage_tells_its_changes(tmp_path: Path) -> None:
         'title = "Big"\ntitle_zh = "大"\n[changes."train.cpp"]\nen = "why"\nzh = "为什么"\n', encoding="utf-8"
     )
     assert catalogue.stages(tmp_path) == [
-        catalogue.Stage(2, "02_big_file", "Big", "大", {"train.cpp": {"en": "why", "zh": "为什么"}})
+        catalogue.Stage(2, "02_big_file", "Big", "大", changes={"train.cpp": {"en": "why", "zh": "为什么"}})
     ]
 
 

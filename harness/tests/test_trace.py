@@ -118,3 +118,14 @@ def test_a_traced_program_may_be_killed(folder: Path) -> None:
         wait_until(lambda: observe.comm(program.pid) == "sleep", "it runs")
     traced.wait_written()
     assert traced.events[-1].kind == "killed"
+
+
+def test_yama_keeps_running_processes_for_root(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scope = folder / "ptrace_scope"
+    scope.write_text("1\n")
+    monkeypatch.setattr(trace, "_YAMA", scope)
+    monkeypatch.setattr(trace, "why_not", lambda: None)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert "ptrace_scope is 1" in str(trace.why_not_running())
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    assert trace.why_not_running() is None

@@ -10,8 +10,9 @@
 
 namespace {
 
-/// A client that takes not one byte for so long is given up: send fails with ETIMEDOUT. Without it, one
-/// stalled client would hold a worker for ever. The kernel keeps the time, for every way of sending.
+/// A client that takes not one byte for so long is given up: the kernel takes the connection down, and sending
+/// fails (ETIMEDOUT; EPIPE from a call that had moved some bytes before). Without it, one stalled client would
+/// hold a worker for ever. The kernel keeps the time, for every way of sending.
 void drop_when_stalled(int connection, std::chrono::milliseconds timeout) {
   const auto milliseconds = static_cast<unsigned>(timeout.count());
   check("setsockopt TCP_USER_TIMEOUT",

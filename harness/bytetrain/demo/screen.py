@@ -78,7 +78,7 @@ class Screen:
             table.add_row(*row)
         with self._console.capture() as capture:
             self._console.print(table)
-        for each in capture.get().splitlines():
+        for each in capture.get().rstrip().splitlines():
             self._console.file.write(each.rstrip() + "\n")
         self._console.file.flush()
 

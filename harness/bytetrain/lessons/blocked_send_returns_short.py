@@ -19,7 +19,7 @@ def play(scene: Scene) -> Evidence:
     file = scene.store.seeded(big_size() * 3 // 2)
     between = big_size() * 3 // 8  # bytes: enough of what waits for the worker to go on, and to block anew
     server = scene.server(file)
-    tracing = scene.tracing("workers", "sendto,sendfile")
+    tracing = scene.tracing("workers", "sendto,sendfile", running=True)
     scene.attach(tracing, *server.workers)
     client, worker = scene.stalled_client(server)
     got = b""

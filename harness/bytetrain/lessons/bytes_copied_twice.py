@@ -37,7 +37,9 @@ class Calls:
 def play(scene: Scene) -> Evidence:
     file = scene.store.seeded(SIZE)
     server = scene.server(file, workers=1)
-    of_worker, of_client = (scene.tracing(name, ",".join(MOVING), needed=True) for name in ("worker", "client"))
+    of_worker, of_client = (
+        scene.tracing(name, ",".join(MOVING), needed=True, running=True) for name in ("worker", "client")
+    )
     if of_worker and of_client:
         calls, client = count_traced(scene, server, of_worker, of_client)
     else:

@@ -34,7 +34,7 @@ def play(scene: Scene) -> Evidence:
 def cut_in_mid_transfer(scene: Scene, way: str, options: Optional[list[str]]) -> Evidence:
     file = write_file(scene.folder / f"{way.replace(' ', '-')}.bin", big_size())
     server = scene.server(file, WORKERS, options)
-    tracing = scene.tracing(way, "sendfile,sendto,splice")
+    tracing = scene.tracing(way, "sendfile,sendto,splice", running=True)
     scene.attach(tracing, *server.workers)
     client, worker = scene.stalled_client(server)
     os.truncate(file, LEFT)

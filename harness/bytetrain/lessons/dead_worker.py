@@ -62,7 +62,7 @@ def lose_a_client(scene: Scene, calls: str = "") -> Loss:
     noticed. `calls` are traced in all workers, where a trace is wanted."""
     file = scene.blocking()
     server = scene.server(file, WORKERS)
-    tracing = scene.tracing("workers", calls) if calls else None
+    tracing = scene.tracing("workers", calls, running=True) if calls else None
     scene.attach(tracing, *server.workers)
     client, worker = scene.stalled_client(server)
     parent_cpu = cpu_seconds(server.pid)

@@ -61,13 +61,13 @@ def judge(client: Client, md5: str, sent: int, calls: list[str]) -> Evidence:
     whole = client.status == 0 and names == [NAME] and saved_md5(client, NAME) == md5
     lines = [f"{sent} bytes wait in one queue: {len(NAME)} of the name, {len(TEXT)} of the content"]
     lines += [f"the client's calls: {', '.join(calls)}"] if calls else []
+    size = (client.directory / stuck).stat().st_size if stuck else 0
     if stuck:
-        size = (client.directory / stuck).stat().st_size
         lines.append(f"saved under a name of {len(stuck)} bytes, '{stuck[:30]}...', with {size} bytes of content")
     else:
         lines.append(f"the client ends with {said}" + (f"; md5 of both files {md5}" if whole else f"; saved: {names}"))
     return Evidence(
-        failure=when(bool(stuck), f"saved as '{stuck[:18]}...', {len(stuck)} bytes of name, none of content"),
+        failure=when(bool(stuck), f"saved as '{stuck[:18]}...', {len(stuck)} bytes of name, {size} of content"),
         cure=when(whole, f"saved as {NAME}, md5 equal"),
         lines=lines,
         facts={"bytes_in_queue": sent, "saved_as": names, "md5_sent": md5, "md5_saved": saved_md5(client, NAME),

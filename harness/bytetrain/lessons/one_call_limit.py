@@ -19,7 +19,7 @@ LIMIT = 0x7FFFF000  # bytes that one call moves at most: MAX_RW_COUNT of the ker
 def play(scene: Scene) -> Evidence:
     file = write_sparse(scene.in_memory() / "3GiB.bin", SIZE)
     server = scene.server(file)
-    tracing = scene.tracing("workers", "sendfile,sendto,splice,write", needed=scene.reference)
+    tracing = scene.tracing("workers", "sendfile,sendto,splice,write", needed=scene.reference, running=True)
     scene.attach(tracing, *server.workers)
     client = scene.connect(server.port)
     read_train(client)

@@ -36,7 +36,7 @@ def play(scene: Scene) -> Evidence:
 
 def epoll_waits(scene: Scene, parent: int) -> Optional[int]:
     """How many calls of epoll_wait have returned at once, while we use 0.1 s of CPU; None without strace."""
-    tracing = scene.tracing("parent", "epoll_wait,epoll_pwait")
+    tracing = scene.tracing("parent", "epoll_wait,epoll_pwait", running=True)
     if tracing is None:
         return None
     scene.attach(tracing, parent)

@@ -23,8 +23,9 @@ def play(scene: Scene) -> Evidence:
         lines += [f"the server's log: {line}" for line in loss.server.stderr.splitlines()[:2]]
         lines.append(f"{loss.alive}; the next client gets {'the whole file' if whole else 'no whole file'}")
     survived = loss.worker in loss.server.workers
+    first = "ECONNRESET, then " if any("ECONNRESET" in call for call in calls) else ""  # known only if it was traced
     return Evidence(
-        failure=when(shown, f"ECONNRESET, then signal 13 (SIGPIPE) ended worker {loss.worker}"),
+        failure=when(shown, f"{first}signal 13 (SIGPIPE) ended worker {loss.worker}"),
         cure=when(whole, f"{loss.alive}{', the same as before' if survived else ''}; next client served"),
         lines=lines,
         facts={"worker": loss.worker, "signal": loss.killed_by, "survived": survived, "calls": calls},

@@ -153,9 +153,13 @@ class Scene:
 
     # Traces
 
-    def tracing(self, name: str, calls: str, needed: bool = False) -> Optional[Trace]:
-        """A trace to be begun; None where strace can't be used, or where it isn't wanted and not `needed`."""
-        if not trace.available() or not (self.traced or needed):
+    def tracing(self, name: str, calls: str, *, needed: bool = False, running: bool = False) -> Optional[Trace]:
+        """A trace to be begun, of a `running` process or of one to be started.
+
+        None where strace can't do that, or where it isn't wanted and not `needed`.
+        """
+        why_not = trace.why_not_running() if running else trace.why_not()
+        if why_not or not (self.traced or needed):
             return None
         tracing = Trace(self.folder / f"{name}.strace", calls)
         self._stack.callback(lambda: tracing.file.exists() and tracing.wait_written())
