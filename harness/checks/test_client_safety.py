@@ -6,6 +6,7 @@ The server in these checks is the harness itself. It hands whole trains, one at 
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Callable
@@ -26,7 +27,7 @@ StartClient = Callable[..., Client]
 NAME, OLDER = b"file.bin", b"what was there before"
 BAD_NAMES = {
     "empty": b"", "dot": b".", "dot-dot": b"..", "256 bytes": b"n" * 256, "1000 bytes": b"n" * 1000, "slash": b"/",
-    "up": b"../escaped", "absolute": b"/tmp/bytetrain-escaped", "below": b"sub/file", "slash at the end": b"file/",
+    "up": b"../escaped", "absolute": b"HERE/escaped", "below": b"sub/file", "slash at the end": b"file/",
     "NUL": b"file\0.bin", "NUL at the end": b"file.bin\0",
 }  # fmt: skip
 BAD_LENGTHS = (1001, 4096, 1_025_821_971, 2**31 - 1, 2**31, 2**32 - 1)
@@ -93,10 +94,11 @@ def trains(stage: int, size: int = 2500, name: bytes = NAME) -> list[bytes]:
 
 
 @pytest.mark.parametrize("name", list(BAD_NAMES))
-def test_bad_name_is_refused(name: str, meet: Meet) -> None:
+def test_bad_name_is_refused(name: str, target: Path, meet: Meet) -> None:
     meeting = meet()
-    with told(f"the server sends the name {BAD_NAMES[name][:300]!r}, which must be refused ({name})"):
-        meeting.sends(trains(meeting.stage, name=BAD_NAMES[name]))
+    bad = BAD_NAMES[name].replace(b"HERE", os.fsencode(target.parent))
+    with told(f"the server sends the name {bad[:300]!r}, which must be refused ({name})"):
+        meeting.sends(trains(meeting.stage, name=bad))
         meeting.is_refused(meeting.closes())
 
 

@@ -58,9 +58,11 @@ def played(
 
 
 def told(lesson: Lesson, scene: Scene, evidence: Evidence | None, problem: str) -> str:
-    """The story of a failure: the lesson, what was done, what was seen."""
+    """The story of a failure: the lesson, what was done, what was seen, and what the server has logged."""
     story = [f"{lesson.title} (stage {scene.stage:02d})", "", problem, "", "what was done:"]
     story += [f"  {step}" for step in scene.steps]
     if evidence is not None:
         story += ["what was seen:", *(f"  {line}" for line in evidence.lines)]
+    if scene.log:
+        story += ["the end of the server's log:", *(f"  {line}" for line in scene.log)]
     return "\n".join(story)

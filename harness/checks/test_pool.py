@@ -29,6 +29,9 @@ def small(store: FileStore, stage: int) -> Path:
 def end_server(server: Server, how: str) -> None:
     """Ends a server in one of the ways of ENDS, and waits until it has ended."""
     everybody = [server.pid, *server.workers]
+    if how == "SIGKILL to the parent":
+        for worker in server.workers:  # so that they are still there, with all that they have, when it starts again
+            stop(worker)
     if how == "Ctrl-C":
         server.signal_group(signal.SIGINT)
     for pid in everybody if how == "SIGKILL to all" else everybody[:1]:

@@ -34,6 +34,7 @@ from ..trace import Trace
 from ..wire import HEAD
 
 AFTER_ITS_END = 2.0  # seconds until a thread of ours has surely seen what a client did that is gone already
+LOG_TAIL = 5  # lines of a server's log
 MEMORY = Path("/dev/shm")
 
 SomeClient = TypeVar("SomeClient", bound=Client)
@@ -71,6 +72,12 @@ class Scene:
     @property
     def stage(self) -> int:
         return self.pair.stage
+
+    @property
+    def log(self) -> list[str]:
+        """The last lines that its servers have logged."""
+        servers = [each for each in self._programs if isinstance(each, Server)]
+        return [line for each in servers for line in each.stderr.splitlines()[-LOG_TAIL:]]
 
     def did(self, step: str) -> None:
         """Notes what was done."""

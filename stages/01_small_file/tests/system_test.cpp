@@ -63,11 +63,14 @@ TEST(Descriptor, IsMovedNotCopied) {
 TEST(Descriptor, GivesWayToTheOneThatIsAssigned) {
   Descriptor first = any_descriptor();
   const int old = first.get();
-  Descriptor second = any_descriptor();
-  const int fd = second.get();
-  first = std::move(second);
-  second.close();  // NOLINT(bugprone-use-after-move): it holds what `first` had
+  int fd = -1;
+  {
+    Descriptor second = any_descriptor();
+    fd = second.get();
+    first = std::move(second);
+  }  // here `second` closes what `first` had
   EXPECT_EQ(first.get(), fd);
+  EXPECT_TRUE(is_open(fd));
   EXPECT_FALSE(is_open(old));
 }
 

@@ -34,7 +34,7 @@ std::string complaint_about_name(const TemporaryDirectory& directory, const std:
 TEST(Transfer, BringsNameAndContent) {
   const TemporaryDirectory from;
   const TemporaryDirectory to;
-  for (const std::size_t size : {0, 1, 999, 1000}) {
+  for (const std::size_t size : Sizes{0, 1, 999, 1000}) {
     const SocketPair pair = unix_pair();
     write_file(from.path() / "notes.txt", pattern(size));
     send_file(pair.left.get(), serving(from.path() / "notes.txt"));

@@ -45,7 +45,7 @@ TEST(NumberTrain, IsReceivedWithAllIts64Bits) {
 }
 
 TEST(NumberTrain, OfAnotherLengthIsRefused) {
-  for (const std::size_t size : {0, 1, 4, 7, 9, 16, 1000}) {
+  for (const std::size_t size : Sizes{0, 1, 4, 7, 9, 16, 1000}) {
     const SocketPair pair = unix_pair();
     send_train(pair.left.get(), bytes_of(pattern(size)));
     EXPECT_EQ(message_of([&] { receive_number(pair.right.get()); }),

@@ -55,6 +55,9 @@ std::string message_of(Action action) {
   return {};
 }
 
+/// What a loop goes through: for (const std::size_t size : Sizes{0, 1, 1000}).
+using Sizes = std::initializer_list<std::size_t>;
+
 /// Bytes that depend on their position, so that a piece that is lost, doubled or moved shows.
 inline std::string pattern(std::size_t size) {
   std::string bytes(size, '\0');

@@ -46,7 +46,7 @@ TEST(Train, CarriesAtMost1000Bytes) {
 
 TEST(Train, ComesOutAsItWentIn) {
   const SocketPair pair = tcp_pair();
-  for (const std::size_t size : {0, 1, 2, 255, 256, 999, 1000}) {
+  for (const std::size_t size : Sizes{0, 1, 2, 255, 256, 999, 1000}) {
     const std::string body = pattern(size);
     send_train(pair.left.get(), bytes_of(body));
     wait_until("the whole train is there",
@@ -107,7 +107,7 @@ TEST(Train, ABodyThatComesInTwoPiecesIsWhole) {
 }
 
 TEST(Train, AHeadThatComesInTwoPiecesIsWhole) {
-  for (const std::size_t cut : {1, 2, 3}) {
+  for (const std::size_t cut : Sizes{1, 2, 3}) {
     const SocketPair pair = unix_pair();
     const std::string train = "\0\0\0\5hello"s;
     Background sender(pair.left.get(), [&] {

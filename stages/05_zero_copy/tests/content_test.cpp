@@ -35,7 +35,7 @@ TEST_P(Content, ArrivesAsItWasSent) {
   const auto& [send_way, receive_way, pair_of_sockets] = GetParam();
   const SendContent send = find_send_content(send_way);
   const std::string whole = pattern(3145745);  // more than any buffer on the way
-  for (const std::size_t size : {0, 1, 65535, 65536, 65537, 3145745}) {
+  for (const std::size_t size : Sizes{0, 1, 65535, 65536, 65537, 3145745}) {
     const TemporaryDirectory directory;
     const SocketPair pair = pair_of_sockets();
     const std::string content = whole.substr(0, size);
@@ -172,7 +172,7 @@ TEST_P(Receive, ByteByByteItIsWhole) {
 }
 
 TEST_P(Receive, AnEarlyEndIsAFailureThatLeavesNothing) {
-  for (const std::size_t size : {0, 1, 9999}) {
+  for (const std::size_t size : Sizes{0, 1, 9999}) {
     const SocketPair pair = unix_pair();
     put(pair.left.get(), pattern(size));
     end_stream(pair.left.get());

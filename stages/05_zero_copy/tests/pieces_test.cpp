@@ -8,7 +8,7 @@
 namespace {
 
 /// All that the server sends of a file with `content`.
-std::string wire_of(const std::string& content) {
+std::string whole_stream_of(const std::string& content) {
   const TemporaryDirectory directory;
   const SocketPair pair = unix_pair();
   ServerOptions options;
@@ -26,7 +26,7 @@ class Pieces : public testing::Test {
   /// Receives what comes of `content` in pieces of `size`, and returns the file that was saved.
   std::string received(const std::string& content, std::size_t size) {
     const SocketPair pair = unix_pair();
-    Background server(pair.left.get(), [&] { dribble(pair, wire_of(content), size); });
+    Background server(pair.left.get(), [&] { dribble(pair, whole_stream_of(content), size); });
     receive_file(pair.right.get(), options_);
     server.finish();
     return read_file(directory_.path() / "f");
@@ -37,7 +37,7 @@ class Pieces : public testing::Test {
 };
 
 TEST_F(Pieces, OfAnySizeMakeAWholeFile) {
-  for (const std::size_t size : {1, 2, 3, 7, 472, 1003, 1005})
+  for (const std::size_t size : Sizes{1, 2, 3, 7, 472, 1003, 1005})
     EXPECT_TRUE(received(pattern(2100), size) == pattern(2100)) << "in pieces of " << size;
 }
 
@@ -46,7 +46,7 @@ TEST_F(Pieces, OfAFileOfZerosMakeAWholeFile) {
 }
 
 TEST_F(Pieces, ThatStopAnywhereAreAFailureThatLeavesNothing) {
-  const std::string wire = wire_of(pattern(1100));
+  const std::string wire = whole_stream_of(pattern(1100));
   for (std::size_t size = 0; size < wire.size(); size += size < 40 ? 1 : 7) {
     const SocketPair pair = unix_pair();
     put(pair.left.get(), std::string_view{wire}.substr(0, size));
