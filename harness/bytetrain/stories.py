@@ -192,6 +192,19 @@ def stalled(server: Server) -> tuple[RawClient, int]:
     return connection, worker
 
 
+def comes_to_rest(server: Server) -> None:
+    """Waits until every worker sleeps, and then the parent: so what a worker had to report has been heard.
+
+    (Who has read the end of a stream may be faster than the worker that has closed it, and is not yet idle.)
+    """
+    __tracebackhide__ = True
+
+    def states() -> str:
+        return "".join(str(state(pid)) for pid in [*server.workers, server.pid])
+
+    wait_until(lambda: all(map(sleeping, [*server.workers, server.pid])), "workers and parent sleep", seen=states)
+
+
 @dataclass(frozen=True)
 class Pool:
     """A pool as it should be: how many workers it has, and how many descriptors its parent."""
@@ -203,7 +216,7 @@ class Pool:
     @classmethod
     def of(cls, server: Server) -> "Pool":
         """What the server is like just now, while it is well and has nothing to do; it has made a transfer before."""
-        wait_until(lambda: sleeping(server.pid), "the parent sleeps", seen=lambda: state(server.pid))
+        comes_to_rest(server)
         return cls(server, len(server.workers), descriptor_count(server.pid))
 
     def is_complete(self) -> None:

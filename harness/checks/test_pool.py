@@ -14,7 +14,7 @@ from bytetrain.files import FileStore, write_file
 from bytetrain.observe import cont, descendants, state, stop, wait_until
 from bytetrain.peers import RawClient, free_port
 from bytetrain.programs import Server
-from bytetrain.stories import Pool, can_connect, holds, read_cut_short, read_whole, serves, stalled, uses_no_cpu
+from bytetrain.stories import Pool, can_connect, comes_to_rest, holds, read_cut_short, read_whole, serves, stalled, uses_no_cpu
 from bytetrain.tcp_table import backlog
 from bytetrain.verdicts import expect, told
 
@@ -146,6 +146,7 @@ def test_who_ends_first_is_next(pair: Programs, first: int, big: Path, start_ser
 
 def test_connection_waits_for_a_stopped_worker(pair: Programs, store: FileStore, start_server: StartServer) -> None:
     server = start_server(pair, small(store, pair.stage))
+    comes_to_rest(server)
     workers = server.workers
     for worker in workers:
         stop(worker)

@@ -27,6 +27,7 @@ void Pool::start(Worker& worker) {
     // A worker must not hold the listener: the port would stay taken after the parent's end.
     listener_.close();
     epoll_.close();
+    connection_.close();  // nor that of a client for whom a dead worker is being replaced: it would never end
     channel.parent_end.close();
     run_worker(std::move(channel.worker_end), options_);
   }
@@ -75,21 +76,22 @@ void Pool::watch_listener_if_someone_is_idle() {
 }
 
 void Pool::hand_over_next_client() {
-  Descriptor connection{::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)};
-  if (!connection) {  // it has given up already (ECONNABORTED, EAGAIN), or we are out of something
+  connection_ = Descriptor{::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)};
+  if (!connection_) {  // it has given up already (ECONNABORTED, EAGAIN), or we are out of something
     exhausted_ = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
     return;
   }
   while (Worker* const worker = find_idle()) {
     try {
-      send_descriptor(worker->channel.get(), connection.get());
+      send_descriptor(worker->channel.get(), connection_.get());
       worker->idle = false;
-      return;
+      break;
     } catch (const std::system_error&) {
       replace(*worker);  // EPIPE: it died while it was idle; somebody else takes the client
     }
   }
-}  // here the parent closes its copy of the connection
+  connection_.close();  // the parent's copy
+}
 
 /// A worker has something to say: "idle", or the end of its stream, and then it is dead.
 void Pool::hear(Worker& worker) {

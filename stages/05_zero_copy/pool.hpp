@@ -38,6 +38,7 @@ class Pool {
   const ServerOptions& options_;
   Descriptor listener_;
   Descriptor epoll_;
+  Descriptor connection_;  // of the client that is being handed over
   bool listener_watched_ = true;
   bool exhausted_ = false;  // no process or descriptor to be had: no new clients until try_again()
   std::vector<Worker> workers_;  // never grows: epoll knows each worker by its address

@@ -47,6 +47,7 @@ class Pool {
   const ServerOptions& options_;
   Descriptor listener_;
   Descriptor epoll_;
+  Descriptor connection_;  // of the client that is being handed over
   Descriptor signals_;
   Descriptor drain_timer_;
   bool leaving_ = false;
