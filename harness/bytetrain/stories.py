@@ -252,5 +252,5 @@ def uses_no_cpu(pid: int, who: str) -> None:
             return
     raise Failure(
         f"{who} (pid {pid}) spins: it used {use.seconds:.2f} s of CPU, and woke up {use.wakeups} times, while a busy "
-        f"loop of the harness used {use.yardstick:g} s. A process that waits for something should sleep in its system call."
+        f"loop of the harness used {use.yardstick:g} s. Who waits for something should sleep in a system call."
     )

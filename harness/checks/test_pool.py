@@ -14,7 +14,9 @@ from bytetrain.files import FileStore, write_file
 from bytetrain.observe import cont, descendants, state, stop, wait_until
 from bytetrain.peers import RawClient, free_port
 from bytetrain.programs import Server
-from bytetrain.stories import Pool, can_connect, comes_to_rest, holds, read_cut_short, read_whole, serves, stalled, uses_no_cpu
+from bytetrain.stories import (
+    Pool, can_connect, comes_to_rest, holds, read_cut_short, read_whole, serves, stalled, uses_no_cpu,
+)  # fmt: skip
 from bytetrain.tcp_table import backlog
 from bytetrain.verdicts import expect, told
 
@@ -53,7 +55,7 @@ def test_exactly_that_many_workers(
     for _ in range(2 * workers):
         serves(server, pair.stage, small(store, pair.stage))
     found = descendants(server.pid)
-    expect(len(found) == workers, f"WORKERS is {workers}; after some transfers it has {len(found)} descendants: {found}")
+    expect(len(found) == workers, f"WORKERS is {workers}; after transfers it has {len(found)} descendants: {found}")
 
 
 def test_one_line_on_standard_output(pair: Programs, store: FileStore, start_server: StartServer) -> None:
