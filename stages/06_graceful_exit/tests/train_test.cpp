@@ -151,8 +151,7 @@ TEST(Train, WhoseReceiverIsInterruptedIsWhole) {
   std::string received;
   Background receiver(pair.right.get(), [&] { received = receive(pair.right.get()); });
   std::size_t sent = 0;
-  for (const std::size_t next :
-       {2, 4, 604, 1004}) {  // within the head, behind it, within the body, behind it
+  for (const std::size_t next : Sizes{2, 4, 604, 1004}) {  // in the head, behind it, in the body, behind it
     receiver.wait_until_blocked();
     receiver.interrupt();
     put_when_taken(pair, train.substr(sent, next - sent));
