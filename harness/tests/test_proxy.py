@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bytetrain import Failure
-from bytetrain import faults, observe
+from bytetrain import Failure, faults, observe
 from bytetrain.build import Programs
 from bytetrain.files import FileStore, content, md5_of
 from bytetrain.observe import wait_until
