@@ -1,11 +1,13 @@
 """The stages and the lessons, as data: read from stages/*/stage.toml and harness/lessons.toml."""
 
+import functools
 import sys
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from .paths import LESSONS, STAGES, stage_dir, stages_of
+from .paths import CHECKS, LESSONS, STAGES, stage_dir, stages_of
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -112,3 +114,58 @@ def lessons(path: Path = LESSONS) -> list[Lesson]:
 def lesson(lesson_id: str) -> Lesson:
     """The lesson of that id; KeyError if there is none."""
     return {each.id: each for each in lessons()}[lesson_id]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check of the grader: what a correct program does, in which stages it counts, and what helps who fails it."""
+
+    id: str
+    first: int  # the stage from which it counts
+    last: int
+    weight: int  # its share of a stage's points; 0 for what is about the reference pairs alone
+    title: str
+    title_zh: str
+    page: str = ""  # of docs/en: "stage-03.md", "contract.md#the-client"
+    lesson: str = ""  # of lessons.toml
+    hints: tuple[str, ...] = ()  # from a nudge to the man page
+    hints_zh: tuple[str, ...] = ()
+
+    @property
+    def stages(self) -> range:
+        return range(self.first, self.last + 1)
+
+
+@dataclass(frozen=True)
+class Rubric:
+    """All checks, and what they are worth. The denominators don't depend on what was run, or on what was handed in."""
+
+    stage_points: dict[int, int]  # 100 over the six stages
+    checks: dict[str, Check]
+
+    def of_stage(self, stage: int) -> list[Check]:
+        """The checks that count in a stage, in the order of the catalogue."""
+        return [check for check in self.checks.values() if stage in check.stages]
+
+    def points(self, check: Check, stage: int) -> Fraction:
+        """What a check is worth in a stage: its share, by weight, of the points of the stage."""
+        return Fraction(self.stage_points[stage] * check.weight, sum(each.weight for each in self.of_stage(stage)))
+
+
+def _check(table: dict[str, Any]) -> Check:
+    return Check(
+        id=str(table["id"]),
+        first=int(table.get("from", 1)),
+        last=int(table.get("to", 6)),
+        weight=int(table["weight"]),
+        **{key: str(table.get(key, "")) for key in ("title", "title_zh", "page", "lesson")},
+        **{key: tuple(map(str, table.get(key, ()))) for key in ("hints", "hints_zh")},
+    )
+
+
+@functools.lru_cache(maxsize=None)
+def rubric(path: Path = CHECKS) -> Rubric:
+    """The checks of harness/checks.toml."""
+    table = load_toml(path)
+    points = {int(stage): int(worth) for stage, worth in table["points"].items()}
+    return Rubric(points, {check.id: check for check in map(_check, table["check"])})

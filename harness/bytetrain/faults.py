@@ -64,6 +64,10 @@ class Slicer(Fault):
     cuts: Sequence[int] = ()
     every: int = 0
 
+    def __str__(self) -> str:
+        where = f"every {self.every} bytes" if self.every else f"at {', '.join(map(str, self.cuts))}"
+        return f"cuts the stream {where}, and waits at each cut until the client has read what came before"
+
     def next_offset(self, after: int) -> Optional[int]:
         later = [cut for cut in self.cuts if cut > max(after, 0)]
         if self.every > 0:
@@ -77,12 +81,18 @@ class Timeout(_At):
 
     action = Action.HOLD
 
+    def __str__(self) -> str:
+        return f"stalls after {self.at} bytes"
+
 
 @dataclass(frozen=True)
 class LimitData(_At):
     """Closes the connection (FIN to the client) when that many bytes have been forwarded."""
 
     action = Action.CUT
+
+    def __str__(self) -> str:
+        return f"closes after {self.at} bytes"
 
 
 @dataclass(frozen=True)
@@ -91,10 +101,16 @@ class ResetPeer(_At):
 
     action = Action.RESET
 
+    def __str__(self) -> str:
+        return f"resets both sides when the client has read {self.at} bytes"
+
 
 @dataclass(frozen=True)
 class SlowClose(Fault):
     """The server's close reaches the client only after Proxy.release()."""
+
+    def __str__(self) -> str:
+        return "keeps the server's close to itself"
 
 
 @dataclass(frozen=True)
@@ -103,6 +119,9 @@ class Coalesce(Fault):
 
     size: Optional[int] = None
 
+    def __str__(self) -> str:
+        return f"holds everything until {self.size or 'all'} bytes have come"
+
     def shaper(self) -> Shaper:
         return _Coalescer(self.size)
 
@@ -110,6 +129,9 @@ class Coalesce(Fault):
 @dataclass(frozen=True)
 class WholeTrains(Fault):
     """Hands over whole trains, one at a time, so that a receiver that can't count never needs to (stages 01 to 04)."""
+
+    def __str__(self) -> str:
+        return "hands over whole trains, one at a time"
 
     def shaper(self) -> Shaper:
         return _TrainSorter()

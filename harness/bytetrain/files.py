@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Optional
 
@@ -16,6 +17,7 @@ BLOCK = 1 << 20  # bytes that are made, read and hashed at once
 KiB = 1 << 10
 MiB = 1 << 20
 GiB = 1 << 30
+AROUND = 8  # bytes on either side of a difference that a window shows
 
 
 def _block(number: int, seed: int, size: int = BLOCK) -> bytes:
@@ -60,21 +62,49 @@ def md5_of_stream(chunks: Iterable[bytes]) -> str:
     return digest.hexdigest()
 
 
-def difference(expected: Path, got: Path) -> Optional[str]:
-    """Where two files first differ, as a hex window with a caret under it; None if they are equal."""
+@dataclass(frozen=True)
+class Difference:
+    """Where two files, or a file and a stream, first differ. As a string: a hex window with a caret under it."""
+
+    offset: int
+    expected_size: int
+    size: int
+    start: int  # of the window
+    expected: bytes  # what the window should show
+    got: bytes
+    what: str  # the name of what was got
+
+    @property
+    def in_short(self) -> str:
+        """In a few words."""
+        return f"{self.size} bytes, different from byte {self.offset} on"
+
+    def __str__(self) -> str:
+        size = f"{self.size} bytes, {self.expected_size} expected"
+        lines = [f"{self.what}: {size}; they differ from byte {self.offset} on"]
+        for label, data in (("expected", self.expected), ("got", self.got)):
+            text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in data)
+            lines.append(f"  {label:<8} {self.start:>10}: {data.hex(' '):<{6 * AROUND}} {text}")
+        lines.append(" " * (23 + 3 * (self.offset - self.start)) + "^^")
+        return "\n".join(lines)
+
+
+def difference(expected: Path, got: Path) -> Optional[Difference]:
+    """Where two files first differ; None if they are equal."""
     offset = 0
     with expected.open("rb") as left, got.open("rb") as right:
         while True:
             want, have = left.read(BLOCK), right.read(BLOCK)
             if want != have:
-                offset += _first_difference(want, have)
+                offset += first_difference(want, have)
                 return _window(expected, got, offset)
             if not want:
                 return None
             offset += len(want)
 
 
-def _first_difference(want: bytes, have: bytes) -> int:
+def first_difference(want: bytes, have: bytes) -> int:
+    """The offset of the first byte that differs; where one is the beginning of the other, its length."""
     common = min(len(want), len(have))
     if want[:common] == have[:common]:
         return common
@@ -88,20 +118,14 @@ def _first_difference(want: bytes, have: bytes) -> int:
     return low
 
 
-def _window(expected: Path, got: Path, offset: int, around: int = 8) -> str:
-    start = max(0, offset - around)
-    lines = [
-        f"{got.name}: {got.stat().st_size} bytes, {expected.stat().st_size} expected; "
-        f"they differ from byte {offset} on"
-    ]
-    for label, path in (("expected", expected), ("got", got)):
+def _window(expected: Path, got: Path, offset: int) -> Difference:
+    start = max(0, offset - AROUND)
+    windows = []
+    for path in (expected, got):
         with path.open("rb") as file:
             file.seek(start)
-            data = file.read(2 * around)
-        text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in data)
-        lines.append(f"  {label:<8} {start:>10}: {data.hex(' '):<{6 * around}} {text}")
-    lines.append(" " * (23 + 3 * (offset - start)) + "^^")
-    return "\n".join(lines)
+            windows.append(file.read(2 * AROUND))
+    return Difference(offset, expected.stat().st_size, got.stat().st_size, start, *windows, what=got.name)
 
 
 class FileStore:

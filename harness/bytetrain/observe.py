@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from .tcp_table import TcpSocket, backlog, listening, tcp_socket, tcp_sockets
+from .story import did, doing as telling
+from .tcp_table import CLOSE_WAIT, TcpSocket, backlog, listening, tcp_socket, tcp_sockets
 from .waiting import LIMIT, NeverHappened, settled, wait_until
 
 __all__ = [
     "LIMIT", "NeverHappened", "TcpSocket", "backlog", "listening", "settled", "tcp_socket", "tcp_sockets", "wait_until",
-    "BlockedCall", "CpuUse", "ProcessFacts", "be_subreaper", "blocked_in", "children", "comm", "cont",
+    "BlockedCall", "CpuUse", "ProcessFacts", "be_subreaper", "blocked_in", "children", "comm", "cont", "kill",
     "cpu_seconds", "cpu_use_against_yardstick", "descendants", "descriptor_count", "descriptors", "doing", "facts",
     "live_children", "processes", "session_members", "sleeping", "state", "stop", "wakeups", "watch", "zombies",
 ]  # fmt: skip
@@ -199,20 +200,41 @@ def doing(pid: int) -> str:
     if known is None:
         return "it is gone"
     if call is not None:
-        return f"it waits in {call.name}"
+        return f"it waits in {call.name}{_of_what(pid, call)}"
     return {"R": "it runs (does it spin?)", "T": "it is stopped", "Z": "it is a zombie"}.get(known.state, "it waits")
+
+
+def _of_what(pid: int, call: BlockedCall) -> str:
+    """More about a call on a TCP connection: how many bytes it asks for, and what there is to be had."""
+    if call.name not in ("read", "recvfrom", "splice"):
+        return ""
+    held = descriptors(pid).get(call.arguments[0], "")
+    end = next((each for each in tcp_sockets() if held == f"socket:[{each.inode}]"), None)
+    asked = f" for {call.arguments[4 if call.name == 'splice' else 2]} bytes"
+    if end is None:
+        return asked
+    closed = ", after the other side of its connection has closed" if end.state == CLOSE_WAIT else ""
+    return f"{asked}{closed}; {end.receive_queue} bytes are there, unread"
+
+
+def kill(pid: int, number: int = signal.SIGKILL) -> None:
+    """Sends a signal to one process of a server."""
+    did(f"{signal.Signals(number).name} to process {pid}")
+    os.kill(pid, number)
 
 
 def stop(pid: int) -> None:
     """SIGSTOP, and waits until the process has stopped."""
-    os.kill(pid, signal.SIGSTOP)
-    wait_until(lambda: state(pid) in ("T", "t", "Z", None), f"process {pid} is stopped", seen=lambda: facts(pid))
+    with telling(f"SIGSTOP to process {pid}, until it is stopped"):
+        os.kill(pid, signal.SIGSTOP)
+        wait_until(lambda: state(pid) in ("T", "t", "Z", None), f"process {pid} is stopped", seen=lambda: facts(pid))
 
 
 def cont(pid: int) -> None:
     """SIGCONT, and waits until the process is no longer stopped."""
-    os.kill(pid, signal.SIGCONT)
-    wait_until(lambda: state(pid) not in ("T", "t"), f"process {pid} goes on", seen=lambda: facts(pid))
+    with telling(f"SIGCONT to process {pid}"):
+        os.kill(pid, signal.SIGCONT)
+        wait_until(lambda: state(pid) not in ("T", "t"), f"process {pid} goes on", seen=lambda: facts(pid))
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Callable, Optional, TypeVar
 
-from . import Failure
+from . import Failure, HarnessError
 from .observe import sleeping
+from .story import did, doing, expecting
 from .tcp_table import TcpSocket, is_open, tcp_socket
 from .waiting import LIMIT, settled, wait_until
 from .wire import Parser
@@ -35,13 +36,16 @@ class Ended(Failure):
     def __init__(self, got: bytes, wanted: Optional[int], reset: bool) -> None:
         how = "was reset" if reset else "was closed"
         asked = f" of {wanted}" if wanted is not None else ""
-        super().__init__(f"the connection {how} by the other side after {len(got)}{asked} bytes")
+        words = f"the connection {how} by the other side after {len(got)}{asked} bytes"
+        super().__init__(words, expected=f"{wanted} bytes" if wanted is not None else "", actual=words)
         self.got = got
         self.reset = reset
 
 
 class Connection:
     """A connected TCP socket; `remote_port` is given because a connection that was reset has none any more."""
+
+    we = "our server"  # as a story calls this end
 
     def __init__(self, connected: socket.socket, remote_port: int) -> None:
         self.socket = connected
@@ -67,14 +71,15 @@ class Connection:
         """Exactly `size` bytes; Ended, which has what came, if the stream ends before."""
         __tracebackhide__ = True
         got = bytearray()
-        while len(got) < size:
-            try:
-                data = self.read_some(min(READ_SIZE, size - len(got)))
-            except Ended:
-                raise Ended(bytes(got), size, reset=True) from None
-            if not data:
-                raise Ended(bytes(got), size, reset=False)
-            got += data
+        with expecting(f"{self.we} reads {size} bytes"):
+            while len(got) < size:
+                try:
+                    data = self.read_some(min(READ_SIZE, size - len(got)))
+                except Ended:
+                    raise Ended(bytes(got), size, reset=True) from None
+                if not data:
+                    raise Ended(bytes(got), size, reset=False)
+                got += data
         return bytes(got)
 
     def read_to_end(self) -> bytes:
@@ -98,9 +103,11 @@ class Connection:
 
     def send(self, data: bytes) -> bool:
         """Hands all the bytes to the kernel; False if the other side is gone."""
+        step = did(f"{self.we} sends {_bytes(data)}")
         try:
             self.socket.sendall(data)
         except (ConnectionResetError, BrokenPipeError):
+            step.result = "the other side is gone"
             return False
         except socket.timeout:
             raise Failure(f"{self}: the other side has taken nothing for {LIMIT:g} s") from None
@@ -131,7 +138,8 @@ class Connection:
 
     def deliver_trains(self, trains: Iterable[bytes]) -> bool:
         """Hands over whole trains, one at a time: no recv can find a part of one. False if the other side is gone."""
-        return all(self.deliver_train(train) for train in trains)
+        with doing(f"{self.we} hands over whole trains, one at a time"):
+            return all(self.deliver_train(train) for train in trains)
 
     def deliver_train(self, train: bytes, limit: float = LIMIT) -> bool:
         """One of those: it travels in a segment of its own, and only few of them may wait unread."""
@@ -187,6 +195,7 @@ class Connection:
 
     def finish_sending(self) -> None:
         """Half close: tells the other side that no more comes, and goes on reading."""
+        did(f"{self.we} closes its sending side")
         try:
             self.socket.shutdown(socket.SHUT_WR)
         except OSError:  # ENOTCONN: the other side has reset it, so it knows
@@ -194,10 +203,13 @@ class Connection:
 
     def close(self) -> None:
         """Closes. If all that came was read, that is a FIN; if not, the kernel makes it a reset: tcp(7)."""
+        if self.socket.fileno() != -1:
+            did(f"{self.we} closes its connection")
         self.socket.close()
 
     def reset(self) -> None:
         """Closes with a reset (RST), whatever waits in the queues: SO_LINGER with 0 seconds."""
+        did(f"{self.we} resets its connection")
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
 
@@ -213,19 +225,29 @@ class Connection:
         return f"our connection (port {self.local_port}) with port {self.remote_port}"
 
 
+def _bytes(data: bytes) -> str:
+    """What is sent, in words: all of a few bytes, the beginning of many."""
+    shown = data[:8].hex(" ")
+    return f"{len(data)} bytes: {shown}{' ...' if len(data) > 8 else ''}"
+
+
 class RawClient(Connection):
     """Connects to a server. A small `receive_buffer` (bytes) makes the server block early when we don't read."""
+
+    we = "our client"
 
     def __init__(self, port: int, host: str = "127.0.0.1", receive_buffer: Optional[int] = None) -> None:
         connecting = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         if receive_buffer is not None:  # before connect: it decides the window that is announced
             connecting.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         connecting.settimeout(LIMIT)
-        try:
-            connecting.connect((host, port))
-        except OSError as error:
-            connecting.close()
-            raise Failure(f"our client can't connect to {host} port {port}: {error.strerror or error}") from None
+        with expecting(f"our client connects to {host} port {port}"):
+            try:
+                connecting.connect((host, port))
+            except OSError as error:
+                connecting.close()
+                why = error.strerror or str(error)
+                raise Failure(f"our client can't connect to {host} port {port}: {why}", actual=why) from None
         super().__init__(connecting, port)
 
 
@@ -242,7 +264,7 @@ def free_port() -> int:
             except OSError:
                 continue
         return port
-    raise Failure(f"no port from {first} to {last} is free")
+    raise HarnessError(f"no port from {first} to {last} is free")
 
 
 class RawServer:
@@ -258,10 +280,11 @@ class RawServer:
     def accept(self) -> Connection:
         """The next client; Failure if none comes."""
         __tracebackhide__ = True
-        try:
-            connected, (_, remote_port) = self._listener.accept()
-        except socket.timeout:
-            raise Failure(f"no client has connected to our server (port {self.port}) for {LIMIT:g} s") from None
+        with expecting(f"a client connects to our server (port {self.port})"):
+            try:
+                connected, (_, remote_port) = self._listener.accept()
+            except socket.timeout:
+                raise Failure(f"no client has connected to our server (port {self.port}) for {LIMIT:g} s") from None
         return Connection(connected, int(remote_port))
 
     def accept_unless(self, given_up: Callable[[], bool]) -> Optional[Connection]:

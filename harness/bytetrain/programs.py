@@ -7,6 +7,7 @@ or minus the number of the signal that ended the program.
 
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Optional, TypeVar, Union
 from . import Failure
 from .observe import ProcessFacts, doing, facts, live_children, wait_until
 from .output import Capture, Finished, quoted, sanitizer_report, shown, status_in_words
+from .story import did, expecting
 from .sessions import end_left_over, end_session, left_over, members, prepare, reap_session
 from .waiting import LIMIT
 
@@ -44,6 +46,11 @@ def environment(extra: Optional[Mapping[str, str]] = None, *, traced: bool = Fal
         "UBSAN_OPTIONS": f"halt_on_error=1:print_stacktrace=1:exitcode={SANITIZER_STATUS}",
     }
     return {**os.environ, **ours, **(extra or {})}
+
+
+def _short(word: str) -> str:
+    """A word of a command line, for a story: of a path only its end."""
+    return word.rpartition("/")[2] or word
 
 
 class Program:
@@ -80,6 +87,7 @@ class Program:
         except OSError as error:
             raise Failure(f"{self.command[0]} can't be started: {error.strerror}") from None
         self.pid = self._process.pid
+        did(f"$ {' '.join(map(_short, self.command))}    (process {self.pid})")
 
     @property
     def stdout(self) -> str:
@@ -101,22 +109,28 @@ class Program:
     def signal(self, number: int) -> None:
         """Sends a signal to the program alone."""
         if self.running:
+            did(f"{signal.Signals(number).name} to the {self.kind} (process {self.pid})")
             os.kill(self.pid, number)
 
     def signal_group(self, number: int) -> None:
         """Sends a signal to its whole process group, as Ctrl-C in a terminal does with SIGINT."""
         if self.running:
+            did(f"{signal.Signals(number).name} to the whole process group of the {self.kind}, as Ctrl-C does")
             os.killpg(self.pid, number)
 
     def wait(self, limit: float = LIMIT) -> Finished:
         """Waits for the end of the program (not of its children); Failure if it goes on for `limit` seconds."""
         __tracebackhide__ = True
         assert self._process is not None, "not started"
-        try:
-            status = self._process.wait(limit)
-        except subprocess.TimeoutExpired:
-            seen = f"{facts(self.pid)}; {doing(self.pid)}\n{quoted(self.stdout, self.stderr)}"
-            raise Failure(f"the {self.kind} has not ended after {limit:g} s: {seen}\n{self.again()}") from None
+        with expecting(f"the {self.kind} ends") as step:
+            try:
+                status = self._process.wait(limit)
+            except subprocess.TimeoutExpired:
+                state = doing(self.pid)
+                seen = f"{facts(self.pid)}; {state}\n{quoted(self.stdout, self.stderr)}"
+                words = f"the {self.kind} has not ended after {limit:g} s: {seen}\n{self.again()}"
+                raise Failure(words, expected=f"the {self.kind} ends", actual=f"the {self.kind}: {state}") from None
+            step.result = status_in_words(status)
         self._drained()
         return Finished(status, self.stdout, self.stderr)
 
@@ -208,16 +222,19 @@ class Server(Program):
         def has_said_something() -> bool:
             return "\n" in self.stdout or not self.running
 
-        wait_until(has_said_something, what, seen=lambda: quoted(self.stdout, self.stderr))
-        found = _READY.fullmatch(self.stdout)
-        if found:
-            return int(found.group(2))
-        said = quoted(self.stdout, self.stderr)
-        if not self.running:
-            status = self.status
-            assert status is not None
-            said = f"it ended with {status_in_words(status)} before that\n{said}"
-        raise Failure(f"waited for this, in vain: {what}\n{said}\n{self.again()}")
+        with expecting(what) as step:
+            wait_until(has_said_something, what, seen=lambda: quoted(self.stdout, self.stderr))
+            found = _READY.fullmatch(self.stdout)
+            if found:
+                step.result = self.stdout.strip()
+                return int(found.group(2))
+            said = quoted(self.stdout, self.stderr)
+            if not self.running:
+                status = self.status
+                assert status is not None
+                said = f"it ended with {status_in_words(status)} before that\n{said}"
+            words = f"waited for this, in vain: {what}\n{said}\n{self.again()}"
+            raise Failure(words, expected='a line "listening on HOST:PORT"', actual=said)
 
     @property
     def workers(self) -> list[int]:

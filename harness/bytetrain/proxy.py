@@ -17,6 +17,7 @@ from typing import NoReturn, Optional
 from . import Failure
 from .faults import Action, Coalesce, Fault, LimitData, ResetPeer, Shaper, Slicer, SlowClose, Timeout, WholeTrains
 from .peers import Connection, Ended, RawClient
+from .story import did
 from .waiting import LIMIT, NeverHappened, wait_until
 
 __all__ = [
@@ -200,6 +201,7 @@ class Proxy:
         self._server_port = server_port
         self._faults = faults
         self._closing = False
+        did(f"between client and server: a proxy that {' and '.join(map(str, faults)) or 'hands on all as it comes'}")
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = int(self._listener.getsockname()[1])
         self._thread = threading.Thread(target=self._accept_all, daemon=True)
@@ -244,6 +246,7 @@ class Proxy:
 
     def release(self) -> None:
         """Lets what Timeout or SlowClose holds go on, on every connection."""
+        did("the proxy lets go on what it has held")
         for relay in self.relays:
             relay.release()
 

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Collection
 
 from .observe import ProcessFacts, be_subreaper, descendants
+from .story import quietly
 from .waiting import wait_until
 
 
@@ -46,7 +47,8 @@ def end_session(session: int, leader: "subprocess.Popen[bytes]") -> None:
             kill_quietly(each)
         return not still_there and leader.returncode is not None
 
-    wait_until(nobody_left, f"nobody is left in session {session}", seen=lambda: members(session))
+    with quietly():
+        wait_until(nobody_left, f"nobody is left in session {session}", seen=lambda: members(session))
 
 
 def kill_quietly(process: ProcessFacts) -> None:
@@ -77,5 +79,6 @@ def end_left_over(before: Collection[int] = ()) -> list[ProcessFacts]:
         return not still_there
 
     if found:
-        wait_until(nobody, "no process is left over", seen=lambda: left_over(before))
+        with quietly():
+            wait_until(nobody, "no process is left over", seen=lambda: left_over(before))
     return [each for each in found if each.name != "strace"]

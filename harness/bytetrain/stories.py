@@ -12,18 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator, Optional
 
-from . import Failure
-from .files import MiB, md5_of
+from . import Failure, story
+from .files import AROUND, Difference, MiB, first_difference, md5_of
 from .observe import (
     cpu_use_against_yardstick, descendants, descriptor_count, descriptors, sleeping, state, wait_until, zombies,
 )  # fmt: skip
 from .peers import Connection, Ended, RawClient
 from .programs import Server
 from .proxy import Proxy, WholeTrains
+from .story import doing, expecting, quietly
 from .tcp_table import is_open
 from .verdicts import expect
 from .waiting import NeverHappened
-from .wire import Parser, WireError, pieces
+from .wire import Parser, WireError, pieces, place_of
 
 NAIVE = (1, 2)  # stages whose clients must be handed whole trains, one at a time
 SMALL_BUFFER = 64 * 1024  # of a client that reads nothing, so that the server blocks soon
@@ -42,7 +43,8 @@ def big_size() -> int:
 def hand_over(client: Connection, stage: int, name: bytes, content: bytes) -> bool:
     """Sends a whole stream to a client, in the way that its stage can take. False if the client is gone."""
     sent = [piece.data for piece in pieces(stage, name, content)]
-    return client.deliver_trains(sent) if stage in NAIVE else client.send(b"".join(sent))
+    with doing(f"our server hands over a file: the name {name!r}, and {len(content)} bytes of content"):
+        return client.deliver_trains(sent) if stage in NAIVE else client.send(b"".join(sent))
 
 
 def hand_over_trains(client: Connection, stage: int, trains: Iterable[bytes]) -> bool:
@@ -58,13 +60,16 @@ def deliver_cut(client: Connection, stream: bytes, cuts: Iterable[int], pid: int
     """
     patience = PATIENCE
     ends = [*sorted({cut for cut in cuts if 0 < cut < len(stream)}), len(stream)]
-    for start, end in zip([0, *ends], ends):
-        if not client.send(stream[start:end]):
-            return False
-        try:
-            client.wait_taken(pid, patience)
-        except NeverHappened:
-            patience = 0.0
+    with doing(f"our server sends {len(stream)} bytes in {len(ends)} pieces, each when the last is taken") as step:
+        for number, (start, end) in enumerate(zip([0, *ends], ends), 1):
+            if not client.send(stream[start:end]):
+                step.result = f"the client was gone when piece {number} came, bytes {start} to {end - 1}"
+                return False
+            try:
+                with quietly():
+                    client.wait_taken(pid, patience)
+            except NeverHappened:
+                patience = 0.0
     return True
 
 
@@ -88,15 +93,63 @@ def read_whole(connection: Connection, stage: int, original: Path, parser: Optio
     """
     __tracebackhide__ = True
     parser = parser or Parser(stage, keep=False)
-    try:
-        while data := connection.read_some():
-            parser.feed(data)
-    except WireError:
-        raise
-    except Failure as failure:
-        raise Failure(f"{failure}\n{_so_far(parser, original)}") from None
-    parser.end()
-    complain_about(parser, original)
+    size = original.stat().st_size
+    with expecting(f"our client reads the whole of {original.name}, {size} bytes, and the end of the stream"):
+        try:
+            with Comparison(original, parser) as comparison:
+                while data := connection.read_some():
+                    parser.feed(data)
+        except WireError as error:
+            raise _with_difference(error, comparison) from None
+        except Failure as failure:
+            failure.args = (f"{failure}\n{_so_far(parser, original)}",)
+            raise
+        try:
+            parser.end()
+            complain_about(parser, original)
+        except Failure as failure:
+            raise _with_difference(failure, comparison) from None
+
+
+class Comparison:
+    """Holds the content that a parser gets against the original, and remembers where they first differ."""
+
+    def __init__(self, original: Path, parser: Parser) -> None:
+        self.difference: Optional[Difference] = None
+        self.name = original.name
+        self._original = original
+        self._parser = parser
+
+    def __enter__(self) -> "Comparison":
+        self._file = self._original.open("rb")
+        self._parser.sink = self._look
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._parser.sink = None
+        self._file.close()
+
+    def _look(self, data: bytes) -> None:
+        if self.difference is not None:
+            return
+        before = self._parser.received - len(data)
+        want = os.pread(self._file.fileno(), len(data), before)
+        if want != data:
+            at = first_difference(want, data)
+            offset, start = before + at, before + max(0, at - AROUND)
+            windows = [each[max(0, at - AROUND) : at + AROUND] for each in (want, data)]
+            size = self._original.stat().st_size
+            self.difference = Difference(offset, size, self._parser.received, start, *windows, what="the stream so far")
+
+
+def _with_difference(failure: Failure, comparison: Comparison) -> Failure:
+    """The failure, with the place where the content first differs from the file, if it does."""
+    found = comparison.difference
+    if found is not None:
+        name = len(os.fsencode(comparison.name))
+        place = place_of(story.current().stage, name, found.offset, found.expected_size)
+        failure.args = (f"{failure}\nThe content differs from the file before that:\n{found}\n  {place}",)
+    return failure
 
 
 def _so_far(parser: Parser, original: Path) -> str:
@@ -111,10 +164,18 @@ def complain_about(parser: Parser, original: Path) -> None:
     """Failure unless the parser has read the whole file."""
     __tracebackhide__ = True
     wanted = os.fsencode(original.name)
-    expect(parser.name == wanted, f"the server sent the name {parser.name!r}, and {wanted!r} was expected")
+    expect_same("the name", parser.name, wanted)
     size = original.stat().st_size
-    expect(parser.received == size, f"the server sent {parser.received} bytes of content; the file has {size}")
-    expect(parser.md5 == md5_of(original), f"the server sent {size} bytes, but not those of the file: md5 {parser.md5}")
+    expect_same("bytes of content", parser.received, size)
+    expect_same("the md5 of the content", parser.md5, md5_of(original))
+
+
+def expect_same(what: str, sent: object, wanted: object) -> None:
+    """Failure unless the server has sent what was wanted."""
+    __tracebackhide__ = True
+    if sent != wanted:
+        words = f"what the server sent is wrong: {what}: {sent!r}, and {wanted!r} was expected"
+        raise Failure(words, expected=f"{what}: {wanted!r}", actual=f"{what}: {sent!r}")
 
 
 def serves(server: Server, stage: int, original: Path) -> None:
@@ -128,16 +189,18 @@ def read_cut_short(connection: Connection, stage: int) -> int:
     """Reads a transfer that must end too early; returns how much content came."""
     __tracebackhide__ = True
     parser = Parser(stage, keep=False)
-    try:
-        while data := connection.read_some():
-            parser.feed(data)
-    except Ended:  # a reset tells it as well
-        return parser.received
-    try:
-        parser.end()
-    except WireError:
-        return parser.received
-    raise Failure(f"a whole file of {parser.received} bytes came, where the connection should have ended before that")
+    with expecting("the connection ends before the whole file has come"):
+        try:
+            while data := connection.read_some():
+                parser.feed(data)
+        except Ended:  # a reset tells it as well
+            return parser.received
+        try:
+            parser.end()
+        except WireError:
+            return parser.received
+        words = f"a whole file of {parser.received} bytes came, where the connection should have ended before that"
+        raise Failure(words, expected="an early end of the connection", actual=f"all {parser.received} bytes")
 
 
 def discard(connection: Connection, size: int) -> str:
@@ -182,13 +245,15 @@ def worker_of(server: Server, connection: Connection) -> int:
 def stalled(server: Server) -> tuple[RawClient, int]:
     """A client that reads nothing, and the worker that has come to a halt for it. The file must be a big one."""
     __tracebackhide__ = True
-    connection = RawClient(server.port, server.host, receive_buffer=SMALL_BUFFER)
-    try:
-        worker = worker_of(server, connection)
-        connection.wait_sender_blocked(worker)
-    except BaseException:
-        connection.close()
-        raise
+    with expecting("our client reads nothing, and its worker blocks in sending") as step:
+        connection = RawClient(server.port, server.host, receive_buffer=SMALL_BUFFER)
+        try:
+            worker = worker_of(server, connection)
+            connection.wait_sender_blocked(worker)
+        except BaseException:
+            connection.close()
+            raise
+        step.result = f"process {worker}"
     return connection, worker
 
 
@@ -246,11 +311,13 @@ class Pool:
 def uses_no_cpu(pid: int, who: str) -> None:
     """A process sleeps. Looks again if it doesn't: work that is left over ends, spinning doesn't."""
     __tracebackhide__ = True
-    for _ in range(3):
-        use = cpu_use_against_yardstick(pid, 0.2)
-        if use.share <= SPIN:
-            return
-    raise Failure(
-        f"{who} (pid {pid}) spins: it used {use.seconds:.2f} s of CPU, and woke up {use.wakeups} times, while a busy "
-        f"loop of the harness used {use.yardstick:g} s. Who waits for something should sleep in a system call."
-    )
+    with expecting(f"{who} (process {pid}) uses no CPU"):
+        for _ in range(3):
+            use = cpu_use_against_yardstick(pid, 0.2)
+            if use.share <= SPIN:
+                return
+        raise Failure(
+            f"{who} (pid {pid}) spins: it used {use.seconds:.2f} s of CPU, and woke up {use.wakeups} times, while a "
+            f"busy loop of the harness used {use.yardstick:g} s. Who waits for something should sleep in a system call.",
+            expected="no CPU time", actual=f"{use.seconds:.2f} s of CPU in {use.yardstick:g} s, {use.wakeups} wakeups",
+        )  # fmt: skip

@@ -5,31 +5,46 @@ with everything that is wrong at once, or finds nothing to say.
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from . import Failure
+from . import Failure, story
 from .files import difference, md5_of
 from .output import Finished, status_in_words
+from .story import did, heading
+from .wire import place_of
 
 Snapshot = Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong: in words, and, where it is as simple as that, what was expected and what was found."""
+
+    words: str
+    expected: str = ""
+    actual: str = ""
+
+
 @contextmanager
-def told(story: str) -> Iterator[None]:
+def told(words: str) -> Iterator[None]:
     """Puts what was done, and what should come of it, in front of a Failure."""
     __tracebackhide__ = True
+    heading(words)
     try:
         yield
     except Failure as failure:
-        raise Failure(f"{story}\n\n{failure}") from None
+        failure.args = (f"{words}\n\n{failure}",)
+        raise
 
 
 def expect(fact: bool, words: str) -> None:
     """Failure, with these words, unless it is a fact."""
     __tracebackhide__ = True
     if not fact:
-        raise Failure(words)
+        did(words).outcome = "failed"
+        raise Failure(words, actual=words)
 
 
 def snapshot(directory: Path) -> Snapshot:
@@ -58,11 +73,17 @@ def changes(before: Snapshot, after: Snapshot) -> list[str]:
     return lines + [f"{name!r} is not what it was: {before[name]}, and now {after[name]}" for name in both]
 
 
-def raise_if(problems: list[str], finished: Finished) -> None:
-    """Failure with a list of what is wrong, and what the program printed."""
+def raise_if(problems: list[Problem], should: str) -> None:
+    """Failure with a list of what is wrong; `should` says what the program should have done."""
     __tracebackhide__ = True
+    step = did(should)
+    step.kind, step.outcome = "expected", "failed" if problems else "met"
     if problems:
-        raise Failure("\n".join([f"- {problem}" for problem in problems] + ["", str(finished)]))
+        raise Failure(
+            "\n".join([f"- {problem.words}" for problem in problems]),
+            expected="; ".join(problem.expected for problem in problems if problem.expected),
+            actual="; ".join(problem.actual or problem.words for problem in problems),
+        )
 
 
 def received(finished: Finished, directory: Path, original: Path, name: Optional[str] = None) -> None:
@@ -72,32 +93,41 @@ def received(finished: Finished, directory: Path, original: Path, name: Optional
     problems = _status(finished, 0)
     said = f"received {name}, {original.stat().st_size} bytes\n"
     if finished.stdout != said:
-        problems.append(f"on its standard output {finished.stdout!r} was found, and {said!r} expected")
+        words = f"on its standard output {finished.stdout!r} was found, and {said!r} expected"
+        problems.append(Problem(words, f"{said!r} on standard output", repr(finished.stdout)))
     problems += _saved(directory, original, name)
-    raise_if(problems, finished)
+    raise_if(problems, f"the client has saved {name!r}, whole and alone, and says so")
 
 
-def _saved(directory: Path, original: Path, name: str) -> list[str]:
+def _saved(directory: Path, original: Path, name: str) -> list[Problem]:
     target = directory / name
-    problems = [f"{other!r} is in its directory, beside the file" for other in os.listdir(directory) if other != name]
+    beside = [other for other in os.listdir(directory) if other != name]
+    problems = [
+        Problem(f"{other!r} is in its directory, beside the file", "nothing beside the file", repr(other))
+        for other in beside
+    ]
     if not target.is_file() or target.is_symlink():
-        return [*problems, f"there is no file {name!r} in its directory"]
+        return [*problems, Problem(f"there is no file {name!r} in its directory", f"a file {name!r}", "no such file")]
     differs = difference(original, target)
-    if differs:
+    if differs is not None:
         md5s = f"md5 {md5_of(target)}, and {md5_of(original)} expected"
-        problems.append(f"the file is not what was sent: {md5s}\n{differs}")
+        where = place_of(story.current().stage, len(os.fsencode(name)), differs.offset, original.stat().st_size)
+        words = f"the file is not what was sent: {md5s}\n{differs}" + (f"\n  {where}" if where else "")
+        problems.append(Problem(words, f"{differs.expected_size} bytes, those of the original", differs.in_short))
     return problems
 
 
 def refused(finished: Finished, directory: Path, before: Snapshot) -> None:
     """The client has failed as it should: status 1, one line on standard error, and its directory as it was."""
     __tracebackhide__ = True
-    raise_if(_status(finished, 1) + _silent(finished) + _one_line(finished) + untouched(directory, before), finished)
+    problems = _status(finished, 1) + _silent(finished) + _one_line(finished) + untouched(directory, before)
+    raise_if(problems, "the client reports a failure, and its directory is as it was")
 
 
-def untouched(directory: Path, before: Snapshot) -> list[str]:
+def untouched(directory: Path, before: Snapshot) -> list[Problem]:
     """What is wrong with a directory that should be as it was."""
-    return [f"its directory has changed: {change}" for change in changes(before, snapshot(directory))]
+    found = changes(before, snapshot(directory))
+    return [Problem(f"its directory has changed: {change}", "a directory as it was", change) for change in found]
 
 
 def start_refused(finished: Finished, thing: str, causes: str = "") -> None:
@@ -110,11 +140,13 @@ def start_refused(finished: Finished, thing: str, causes: str = "") -> None:
     problems = _status(finished, 1) + _silent(finished) + _one_line(finished)
     line = finished.stderr
     if thing not in line:
-        problems.append(f"the line on standard error doesn't name {thing!r}")
+        words = f"the line on standard error doesn't name {thing!r}"
+        problems.append(Problem(words, f"{thing!r} in the line on standard error", repr(line.strip())))
     rest = line.replace(thing, "").lower()
     if rest.isascii() and not any(cause in rest for cause in causes.split("|")):
-        problems.append(f"the line on standard error doesn't tell the cause (none of: {causes.replace('|', ', ')})")
-    raise_if(problems, finished)
+        words = f"the line on standard error doesn't tell the cause (none of: {causes.replace('|', ', ')})"
+        problems.append(Problem(words, "the cause on standard error", repr(line.strip())))
+    raise_if(problems, f"it ends with status 1, and one line that names {thing!r} and the cause")
 
 
 def bad_command_line(finished: Finished) -> None:
@@ -122,24 +154,31 @@ def bad_command_line(finished: Finished) -> None:
     __tracebackhide__ = True
     problems = _status(finished, 2) + _silent(finished)
     if "usage" not in finished.stderr.lower():
-        problems.append('the usage line ("usage: ...") is not on standard error')
+        words = 'the usage line ("usage: ...") is not on standard error'
+        problems.append(Problem(words, 'a line "usage: ..." on standard error', "no such line"))
     elif len(finished.stderr.splitlines()) < 2:
-        problems.append("only the usage is on standard error: a message should tell what is wrong")
-    raise_if(problems, finished)
+        words = "only the usage is on standard error: a message should tell what is wrong"
+        problems.append(Problem(words, "a message and the usage", "the usage alone"))
+    raise_if(problems, "it ends with status 2, a message and the usage")
 
 
-def _status(finished: Finished, expected: int) -> list[str]:
+def _status(finished: Finished, expected: int) -> list[Problem]:
     if finished.status == expected:
         return []
-    return [f"it ended with {status_in_words(finished.status)}, and status {expected} was expected"]
+    found = status_in_words(finished.status)
+    return [Problem(f"it ended with {found}, and status {expected} was expected", f"status {expected}", found)]
 
 
-def _silent(finished: Finished) -> list[str]:
-    return ["it wrote something on its standard output, where nothing was expected"] if finished.stdout else []
+def _silent(finished: Finished) -> list[Problem]:
+    if not finished.stdout:
+        return []
+    words = "it wrote something on its standard output, where nothing was expected"
+    return [Problem(words, "nothing on standard output", repr(finished.stdout[:100]))]
 
 
-def _one_line(finished: Finished) -> list[str]:
+def _one_line(finished: Finished) -> list[Problem]:
     lines = [line for line in finished.stderr.splitlines() if line.strip()]
     if len(lines) == 1:
         return []
-    return [f"there are {len(lines)} lines on its standard error: one, which names the cause, was expected"]
+    words = f"there are {len(lines)} lines on its standard error: one, which names the cause, was expected"
+    return [Problem(words, "one line on standard error", f"{len(lines)} lines")]

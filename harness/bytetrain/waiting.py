@@ -1,13 +1,17 @@
 """Waiting for a state. The one place of the harness that pauses: nothing else may sleep to synchronise."""
 
+import os
 import time
 from typing import Callable, Optional, TypeVar
 
 from . import Failure
+from .story import expecting
 
 T = TypeVar("T")
 
-LIMIT = 60.0  # seconds: so generous that only a state that never comes reaches it, on a busy machine too
+# Seconds: so generous that only a state that never comes reaches it, on a busy machine too. Whoever knows that a
+# program hangs, and wants to see it again, need not wait so long.
+LIMIT = float(os.environ.get("BYTETRAIN_LIMIT", "60"))
 _SHORTEST, _LONGEST = 0.0005, 0.02  # seconds between two looks
 
 
@@ -28,15 +32,17 @@ def wait_until(
     __tracebackhide__ = True
     deadline = time.monotonic() + limit
     pause = _SHORTEST
-    while True:
-        value = predicate()
-        if value:
-            return value
-        if time.monotonic() >= deadline:
-            instead = f"; instead: {seen()}" if seen is not None else ""
-            raise NeverHappened(f"waited {limit:g} s for this, in vain: {what}{instead}")
-        time.sleep(pause)
-        pause = min(pause * 1.5, _LONGEST)
+    with expecting(what):
+        while True:
+            value = predicate()
+            if value:
+                return value
+            if time.monotonic() >= deadline:
+                instead = f"{seen()}" if seen is not None else ""
+                words = f"waited {limit:g} s for this, in vain: {what}" + (f"; instead: {instead}" if instead else "")
+                raise NeverHappened(words, expected=what, actual=instead or f"it has not happened for {limit:g} s")
+            time.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST)
 
 
 def settled(value: Callable[[], T], what: str, looks: int = 5, limit: float = LIMIT) -> T:

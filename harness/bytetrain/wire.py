@@ -88,6 +88,24 @@ def head_offsets(stage: int, name: bytes, content: bytes) -> list[int]:
     return [piece.offset for piece in pieces(stage, name, content) if piece.kind != "raw"]
 
 
+def place_of(stage: int, name_length: int, offset: int, size: int) -> str:
+    """Where byte `offset` of the content (of `size` bytes) travels: in which train, and between which offsets of the
+    stream. "" without a stage, or beyond the end of the content."""
+    if not stage or offset >= size:
+        return ""
+    begins = HEAD + name_length + (HEAD + SIZE_BODY if stage >= 4 else 0)
+    if stage >= 5:
+        return f"byte {offset} of the content is byte {begins + offset} of the stream; the raw content begins at {begins}"
+    before = offset // LARGEST_BODY
+    start = begins + before * (HEAD + LARGEST_BODY)
+    length = min(LARGEST_BODY, size - before * LARGEST_BODY)
+    number = before + (3 if stage == 4 else 2)
+    return (
+        f"byte {offset} of the content is byte {offset % LARGEST_BODY} of the body of train {number}; in the stream the "
+        f"train's head is at {start} to {start + HEAD - 1}, its body at {start + HEAD} to {start + HEAD + length - 1}"
+    )
+
+
 def why_name_is_refused(name: bytes) -> Optional[str]:
     """Why a client must refuse that file name, or None if it may take it."""
     if not name:
@@ -130,7 +148,7 @@ class Parser:
         self.offset = 0  # bytes of the stream that have been understood
         self.train = 1  # the train that is being read, or that was read last
         self._keep = keep
-        self._sink = sink
+        self.sink = sink
         self._md5 = hashlib.md5()
         self._buffer = bytearray()  # an unfinished train
         self._raw = False
@@ -235,8 +253,8 @@ class Parser:
         self._md5.update(data)
         if self._keep:
             self.content += data
-        if self._sink is not None:
-            self._sink(data)
+        if self.sink is not None:
+            self.sink(data)
 
     def _fail(self, problem: str) -> None:
         raise WireError(self.offset, self.train, problem)

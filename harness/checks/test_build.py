@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 from bytetrain.build import Programs
 
 
+@pytest.mark.check("stage.builds")
 def test_stage_builds(pair: Programs) -> None:
     assert os.access(pair.server, os.X_OK) and os.access(pair.client, os.X_OK)

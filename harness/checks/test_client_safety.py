@@ -93,6 +93,7 @@ def trains(stage: int, size: int = 2500, name: bytes = NAME) -> list[bytes]:
 # What comes is wrong
 
 
+@pytest.mark.check("client.bad_name")
 @pytest.mark.parametrize("name", list(BAD_NAMES))
 def test_bad_name_is_refused(name: str, target: Path, meet: Meet) -> None:
     meeting = meet()
@@ -102,6 +103,7 @@ def test_bad_name_is_refused(name: str, target: Path, meet: Meet) -> None:
         meeting.is_refused(meeting.closes())
 
 
+@pytest.mark.check("client.name_length")
 @pytest.mark.parametrize("length", BAD_LENGTHS)
 def test_length_above_1000_is_refused_for_a_name(length: int, meet: Meet) -> None:
     meeting = meet()
@@ -110,7 +112,7 @@ def test_length_above_1000_is_refused_for_a_name(length: int, meet: Meet) -> Non
         meeting.is_refused(meeting.closes())
 
 
-@pytest.mark.stages(to=4)
+@pytest.mark.check("client.content_length")
 @pytest.mark.parametrize("length", BAD_LENGTHS)
 def test_length_above_1000_is_refused_for_content(length: int, meet: Meet) -> None:
     # Then come bytes with which a client that takes the length as it is, or cuts it to 1000, would be content.
@@ -123,7 +125,7 @@ def test_length_above_1000_is_refused_for_content(length: int, meet: Meet) -> No
             meeting.is_refused(meeting.closes())
 
 
-@pytest.mark.stages(from_=4)
+@pytest.mark.check("client.size_train")
 @pytest.mark.parametrize("length", [0, 1, 4, 7, 9, 16, 1000])
 def test_size_train_must_have_8_bytes(length: int, meet: Meet) -> None:
     meeting = meet()
@@ -133,7 +135,7 @@ def test_size_train_must_have_8_bytes(length: int, meet: Meet) -> None:
         meeting.is_refused(meeting.closes())
 
 
-@pytest.mark.stages(4)
+@pytest.mark.check("client.trains_add_up")
 @pytest.mark.parametrize("sizes", [(1000, 1000, 499), (1000, 1000, 501), (1000,), (1000, 1000, 1000), ()], ids=str)
 def test_trains_that_do_not_add_up(sizes: tuple[int, ...], meet: Meet) -> None:
     meeting = meet()
@@ -143,7 +145,7 @@ def test_trains_that_do_not_add_up(sizes: tuple[int, ...], meet: Meet) -> None:
         meeting.is_refused(meeting.closes())
 
 
-@pytest.mark.stages(from_=5)
+@pytest.mark.check("client.fewer_bytes")
 @pytest.mark.parametrize("size", [0, 1, 2499])
 def test_fewer_bytes_than_announced(size: int, meet: Meet) -> None:
     meeting = meet()
@@ -152,7 +154,7 @@ def test_fewer_bytes_than_announced(size: int, meet: Meet) -> None:
         meeting.is_refused(meeting.closes())
 
 
-@pytest.mark.stages(from_=4)
+@pytest.mark.check("client.size_64_bits")
 @pytest.mark.parametrize("size", [2**31, 2**32, 2**32 + 10, 2**63 - 1, 2**63, 2**64 - 1])
 def test_size_that_needs_64_bits(size: int, meet: Meet) -> None:
     # The limit keeps a client that reserves room from taking 4 GiB of this disk.
@@ -195,6 +197,7 @@ def break_off(meeting: Meeting, offset: int) -> None:
     meeting.connection.wait_taken()
 
 
+@pytest.mark.check("client.end_between_trains")
 @pytest.mark.parametrize("how", ["closed", "reset"])
 def test_early_end_between_trains_is_a_failure(stage: int, how: str, meet: Meet) -> None:
     for place, offset in boundaries(stage).items():
@@ -204,7 +207,7 @@ def test_early_end_between_trains_is_a_failure(stage: int, how: str, meet: Meet)
             meeting.is_refused(meeting.closes() if how == "closed" else meeting.resets())
 
 
-@pytest.mark.stages(from_=3)
+@pytest.mark.check("client.end_inside_train")
 @pytest.mark.parametrize("how", ["closed", "reset"])
 def test_early_end_inside_a_train_is_a_failure(stage: int, how: str, meet: Meet) -> None:
     for place, offset in insides(stage).items():
@@ -217,6 +220,7 @@ def test_early_end_inside_a_train_is_a_failure(stage: int, how: str, meet: Meet)
 # What is saved
 
 
+@pytest.mark.check("client.older_replaced")
 def test_older_file_is_replaced(meet: Meet, store: FileStore, target: Path) -> None:
     meeting = meet()
     original = store.seeded(1000 if meeting.stage == 1 else 2500)
@@ -226,6 +230,7 @@ def test_older_file_is_replaced(meet: Meet, store: FileStore, target: Path) -> N
         received(meeting.closes(), target, original)
 
 
+@pytest.mark.check("client.older_untouched")
 def test_older_file_stays_until_the_new_one_is_complete(meet: Meet, target: Path) -> None:
     meeting = meet()
     sent = trains(meeting.stage)
@@ -243,6 +248,7 @@ def test_older_file_stays_until_the_new_one_is_complete(meet: Meet, target: Path
         expect((target / NAME.decode()).read_bytes() != OLDER, "the older file is still there")
 
 
+@pytest.mark.check("client.no_wait_for_close")
 def test_success_does_not_wait_for_the_close(meet: Meet) -> None:
     meeting = meet()
     with told("the whole file has come, and the server doesn't close: the client knows that it is done all the same"):
@@ -251,6 +257,7 @@ def test_success_does_not_wait_for_the_close(meet: Meet) -> None:
         expect(finished.status == 0, str(finished))
 
 
+@pytest.mark.check("client.target_directory")
 def test_target_is_a_directory(meet: Meet, target: Path) -> None:
     (target / NAME.decode()).mkdir()
     meeting = meet(older=False)
@@ -259,6 +266,7 @@ def test_target_is_a_directory(meet: Meet, target: Path) -> None:
         meeting.is_refused(meeting.closes())
 
 
+@pytest.mark.check("client.target_symlink")
 def test_target_is_a_symbolic_link(meet: Meet, target: Path) -> None:
     victim = target.parent / "victim"
     victim.write_bytes(OLDER)
@@ -285,6 +293,7 @@ def limited(size: int) -> list[str]:
     return ["bash", "-c", f"trap '' XFSZ; exec prlimit --fsize={size} -- \"$@\"", "limited"]
 
 
+@pytest.mark.check("client.disk_full")
 def test_full_disk_is_a_failure(meet: Meet) -> None:
     meeting = meet(prefix=limited(600))
     with told("the disk is full after 600 bytes (RLIMIT_FSIZE)"):
@@ -292,7 +301,7 @@ def test_full_disk_is_a_failure(meet: Meet) -> None:
         meeting.is_refused(meeting.closes())
 
 
-@pytest.mark.stages(from_=3)
+@pytest.mark.check("client.memory_flat")
 def test_memory_does_not_grow_with_the_file(meet: Meet) -> None:
     used = {}
     for size in (2_000_000, 64_000_000):

@@ -70,6 +70,7 @@ def run(launch: Launch) -> Run:
     return lambda *command: launch(*command).wait()
 
 
+@pytest.mark.check("server.command_line")
 @pytest.mark.parametrize("line", list(BAD_SERVER_LINES))
 def test_bad_command_line_of_a_server(pair: Programs, line: str, store: FileStore, run: Run) -> None:
     words = [str(store.seeded(1000)) if word == "FILE" else word for word in BAD_SERVER_LINES[line]]
@@ -77,6 +78,7 @@ def test_bad_command_line_of_a_server(pair: Programs, line: str, store: FileStor
         bad_command_line(run(pair.server, *words))
 
 
+@pytest.mark.check("client.command_line")
 @pytest.mark.parametrize("line", list(BAD_CLIENT_LINES))
 def test_bad_command_line_of_a_client(pair: Programs, line: str, run: Run) -> None:
     words = BAD_CLIENT_LINES[line]
@@ -84,16 +86,19 @@ def test_bad_command_line_of_a_client(pair: Programs, line: str, run: Run) -> No
         bad_command_line(run(pair.client, *words))
 
 
+@pytest.mark.check("server.file_missing")
 def test_missing_file(pair: Programs, folder: Path, run: Run) -> None:
     with told("FILE is missing"):
         start_refused(run(pair.server, "127.0.0.1", "0", "2", folder / "missing.bin"), "missing.bin", MISSING)
 
 
+@pytest.mark.check("server.file_directory")
 def test_directory_as_file(pair: Programs, target: Path, run: Run) -> None:
     with told("FILE is a directory"):
         start_refused(run(pair.server, "127.0.0.1", "0", "2", target), target.name, DIRECTORY)
 
 
+@pytest.mark.check("server.file_unreadable")
 @pytest.mark.skipif(os.geteuid() == 0, reason="root can read every file")
 def test_unreadable_file(pair: Programs, folder: Path, run: Run) -> None:
     secret = write_file(folder / "secret.bin", 10)
@@ -102,13 +107,14 @@ def test_unreadable_file(pair: Programs, folder: Path, run: Run) -> None:
         start_refused(run(pair.server, "127.0.0.1", "0", "2", secret), "secret.bin", DENIED)
 
 
-@pytest.mark.stages(1)
+@pytest.mark.check("server.file_too_large")
 def test_file_too_large_for_one_train(pair: Programs, store: FileStore, run: Run) -> None:
     for size in (1001, 65536):
         with told(f"stage 01, and a FILE of {size} bytes: one train carries 1000 at most"):
             start_refused(run(pair.server, "127.0.0.1", "0", "2", store.seeded(size)), store.seeded(size).name, "1000")
 
 
+@pytest.mark.check("server.host_unknown")
 def test_host_that_does_not_resolve(pair: Programs, store: FileStore, run: Run) -> None:
     host = "nobody.invalid"  # never given to anyone: RFC 2606
     with told("HOST does not resolve"):
@@ -116,12 +122,14 @@ def test_host_that_does_not_resolve(pair: Programs, store: FileStore, run: Run) 
         start_refused(run(pair.client, host, "4711"), host, RESOLVE)
 
 
+@pytest.mark.check("server.port_taken")
 def test_taken_port(pair: Programs, store: FileStore, raw_server: RawServer, run: Run) -> None:
     port = str(raw_server.port)
     with told(f"somebody else listens on PORT {port}"):
         start_refused(run(pair.server, "127.0.0.1", port, "2", store.seeded(10)), port, TAKEN)
 
 
+@pytest.mark.check("client.nobody_listens")
 def test_nobody_listens(pair: Programs, target: Path, run: Run) -> None:
     with socket.socket() as reserved:  # bound, not listening: connecting there is refused
         reserved.bind(("127.0.0.1", 0))
@@ -130,6 +138,7 @@ def test_nobody_listens(pair: Programs, target: Path, run: Run) -> None:
             start_refused(run(pair.client, "127.0.0.1", port, target), port, REFUSED)
 
 
+@pytest.mark.check("client.directory_missing")
 @pytest.mark.parametrize("kind", ["missing", "a file"])
 def test_directory_that_is_none(
     pair: Programs, kind: str, target: Path, raw_server: RawServer, launch: Launch
@@ -155,6 +164,7 @@ def answer(pair: Programs, client: Program, raw_server: RawServer) -> Finished:
     return client.wait()
 
 
+@pytest.mark.check("server.port_zero")
 def test_port_0_asks_the_kernel(pair: Programs, store: FileStore, start_server: StartServer) -> None:
     servers = [start_server(pair, store.seeded(100), workers=1) for _ in range(3)]
     with told("three servers were started with PORT 0: each must have got, and have named, a port of its own"):
@@ -163,6 +173,7 @@ def test_port_0_asks_the_kernel(pair: Programs, store: FileStore, start_server: 
             serves(server, pair.stage, store.seeded(100))
 
 
+@pytest.mark.check("server.workers_range")
 @pytest.mark.parametrize("workers", [1, 512])
 def test_fewest_and_most_workers(
     pair: Programs, workers: int, store: FileStore, start_server: StartServer
@@ -176,6 +187,7 @@ def test_fewest_and_most_workers(
         serves(server, pair.stage, store.seeded(1000))
 
 
+@pytest.mark.check("pair.host_name")
 def test_host_may_be_a_name(pair: Programs, store: FileStore, start_server: StartServer, run: Run) -> None:
     server = start_server(pair, store.seeded(100), host="localhost")
     with told(f"HOST is localhost; the server said {server.stdout.strip()!r}"):

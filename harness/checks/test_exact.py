@@ -20,7 +20,6 @@ from bytetrain.stories import Pool, deliver_cut, read_whole, stalled
 from bytetrain.verdicts import received, told
 from bytetrain.wire import HEAD, Parser, boundaries, head_offsets, stream
 
-pytestmark = pytest.mark.stages(from_=3)
 
 StartServer = Callable[..., Server]
 StartClient = Callable[..., Client]
@@ -64,28 +63,34 @@ def told_cuts(stage: int, name: bytes, content: bytes, cuts: list[int]) -> str:
 NAME, CONTENT = f"seed1-{SIZE}.bin".encode(), b"x" * SIZE  # as long as what `cut` sends
 
 
+@pytest.mark.check("client.head_split")
 @pytest.mark.parametrize("inside", [1, 2, 3])
 def test_split_heads(inside: int, stage: int, cut: Cut) -> None:
     cut([start + inside for start in head_offsets(stage, NAME, CONTENT)])
 
 
+@pytest.mark.check("client.head_alone")
 def test_heads_and_bodies_apart(stage: int, cut: Cut) -> None:
     cut([start + HEAD for start in head_offsets(stage, NAME, CONTENT)])
 
 
+@pytest.mark.check("client.body_split")
 @pytest.mark.parametrize("missing", [1, 5, 500])
 def test_split_bodies(missing: int, stage: int, cut: Cut) -> None:
     cut([end - missing for end in boundaries(stage, NAME, CONTENT)])
 
 
+@pytest.mark.check("client.every_byte")
 def test_every_byte_alone_at_the_start(cut: Cut) -> None:
     cut(range(1, 1200))
 
 
+@pytest.mark.check("client.all_at_once")
 def test_all_at_once(cut: Cut) -> None:
     cut([])
 
 
+@pytest.mark.check("client.any_cuts")
 def test_any_cuts(stage: int, cut: Cut) -> None:
     # hypothesis makes the same cuts in every run. Of those that fail it looks for the simplest.
     last = boundaries(stage, NAME, CONTENT)[-1] - 1
@@ -109,6 +114,7 @@ def test_any_cuts(stage: int, cut: Cut) -> None:
     try_cuts()
 
 
+@pytest.mark.check("pair.sliced")
 def test_sliced_pair(
     pair: Programs, store: FileStore, start_server: StartServer, start_client: StartClient
 ) -> None:
@@ -121,6 +127,7 @@ def test_sliced_pair(
                 received(client.wait(), client.directory, original)
 
 
+@pytest.mark.check("client.stopped_in_recv")
 @pytest.mark.parametrize("place", ["first head", "name", "second head", "second body", "content"])
 def test_receiver_is_stopped_and_goes_on(
     place: str, pair: Programs, store: FileStore, raw_server: RawServer, start_client: StartClient
@@ -145,6 +152,7 @@ def test_receiver_is_stopped_and_goes_on(
 # What the server sends
 
 
+@pytest.mark.check("server.stopped_in_send")
 def test_sender_is_stopped_and_goes_on(pair: Programs, big: Path, start_server: StartServer) -> None:
     # A blocked send returns short after SIGSTOP and SIGCONT: the rest must be sent by another call.
     server = start_server(pair, big)
@@ -159,6 +167,7 @@ def test_sender_is_stopped_and_goes_on(pair: Programs, big: Path, start_server: 
     pool.is_complete()
 
 
+@pytest.mark.check("server.stopped_repeatedly")
 def test_sender_is_stopped_again_and_again(pair: Programs, big: Path, start_server: StartServer) -> None:
     server = start_server(pair, big)
     connection, worker = stalled(server)

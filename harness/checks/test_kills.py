@@ -49,6 +49,7 @@ def killed_client(
     return server
 
 
+@pytest.mark.check("client.killed_saves_nothing")
 @pytest.mark.parametrize("older", [False, True], ids=["no older file", "an older file"])
 def test_killed_client_saves_nothing(
     pair: Programs, older: bool, store: FileStore, target: Path, start_server: StartServer, start_client: StartClient
@@ -62,7 +63,7 @@ def test_killed_client_saves_nothing(
     expect(before == after, f"a client was killed half-way; under the final name was {before}, and now is {after}")
 
 
-@pytest.mark.reference_only
+@pytest.mark.check("reference.killed_no_temporary")
 def test_killed_client_leaves_no_temporary_file(
     pair: Programs, store: FileStore, target: Path, start_server: StartServer, start_client: StartClient
 ) -> None:
@@ -76,7 +77,7 @@ def test_killed_client_leaves_no_temporary_file(
     expect(not left, f"a client was killed half-way, and left something behind: {left}")
 
 
-@pytest.mark.stages(from_=3)
+@pytest.mark.check("server.killed_clients")
 def test_server_survives_killed_clients(
     pair: Programs, big: Path, start_server: StartServer, start_client: StartClient
 ) -> None:
@@ -97,7 +98,7 @@ def test_server_survives_killed_clients(
         received(client.wait(), client.directory, big)
 
 
-@pytest.mark.stages(from_=3)
+@pytest.mark.check("server.resets")
 def test_server_survives_resets(pair: Programs, big: Path, start_server: StartServer) -> None:
     server = start_server(pair, big)
     serves(server, pair.stage, big)
@@ -112,7 +113,7 @@ def test_server_survives_resets(pair: Programs, big: Path, start_server: StartSe
         serves(server, pair.stage, big)
 
 
-@pytest.mark.stages(from_=3)
+@pytest.mark.check("server.early_closes")
 def test_server_survives_early_closes(pair: Programs, big: Path, start_server: StartServer) -> None:
     server = start_server(pair, big)
     serves(server, pair.stage, big)
@@ -127,7 +128,7 @@ def test_server_survives_early_closes(pair: Programs, big: Path, start_server: S
         serves(server, pair.stage, big)
 
 
-@pytest.mark.stages(from_=3)
+@pytest.mark.check("server.sigpipe_before_first_send")
 def test_client_is_gone_before_the_worker_starts(pair: Programs, big: Path, start_server: StartServer) -> None:
     # The first send finds a dead connection: SIGPIPE, whatever earlier sends have returned.
     server = start_server(pair, big)
@@ -147,7 +148,7 @@ def test_client_is_gone_before_the_worker_starts(pair: Programs, big: Path, star
         serves(server, pair.stage, big)
 
 
-@pytest.mark.stages(from_=3)
+@pytest.mark.check("server.waiting_client_leaves")
 def test_waiting_client_goes_away(pair: Programs, big: Path, start_server: StartServer) -> None:
     server = start_server(pair, big, workers=1)
     serves(server, pair.stage, big)
@@ -162,7 +163,7 @@ def test_waiting_client_goes_away(pair: Programs, big: Path, start_server: Start
         pool.is_complete()
 
 
-@pytest.mark.stages(from_=3)
+@pytest.mark.check("server.stops_sending")
 def test_worker_stops_sending_to_a_dead_client(
     pair: Programs, store: FileStore, start_server: StartServer
 ) -> None:
@@ -175,7 +176,7 @@ def test_worker_stops_sending_to_a_dead_client(
             following.read_exactly(100_000)
 
 
-@pytest.mark.stages(from_=3)
+@pytest.mark.check("server.half_close")
 def test_half_close_is_no_end(pair: Programs, big: Path, start_server: StartServer) -> None:
     server = start_server(pair, big)
     serves(server, pair.stage, big)
@@ -186,6 +187,7 @@ def test_half_close_is_no_end(pair: Programs, big: Path, start_server: StartServ
     pool.is_complete()
 
 
+@pytest.mark.check("client.killed_early")
 def test_client_that_is_killed_early_saves_nothing(
     pair: Programs, target: Path, raw_server: RawServer, start_client: StartClient
 ) -> None:
@@ -200,7 +202,7 @@ def test_client_that_is_killed_early_saves_nothing(
         expect("name" not in snapshot(target), "there is a file under the final name")
 
 
-@pytest.mark.stages(from_=3)
+@pytest.mark.check("server.worker_descriptors")
 def test_descriptors_of_a_worker_do_not_grow(pair: Programs, store: FileStore, start_server: StartServer) -> None:
     original = store.seeded(100_000)
     server = start_server(pair, original, workers=1)

@@ -23,7 +23,6 @@ from bytetrain.proxy import Proxy, Timeout
 from bytetrain.tcp_table import listening
 from bytetrain.verdicts import expect, refused, snapshot, told
 
-pytestmark = pytest.mark.stages(6)
 
 StartServer = Callable[..., Server]
 StartClient = Callable[..., Client]
@@ -61,6 +60,7 @@ def stops_listening(server: Server) -> None:
     expect(not can_connect(server.port), "a new client can still connect: it would wait for ever")
 
 
+@pytest.mark.check("exit.idle")
 @pytest.mark.parametrize("how", list(STEPS))
 @pytest.mark.parametrize("workers", [1, 4])
 def test_idle_server_leaves(
@@ -74,6 +74,7 @@ def test_idle_server_leaves(
         expect(not listening(server.port), f"somebody still listens on port {server.port}")
 
 
+@pytest.mark.check("exit.drain")
 def test_transfers_under_way_are_finished(
     pair: Programs, big: Path, start_server: StartServer, options: Options
 ) -> None:
@@ -91,6 +92,7 @@ def test_transfers_under_way_are_finished(
         has_left(server)
 
 
+@pytest.mark.check("exit.backlog")
 @pytest.mark.parametrize("how", list(STEPS))
 def test_backlog_sees_the_end(
     how: str, pair: Programs, big: Path, start_server: StartServer, options: Options
@@ -110,6 +112,7 @@ def test_backlog_sees_the_end(
         has_left(server)
 
 
+@pytest.mark.check("exit.drain_timeout")
 def test_drain_ends_after_a_while(pair: Programs, big: Path, start_server: StartServer, options: Options) -> None:
     server = start_server(pair, big, options=options("--drain-timeout=1", "--stall-timeout=3600"))
     connection, _ = stalled(server)
@@ -119,6 +122,7 @@ def test_drain_ends_after_a_while(pair: Programs, big: Path, start_server: Start
         read_cut_short(connection, pair.stage)
 
 
+@pytest.mark.check("exit.second_signal")
 @pytest.mark.parametrize("how", list(STEPS))
 def test_second_signal_ends_the_drain(
     how: str, pair: Programs, big: Path, start_server: StartServer, options: Options
@@ -134,6 +138,7 @@ def test_second_signal_ends_the_drain(
         read_cut_short(connection, pair.stage)
 
 
+@pytest.mark.check("exit.ordered")
 @pytest.mark.parametrize("how", ["SIGINT", "Ctrl-C"])
 def test_ordered_exit_in_mid_transfer(
     how: str,
@@ -159,6 +164,7 @@ def test_ordered_exit_in_mid_transfer(
             refused(client.wait(), target, before)
 
 
+@pytest.mark.check("exit.ctrl_c")
 def test_ctrl_c_is_the_parents_business(
     pair: Programs, big: Path, start_server: StartServer, options: Options
 ) -> None:
@@ -176,6 +182,7 @@ def test_ctrl_c_is_the_parents_business(
             has_left(server, AT_ONCE)
 
 
+@pytest.mark.check("exit.parent_killed")
 def test_parent_is_killed(pair: Programs, big: Path, start_server: StartServer, options: Options) -> None:
     server = start_server(pair, big, workers=4, options=options("--stall-timeout=3600"))
     busy = [stalled(server) for _ in range(4)]
@@ -194,6 +201,7 @@ def test_parent_is_killed(pair: Programs, big: Path, start_server: StartServer, 
             server.reap_left_behind()
 
 
+@pytest.mark.check("exit.stalled_client")
 def test_stalled_client_is_dropped(pair: Programs, big: Path, start_server: StartServer, options: Options) -> None:
     server = start_server(pair, big, workers=1, options=options("--stall-timeout=1"))
     connection, _ = stalled(server)
@@ -206,6 +214,7 @@ def test_stalled_client_is_dropped(pair: Programs, big: Path, start_server: Star
             read_cut_short(connection, pair.stage)
 
 
+@pytest.mark.check("exit.right_after_ready")
 @pytest.mark.parametrize("how", list(STEPS))
 def test_signal_right_after_readiness(
     how: str, pair: Programs, store: FileStore, start_server: StartServer
@@ -218,6 +227,7 @@ def test_signal_right_after_readiness(
         server.stop()
 
 
+@pytest.mark.check("exit.before_ready")
 def test_signal_before_readiness(
     pair: Programs, store: FileStore, folder: Path, started: list[Program]
 ) -> None:
@@ -234,6 +244,7 @@ def test_signal_before_readiness(
                 server.reap_left_behind()
 
 
+@pytest.mark.check("exit.dead_worker")
 def test_worker_is_dead_already(pair: Programs, store: FileStore, start_server: StartServer) -> None:
     for how, leave in STEPS.items():
         server = start_server(pair, store.seeded(1000), workers=3)
@@ -245,6 +256,7 @@ def test_worker_is_dead_already(pair: Programs, store: FileStore, start_server: 
             has_left(server, AT_ONCE)
 
 
+@pytest.mark.check("exit.no_replacement")
 def test_worker_that_dies_while_draining_is_not_replaced(
     pair: Programs, big: Path, start_server: StartServer, options: Options
 ) -> None:
@@ -257,6 +269,7 @@ def test_worker_that_dies_while_draining_is_not_replaced(
         has_left(server, AT_ONCE)
 
 
+@pytest.mark.check("exit.client_dies")
 def test_client_that_dies_while_draining(
     pair: Programs, big: Path, start_server: StartServer, options: Options
 ) -> None:

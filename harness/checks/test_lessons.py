@@ -14,16 +14,7 @@ from bytetrain.files import FileStore
 from bytetrain.lessons import Evidence, Scene, play
 
 
-def shown_in(lesson: Lesson) -> list[int]:
-    return [lesson.shown_by.stage]
-
-
-def cured_in(lesson: Lesson) -> list[int]:
-    return list(range(lesson.cured_from, 7))
-
-
-@pytest.mark.reference_only
-@pytest.mark.lessons(stages=shown_in)
+@pytest.mark.check("reference.shows_*")
 def test_shows(lesson: Lesson, pair: Programs, store: FileStore) -> None:
     """The reference pair of the stage before the cure has the failure, and not its cure."""
     scene, evidence = played(lesson, lesson.shown_by, pair, store, reference=True)
@@ -33,7 +24,7 @@ def test_shows(lesson: Lesson, pair: Programs, store: FileStore) -> None:
         raise Failure(told(lesson, scene, evidence, "failure and cure have both been seen: one of them is wrong"))
 
 
-@pytest.mark.lessons(stages=cured_in)
+@pytest.mark.check("lesson.*")
 def test_cured(lesson: Lesson, pair: Programs, store: FileStore, reference: bool) -> None:
     """From the stage of the cure on, whatever is graded does what it should instead. Options are for the reference."""
     run = lesson.cured_by if reference and lesson.cured_by.stage == pair.stage else Run(pair.stage)

@@ -45,6 +45,7 @@ def end_server(server: Server, how: str) -> None:
 ENDS = ("SIGTERM", "Ctrl-C", "SIGKILL to the parent", "SIGKILL to all")
 
 
+@pytest.mark.check("pool.size")
 @pytest.mark.parametrize("workers", [1, 3])
 def test_exactly_that_many_workers(
     pair: Programs, workers: int, store: FileStore, start_server: StartServer
@@ -58,6 +59,7 @@ def test_exactly_that_many_workers(
     expect(len(found) == workers, f"WORKERS is {workers}; after transfers it has {len(found)} descendants: {found}")
 
 
+@pytest.mark.check("server.ready_line")
 def test_one_line_on_standard_output(pair: Programs, store: FileStore, start_server: StartServer) -> None:
     server = start_server(pair, small(store, pair.stage))
     for _ in range(3):
@@ -66,6 +68,7 @@ def test_one_line_on_standard_output(pair: Programs, store: FileStore, start_ser
     expect(server.stdout == said, f"after three transfers standard output has {server.stdout!r}, not {said!r} alone")
 
 
+@pytest.mark.check("pool.idle_cpu")
 def test_idle_server_uses_no_cpu(pair: Programs, store: FileStore, start_server: StartServer) -> None:
     server = start_server(pair, small(store, pair.stage))
     with told("nobody has come yet"):
@@ -77,6 +80,7 @@ def test_idle_server_uses_no_cpu(pair: Programs, store: FileStore, start_server:
         uses_no_cpu(server.workers[0], "a worker")
 
 
+@pytest.mark.check("server.binds_host")
 def test_listens_on_its_host_only(pair: Programs, store: FileStore, start_server: StartServer) -> None:
     for host, other in (("127.0.0.1", "127.0.0.2"), ("127.0.0.2", "127.0.0.1")):
         server = start_server(pair, small(store, pair.stage), host=host)
@@ -86,7 +90,7 @@ def test_listens_on_its_host_only(pair: Programs, store: FileStore, start_server
         server.stop()
 
 
-@pytest.mark.stages(from_=2)
+@pytest.mark.check("pool.parent_lets_go")
 def test_parent_keeps_no_connection(pair: Programs, big: Path, start_server: StartServer) -> None:
     server = start_server(pair, big)
     connection, worker = stalled(server)
@@ -95,6 +99,7 @@ def test_parent_keeps_no_connection(pair: Programs, big: Path, start_server: Sta
         wait_until(lambda: not holds(server.pid, connection), what)
 
 
+@pytest.mark.check("pool.nothing_left_open")
 def test_transfers_leave_nothing_open(pair: Programs, store: FileStore, start_server: StartServer) -> None:
     server = start_server(pair, small(store, pair.stage), workers=3)
     serves(server, pair.stage, small(store, pair.stage))
@@ -105,7 +110,7 @@ def test_transfers_leave_nothing_open(pair: Programs, store: FileStore, start_se
         pool.is_complete()
 
 
-@pytest.mark.stages(from_=2)
+@pytest.mark.check("pool.clients_wait")
 def test_clients_wait_for_a_worker(pair: Programs, big: Path, start_server: StartServer) -> None:
     server = start_server(pair, big)
     busy = [stalled(server)[0] for _ in range(2)]
@@ -117,7 +122,7 @@ def test_clients_wait_for_a_worker(pair: Programs, big: Path, start_server: Star
                 read_whole(client, pair.stage, big)
 
 
-@pytest.mark.stages(from_=2)
+@pytest.mark.check("pool.served_in_turn")
 def test_clients_are_served_in_turn(pair: Programs, big: Path, start_server: StartServer) -> None:
     server = start_server(pair, big, workers=1)
     queue = [stalled(server)[0], *(RawClient(server.port, receive_buffer=65536) for _ in range(4))]
@@ -129,7 +134,7 @@ def test_clients_are_served_in_turn(pair: Programs, big: Path, start_server: Sta
             read_whole(client, pair.stage, big)
 
 
-@pytest.mark.stages(from_=2)
+@pytest.mark.check("pool.first_free_next")
 @pytest.mark.parametrize("first", [0, 1, 2])
 def test_who_ends_first_is_next(pair: Programs, first: int, big: Path, start_server: StartServer) -> None:
     server = start_server(pair, big, workers=3)
@@ -146,6 +151,7 @@ def test_who_ends_first_is_next(pair: Programs, first: int, big: Path, start_ser
             read_whole(other, pair.stage, big)
 
 
+@pytest.mark.check("pool.stopped_workers")
 def test_connection_waits_for_a_stopped_worker(pair: Programs, store: FileStore, start_server: StartServer) -> None:
     server = start_server(pair, small(store, pair.stage))
     comes_to_rest(server)
@@ -160,7 +166,7 @@ def test_connection_waits_for_a_stopped_worker(pair: Programs, store: FileStore,
             read_whole(client, pair.stage, small(store, pair.stage))
 
 
-@pytest.mark.stages(from_=3)
+@pytest.mark.check("pool.parent_stopped")
 def test_parent_survives_stop_and_cont(pair: Programs, store: FileStore, start_server: StartServer) -> None:
     server = start_server(pair, small(store, pair.stage))
     serves(server, pair.stage, small(store, pair.stage))
@@ -175,6 +181,7 @@ def test_parent_survives_stop_and_cont(pair: Programs, store: FileStore, start_s
 # The file
 
 
+@pytest.mark.check("server.file_opened_anew")
 def test_file_is_opened_anew(pair: Programs, folder: Path, start_server: StartServer) -> None:
     file = write_file(folder / "changing", 900, seed=1)
     server = start_server(pair, file, workers=1)
@@ -191,6 +198,7 @@ def serves_again(server: Server, stage: int, file: Path) -> None:
         serves(server, stage, file)
 
 
+@pytest.mark.check("server.file_gone")
 def test_file_is_gone(pair: Programs, folder: Path, start_server: StartServer) -> None:
     file = write_file(folder / "vanishing", 900)
     server = start_server(pair, file)
@@ -209,6 +217,7 @@ def test_file_is_gone(pair: Programs, folder: Path, start_server: StartServer) -
 # Starting again
 
 
+@pytest.mark.check("server.restart")
 @pytest.mark.parametrize("how", ENDS)
 def test_starts_again_at_once(pair: Programs, how: str, store: FileStore, start_server: StartServer) -> None:
     file = small(store, pair.stage)
@@ -222,7 +231,7 @@ def test_starts_again_at_once(pair: Programs, how: str, store: FileStore, start_
             serves(again, pair.stage, file)
 
 
-@pytest.mark.stages(from_=2)
+@pytest.mark.check("server.restart_beside_transfer")
 @pytest.mark.parametrize("how", ["SIGKILL to the parent", "SIGKILL to all"])
 def test_starts_again_beside_a_transfer(pair: Programs, how: str, big: Path, start_server: StartServer) -> None:
     server = start_server(pair, big, port=free_port())
@@ -242,7 +251,7 @@ def kill_worker(pid: int) -> None:
     wait_until(lambda: state(pid) in ("Z", None), f"worker {pid} is dead", seen=lambda: state(pid))
 
 
-@pytest.mark.stages(from_=3)
+@pytest.mark.check("pool.idle_worker_dies")
 def test_dead_idle_worker_is_replaced(pair: Programs, store: FileStore, start_server: StartServer) -> None:
     file = small(store, pair.stage)
     server = start_server(pair, file, workers=3)
@@ -257,7 +266,7 @@ def test_dead_idle_worker_is_replaced(pair: Programs, store: FileStore, start_se
     pool.is_calm()
 
 
-@pytest.mark.stages(from_=3)
+@pytest.mark.check("pool.all_workers_die")
 @pytest.mark.parametrize("order", ["clients first", "deaths first"])
 def test_all_workers_die_as_clients_come(
     pair: Programs, order: str, store: FileStore, start_server: StartServer
@@ -279,7 +288,7 @@ def test_all_workers_die_as_clients_come(
         pool.is_calm()
 
 
-@pytest.mark.stages(from_=3)
+@pytest.mark.check("pool.busy_worker_dies")
 def test_dead_busy_worker_is_replaced(pair: Programs, big: Path, start_server: StartServer) -> None:
     server = start_server(pair, big)
     serves(server, pair.stage, big)
@@ -300,7 +309,7 @@ def test_dead_busy_worker_is_replaced(pair: Programs, big: Path, start_server: S
         pool.is_calm()
 
 
-@pytest.mark.stages(from_=3)
+@pytest.mark.check("pool.worker_dies_before_taking")
 def test_worker_dies_with_a_connection_it_has_not_taken(
     pair: Programs, store: FileStore, start_server: StartServer
 ) -> None:

@@ -24,7 +24,6 @@ from bytetrain.verdicts import expect, received, told
 from bytetrain.waiting import NeverHappened
 from bytetrain.wire import encode_size, encode_train, stream
 
-pytestmark = pytest.mark.stages(from_=4)
 
 StartServer = Callable[..., Server]
 StartTerminal = Callable[..., TerminalClient]
@@ -79,6 +78,7 @@ def rest_of(connection: Connection, stage: int, data: bytes) -> None:
         connection.send(encode_train(piece) if stage == 4 else piece)
 
 
+@pytest.mark.check("progress.last_line")
 def test_last_line_is_exact(
     pair: Programs, store: FileStore, raw_server: RawServer, start_client: StartTerminal
 ) -> None:
@@ -101,6 +101,7 @@ def test_last_line_is_exact(
         expect(draws(client) <= most, f"{words}; {shown(client)}")
 
 
+@pytest.mark.check("progress.one_line")
 def test_one_line(pair: Programs, store: FileStore, raw_server: RawServer, start_client: StartTerminal) -> None:
     original = store.seeded(1_000_000)
     client = start_client(pair, raw_server.port, terminal=True)
@@ -113,6 +114,7 @@ def test_one_line(pair: Programs, store: FileStore, raw_server: RawServer, start
         expect(text.count("\n") <= 1 and "\n" not in text.rstrip("\r\n"), f"there is more than one line: {text!r}")
 
 
+@pytest.mark.check("progress.never_early")
 def test_never_100_before_all_is_there(
     pair: Programs, raw_server: RawServer, start_client: StartTerminal
 ) -> None:
@@ -135,6 +137,7 @@ def test_never_100_before_all_is_there(
         expect(said == sorted(said), f"the percentage goes back; {shown(client)}")
 
 
+@pytest.mark.check("progress.flushed")
 def test_progress_is_seen_at_once(pair: Programs, raw_server: RawServer, start_client: StartTerminal) -> None:
     data = content(100_000)
     client = start_client(pair, raw_server.port, terminal=True)
@@ -153,7 +156,7 @@ def test_progress_is_seen_at_once(pair: Programs, raw_server: RawServer, start_c
             expect(finished.status == 0, str(finished))
 
 
-@pytest.mark.stages(4)
+@pytest.mark.check("progress.above_4_gib")
 def test_sizes_above_4_gib(pair: Programs, raw_server: RawServer, start_client: StartTerminal) -> None:
     # Stage 04 alone: later a client may reserve the room, and 4 GiB of a disk are not ours to take.
     size = 2**32 + 100_000
@@ -168,6 +171,7 @@ def test_sizes_above_4_gib(pair: Programs, raw_server: RawServer, start_client: 
         expect(set(percentages(client)) <= {0.0}, f"the line says {percentages(client)} %; {shown(client)}")
 
 
+@pytest.mark.check("progress.silent")
 def test_silent_without_a_terminal(
     pair: Programs, store: FileStore, start_server: StartServer, start_client: StartClient
 ) -> None:
@@ -178,6 +182,7 @@ def test_silent_without_a_terminal(
         expect(client.stderr == "", f"on standard error was found: {client.stderr[:300]!r}")
 
 
+@pytest.mark.check("progress.smallest")
 @pytest.mark.parametrize("size", [0, 1])
 def test_smallest_files(size: int, pair: Programs, raw_server: RawServer, start_client: StartTerminal) -> None:
     client = start_client(pair, raw_server.port, terminal=True)
@@ -191,6 +196,7 @@ def test_smallest_files(size: int, pair: Programs, raw_server: RawServer, start_
         expect(percentages(client)[-1:] in ([], [100.0]), f"it ended at {percentages(client)[-1:]} %; {shown(client)}")
 
 
+@pytest.mark.check("progress.failure_line")
 def test_failure_is_told_on_a_line_of_its_own(
     pair: Programs, raw_server: RawServer, start_client: StartTerminal, target: Path
 ) -> None:

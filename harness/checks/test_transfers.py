@@ -42,6 +42,7 @@ def receive(pair: Programs, raw: RawServer, start: StartClient, name: bytes, con
     return client
 
 
+@pytest.mark.check("server.sizes")
 def test_server_sends_every_size(pair: Programs, store: FileStore, start_server: StartServer) -> None:
     for size in sizes(pair.stage):
         server = start_server(pair, store.seeded(size))
@@ -50,6 +51,7 @@ def test_server_sends_every_size(pair: Programs, store: FileStore, start_server:
         server.stop()
 
 
+@pytest.mark.check("client.sizes")
 def test_client_saves_every_size(
     pair: Programs, store: FileStore, raw_server: RawServer, start_client: StartClient
 ) -> None:
@@ -60,6 +62,7 @@ def test_client_saves_every_size(
             received(client.wait(), client.directory, original)
 
 
+@pytest.mark.check("pair.sizes")
 def test_pair_transfers_every_size(
     pair: Programs, store: FileStore, start_server: StartServer, start_client: StartClient
 ) -> None:
@@ -71,7 +74,7 @@ def test_pair_transfers_every_size(
         server.stop()
 
 
-@pytest.mark.stages(from_=2)
+@pytest.mark.check("pair.sparse")
 def test_pair_transfers_a_sparse_file(
     pair: Programs, store: FileStore, start_server: StartServer, start_client: StartClient
 ) -> None:
@@ -82,6 +85,7 @@ def test_pair_transfers_a_sparse_file(
         received(client.wait(), client.directory, hole)
 
 
+@pytest.mark.check("pair.every_byte_value")
 def test_every_byte_value_arrives(
     pair: Programs, folder: Path, raw_server: RawServer, start_server: StartServer, start_client: StartClient
 ) -> None:
@@ -93,6 +97,7 @@ def test_every_byte_value_arrives(
         received(client.wait(), client.directory, original)
 
 
+@pytest.mark.check("pair.names")
 @pytest.mark.parametrize("name", NAMES, ids=lambda name: f"{len(name)}chars-{ord(name[0]):x}")
 def test_name_arrives_as_it_is(
     pair: Programs,
@@ -113,12 +118,14 @@ def test_name_arrives_as_it_is(
         received(finished, client.directory, original)
 
 
+@pytest.mark.check("server.bare_name")
 def test_file_without_a_folder_in_its_path(pair: Programs, folder: Path, start_server: StartServer) -> None:
     original = write_file(folder / "here.bin", 700)
     with told("FILE is a bare name in the server's current directory"):
         serves(start_server(pair, Path("here.bin"), cwd=folder), pair.stage, original)
 
 
+@pytest.mark.check("client.current_directory")
 def test_client_saves_in_the_current_directory(
     pair: Programs, store: FileStore, raw_server: RawServer, start_client: StartClient
 ) -> None:
@@ -129,6 +136,7 @@ def test_client_saves_in_the_current_directory(
         received(client.wait(), client.directory, original)
 
 
+@pytest.mark.check("pair.one_after_the_other")
 def test_clients_one_after_the_other(
     pair: Programs, store: FileStore, start_server: StartServer, start_client: StartClient
 ) -> None:
@@ -141,6 +149,7 @@ def test_clients_one_after_the_other(
                 received(client.wait(), client.directory, original)
 
 
+@pytest.mark.check("pair.at_once")
 def test_clients_at_once(
     pair: Programs, store: FileStore, start_server: StartServer, start_client: StartClient
 ) -> None:
@@ -152,6 +161,7 @@ def test_clients_at_once(
             received(client.wait(), client.directory, original)
 
 
+@pytest.mark.check("server.at_once")
 def test_raw_clients_at_once(pair: Programs, store: FileStore, start_server: StartServer) -> None:
     original = store.seeded(1000 if pair.stage == 1 else 300_000)
     server = start_server(pair, original, workers=3)

@@ -74,7 +74,7 @@ def reads_marked(connection: RawClient, file: Marked) -> None:
 # More than one call can move
 
 
-@pytest.mark.stages(from_=5)
+@pytest.mark.check("server.beyond_2_gib")
 def test_more_than_2_gib(pair: Programs, large: Marked, reference: bool, start_server: StartServer) -> None:
     ways = [f"--send={send}" for send in SENDS] if reference and pair.stage == 5 else []
     runs: list[list[str]] = [[], *([way] for way in ways)]
@@ -86,7 +86,7 @@ def test_more_than_2_gib(pair: Programs, large: Marked, reference: bool, start_s
         server.stop()
 
 
-@pytest.mark.stages(from_=4)
+@pytest.mark.check("server.size_64_bits")
 @pytest.mark.parametrize("size", [2**31 - 1, 2**31, 2**32 - 1, 2**32, 5 * GiB + 7])
 def test_announced_size_has_64_bits(size: int, pair: Programs, store: FileStore, start_server: StartServer) -> None:
     file = store.sparse(size)
@@ -100,8 +100,7 @@ def test_announced_size_has_64_bits(size: int, pair: Programs, store: FileStore,
 # Every way of sending and receiving
 
 
-@pytest.mark.stages(from_=5)
-@pytest.mark.reference_only
+@pytest.mark.check("reference.every_way")
 @pytest.mark.parametrize("send", SENDS)
 @pytest.mark.parametrize("receive", RECEIVES)
 def test_every_way_with_every_other(
@@ -120,8 +119,7 @@ def test_every_way_with_every_other(
         server.stop()
 
 
-@pytest.mark.stages(from_=5)
-@pytest.mark.reference_only
+@pytest.mark.check("reference.receive_fails_well")
 @pytest.mark.parametrize("receive", RECEIVES)
 def test_every_way_of_receiving_fails_well(
     receive: str, pair: Programs, target: Path, raw_server: RawServer, start_client: StartClient
@@ -145,13 +143,12 @@ def sending(folder: Path, server_of: Callable[[Path], Server]) -> tuple[Path, Ra
     return file, stalled(server)[0], server
 
 
-@pytest.mark.stages(from_=4)
+@pytest.mark.check("server.file_cut")
 def test_file_is_cut_while_it_is_sent(pair: Programs, folder: Path, start_server: StartServer) -> None:
     cut_while_sent(pair, folder, lambda file: start_server(pair, file))
 
 
-@pytest.mark.stages(from_=5)
-@pytest.mark.reference_only
+@pytest.mark.check("reference.file_cut_every_way")
 @pytest.mark.parametrize("send", SENDS)
 def test_file_is_cut_in_every_way(send: str, pair: Programs, folder: Path, start_server: StartServer) -> None:
     cut_while_sent(pair, folder, lambda file: start_server(pair, file, options=[f"--send={send}"]))
@@ -175,7 +172,7 @@ def cut_while_sent(pair: Programs, folder: Path, server_of: Callable[[Path], Ser
         pool.is_calm()
 
 
-@pytest.mark.stages(from_=4)
+@pytest.mark.check("server.file_grows")
 def test_file_grows_while_it_is_sent(
     pair: Programs, folder: Path, target: Path, start_server: StartServer
 ) -> None:
@@ -187,7 +184,7 @@ def test_file_grows_while_it_is_sent(
         read_whole(connection, pair.stage, target / file.name)
 
 
-@pytest.mark.stages(from_=4)
+@pytest.mark.check("client.file_cut")
 def test_client_reports_a_file_that_was_cut(
     pair: Programs, folder: Path, target: Path, start_server: StartServer, start_client: StartClient
 ) -> None:
@@ -202,7 +199,7 @@ def test_client_reports_a_file_that_was_cut(
         refused(client.wait(), target, before)
 
 
-@pytest.mark.stages(from_=5)
+@pytest.mark.check("pair.page_edges")
 def test_content_at_the_edge_of_pages(
     pair: Programs, folder: Path, raw_server: RawServer, start_server: StartServer, start_client: StartClient
 ) -> None:

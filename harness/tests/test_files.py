@@ -45,12 +45,14 @@ def test_a_difference_is_shown_where_it_is(tmp_path: Path) -> None:
     assert files.difference(left, right) is None
     data[files.BLOCK + 100] ^= 1
     right.write_bytes(data)
-    told = files.difference(left, right)
-    assert told is not None and f"from byte {files.BLOCK + 100} on" in told
+    difference = files.difference(left, right)
+    assert difference is not None and difference.offset == files.BLOCK + 100
+    told = str(difference)
+    assert f"from byte {files.BLOCK + 100} on" in told
     caret = told.splitlines()[-1].index("^^")
     assert told.splitlines()[2][caret : caret + 2] == f"{data[files.BLOCK + 100]:02x}"
     right.write_bytes(data[:10])
-    assert "from byte 10 on" in (files.difference(left, right) or "")
+    assert "from byte 10 on" in str(files.difference(left, right))
 
 
 def test_a_store_makes_a_file_once_and_cleans_up(tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,127 +18,224 @@ from bytetrain import paths
 
 HARNESS = paths.REPO / "harness"
 CHECKS = """
-import subprocess
+import os, subprocess
 import pytest
-from bytetrain import Failure
+from bytetrain import Failure, NotApplicable
+from bytetrain.verdicts import received, told
 
+@pytest.mark.check("pair.transfer")
 def test_transfer(stage, pair, store, start_server, start_client):
     file = store.seeded(1000)
     client = start_client(pair, start_server(pair, file).port)
-    assert client.wait().status == 0 and client.files() == [file.name]
+    with told("the client gets a file"):
+        received(client.wait(), client.directory, file)
 
-@pytest.mark.stages(from_=3, to=5)
+@pytest.mark.check("pair.range")
 def test_range(stage): pass
 
-@pytest.mark.stages(2, 6)
-def test_list(stage): pass
+@pytest.mark.check("server.cases")
+@pytest.mark.parametrize("word", ["one", "two words"])
+def test_cases(stage, word):
+    if word != "one": raise Failure("the worker died of signal 13", expected="a worker", actual="a corpse")
 
-@pytest.mark.reference_only
-def test_reference(): pass
+@pytest.mark.check("reference.only")
+def test_reference(stage): pass
 
-@pytest.mark.stages(1)
-def test_failure(stage): raise Failure("the worker died of signal 13")
-
-@pytest.mark.stages(1)
-def test_leaves_a_process(stage): subprocess.Popen(["sleep", "1000"])
-
-@pytest.mark.stages(1)
+@pytest.mark.check("client.sanitizer")
 def test_sanitizer(stage, pair, store, start_server):
     start_server(pair, store.seeded(1), env={"STANDIN_FAULT": "asan"}).signal(15)
     import bytetrain.observe as observe
     observe.wait_until(lambda: False, "this never comes", limit=0.2)
-"""
 
-Grade = Callable[..., str]
+@pytest.mark.check("pool.leaves")
+def test_leaves_a_process(stage): subprocess.Popen(["sleep", "1000"])
+
+@pytest.mark.check("pool.not_here")
+def test_not_here(stage): raise NotApplicable("this machine has no such thing")
+
+@pytest.mark.check("pool.ours")
+def test_ours(stage): os.open("/no/such/file", 0)
+"""
+RANGES = {"pair.transfer": (1, 6), "pair.range": (3, 5), "server.cases": (1, 2), "client.sanitizer": (1, 1),
+          "pool.leaves": (1, 1), "pool.not_here": (1, 1), "pool.ours": (1, 1), "reference.only": (1, 1)}  # fmt: skip
+CATALOGUE = """
+[points]
+1 = 10
+2 = 10
+3 = 28
+4 = 12
+5 = 16
+6 = 24
+""" + "".join(
+    f"""
+[[check]]
+id = "{check}"
+from = {first}
+to = {last}
+weight = {0 if check.startswith("reference") else 1}
+title = "The title of {check}"
+title_zh = "标题"
+hints = ["A nudge", "More", "man 2 recv"]
+hints_zh = ["提示", "更多", "man 2 recv"]
+"""
+    for check, (first, last) in RANGES.items()
+)
+
+
+@dataclass(frozen=True)
+class Graded:
+    """What a run of the grader came to."""
+
+    status: int
+    output: str
+    data: dict[str, Any]  # of its results.json; {} if there is none
+
+    def verdicts(self, *checks: str) -> dict[str, str]:
+        """{"pair.range 3": "pass"...} of the checks that were run."""
+        return {
+            f"{each['id']} {each['stage']}": each["verdict"]
+            for each in self.data["checks"]
+            if each["verdict"] != "not run" and (not checks or each["id"] in checks)
+        }
+
+    def story(self, check: str) -> dict[str, Any]:
+        """The story of the first failure of a check."""
+        return next(each["story"] for each in self.data["checks"] if each["id"] == check and each["story"])
+
+
+Grade = Callable[..., Graded]
 
 
 @pytest.fixture
 def grade(standins: Path, tmp_path: Path) -> Grade:
-    """grade("--stage", "2", only="test_x") runs a copy of the harness on the checks above, and gives what it prints."""
+    """grade("--stage", "2", only="pair.range") runs a copy of the harness on the checks above."""
     copy = tmp_path / "harness"
     (copy / "checks").mkdir(parents=True)
     for name in ("pytest.ini", "conftest.py"):
         shutil.copy(HARNESS / name, copy)
     (copy / "bytetrain").symlink_to(HARNESS / "bytetrain")
+    (copy / "checks.toml").write_text(CATALOGUE)
     (copy / "checks" / "test_sample.py").write_text(CHECKS)
     submission = tmp_path / "submission"
     shutil.copytree(standins, submission)
+    results = tmp_path / "results.json"
 
-    def run(*options: str, only: str = "") -> str:
-        command = [sys.executable, "-m", "pytest", str(copy), "-v", "-p", "no:cacheprovider", "-k", only]
-        command += ["--submission", str(submission), *options]
+    def run(*options: str, only: str = "") -> Graded:
+        command = [sys.executable, "-m", "pytest", str(copy), "-v", "-p", "no:cacheprovider", "--no-calls"]
+        command += ["--submission", str(submission), "--results", str(results), *options]
+        command += ["--check", only] if only else []
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tmp_path)
-        return done.stdout
+        data = json.loads(results.read_text()) if results.exists() else {}
+        return Graded(done.returncode, done.stdout, data)
 
     return run
 
 
-def outcomes(output: str) -> dict[str, str]:
-    """{"test_range[stage03]": "PASSED"...}"""
-    return dict(re.findall(r"::(\S+) (PASSED|FAILED|SKIPPED|ERROR)", output))
-
-
-def test_a_check_runs_for_each_stage_that_its_marker_allows(grade: Grade) -> None:
-    told = outcomes(grade(only="range or list or transfer"))
-    assert set(told) == {
-        *(f"test_transfer[stage{number:02d}]" for number in (1, 2, 3, 4, 5, 6)),
-        *(f"test_range[stage{number:02d}]" for number in (3, 4, 5)),
-        *(f"test_list[stage{number:02d}]" for number in (2, 6)),
-    }
-    assert set(told.values()) == {"PASSED"}
+def test_a_check_runs_in_each_stage_in_which_it_counts(grade: Grade) -> None:
+    graded = grade(only="pair.*")
+    expected = [f"pair.transfer {number}" for number in range(1, 7)] + [f"pair.range {number}" for number in (3, 4, 5)]
+    assert graded.verdicts() == dict.fromkeys(expected, "pass")
+    assert graded.status == 0 and graded.data["outcome"] == "pass"
 
 
 @pytest.mark.parametrize("options", [["--stage", "3", "--stage", "6"], ["--stage", "3,06"], ["--stage=03_waitall,6"]])
 def test_stages_can_be_chosen(options: list[str], grade: Grade) -> None:
-    told = outcomes(grade(*options, only="range or list"))
-    assert told == {"test_range[stage03]": "PASSED", "test_list[stage06]": "PASSED"}
+    graded = grade(*options, only="pair.*")
+    assert graded.verdicts() == dict.fromkeys(["pair.transfer 3", "pair.transfer 6", "pair.range 3"], "pass")
 
 
-def test_a_stage_that_does_not_exist_is_refused(grade: Grade) -> None:
-    assert "--stage 7: stages are numbered 1 to 6" in grade("--stage", "7")
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--stage", "7"], "--stage 7: stages are numbered 1 to 6"),
+        (["--submission", "/no/such"], "/no/such: there is no such folder"),
+        (["--check", "client.no_such"], "--check client.no_such: there is no such check"),
+        (["--check", "server.cases", "--case", "three"], "--case three: server.cases has no such case"),
+    ],
+)
+def test_what_does_not_exist_is_refused(options: list[str], words: str, grade: Grade) -> None:
+    graded = grade(*options)
+    assert words in graded.output and graded.status == 4
 
 
-def test_a_submission_that_does_not_exist_is_refused(grade: Grade) -> None:
-    assert "/no/such: there is no such folder" in grade("--submission", "/no/such")
+def test_points_are_shares_of_a_stage(grade: Grade) -> None:
+    graded = grade(only="pair.*")
+    assert graded.data["of"] == 100 and graded.data["points"] == pytest.approx(10 / 6 + 10 / 2 + 28 + 12 + 16 + 24, 0.001)
+    assert [stage["of"] for stage in graded.data["stages"]] == [10, 10, 28, 12, 16, 24]
 
 
-def test_missing_stages_are_skipped_and_broken_ones_fail(grade: Grade, tmp_path: Path) -> None:
+def test_missing_stages_earn_nothing_and_broken_ones_fail(grade: Grade, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "submission" / "03_stand_in")
     (tmp_path / "submission" / "04_stand_in" / "client").unlink()
-    output = grade("--stage", "3,4,5", only="transfer")
-    assert outcomes(output) == {
-        "test_transfer[stage03]": "SKIPPED", "test_transfer[stage04]": "ERROR", "test_transfer[stage05]": "PASSED",
-    }  # fmt: skip
-    assert "stage 03 is not graded" in output and "no executable client" in output
+    graded = grade("--stage", "3,4,5", only="pair.*")
+    told = graded.verdicts("pair.transfer")
+    assert told == {"pair.transfer 3": "not applicable", "pair.transfer 4": "fail", "pair.transfer 5": "pass"}
+    assert [stage["state"] for stage in graded.data["stages"]][2:5] == ["missing", "build failed", "graded"]
+    assert [stage["points"] for stage in graded.data["stages"]][2:5] == [0, 0, 16]
+    assert "not handed in" in graded.output and "no executable client" in graded.output
 
 
-def test_checks_of_the_reference_are_skipped_for_others(grade: Grade) -> None:
-    output = grade(only="reference")
-    assert outcomes(output) == {"test_reference": "SKIPPED"} and "not about a submission" in output
+def test_checks_of_the_reference_are_not_for_others(grade: Grade) -> None:
+    assert grade(only="reference.only").verdicts() == {"reference.only 1": "not applicable"}
 
 
-def test_a_failure_is_told_in_its_own_words(grade: Grade) -> None:
-    output = grade(only="test_failure")
-    assert "\nthe worker died of signal 13\n" in output and "raise Failure" not in output
+def test_a_failure_is_told_from_its_beginning(grade: Grade) -> None:
+    graded = grade("--stage", "2", only="server.cases")
+    assert graded.status == 1 and graded.verdicts() == {"server.cases 2": "fail"}
+    story = graded.story("server.cases")
+    assert story["case"] == "two words" and (story["expected"], story["actual"]) == ("a worker", "a corpse")
+    assert story["again"] == "./lab replay server.cases --stage 2 --case 'two words'"
+    for words in ("✗ server.cases: The title of server.cases", "the worker died of signal 13", "A nudge", story["again"]):
+        assert words in graded.output
+    assert "raise Failure" not in graded.output
+
+
+def test_one_case_can_be_chosen(grade: Grade) -> None:
+    graded = grade("--stage", "2", "--case", "one", only="server.cases")
+    assert graded.verdicts() == {"server.cases 2": "pass"}
+
+
+def test_steps_are_numbered_and_the_failing_one_is_marked(grade: Grade, tmp_path: Path) -> None:
+    client = tmp_path / "submission" / "01_stand_in" / "client"
+    client.write_text(client.read_text().replace("exec", "exit 1; exec"))
+    graded = grade("--stage", "1", only="pair.transfer")
+    steps = graded.story("pair.transfer")["steps"]
+    assert [step["kind"] for step in steps] == ["did", "expected", "did", "told", "expected", "expected"]
+    assert [step["failing"] for step in steps] == [False] * 5 + [True]
+    assert "► 6 " in graded.output.replace("  ", " ") and "status 0" in graded.story("pair.transfer")["expected"]
 
 
 def test_a_check_that_leaves_a_process_behind_fails(grade: Grade) -> None:
-    output = grade(only="leaves")
-    assert re.search(r"processes were left behind: \w+ \(pid \d+", output) and "1 error" in output
+    graded = grade(only="pool.leaves")
+    assert graded.verdicts() == {"pool.leaves 1": "fail"}
+    assert re.search(r"processes were left behind: \w+ \(pid \d+", graded.story("pool.leaves")["message"])
 
 
 def test_a_sanitizers_finding_fails_the_check(grade: Grade) -> None:
-    output = grade(only="sanitizer")
-    assert "this never comes" in output
-    assert "a sanitizer has found an error in the server" in output and "heap-use-after-free" in output
+    graded = grade(only="client.sanitizer")
+    assert graded.verdicts() == {"client.sanitizer 1": "fail"} and "this never comes" in graded.output
+
+
+def test_what_can_not_be_tried_here_is_not_held_against_anyone(grade: Grade) -> None:
+    graded = grade(only="pool.not_here")
+    assert graded.verdicts() == {"pool.not_here 1": "not applicable"} and graded.status == 0
+    assert "this machine has no such thing" in graded.output and graded.data["stages"][0]["points"] > 0
+
+
+def test_our_own_errors_are_told_apart(grade: Grade) -> None:
+    graded = grade(only="pool.*")
+    assert graded.verdicts("pool.ours") == {"pool.ours 1": "harness error"} and graded.status == 3
+    assert "not your program" in graded.output and "/no/such/file" in graded.story("pool.ours")["message"]
 
 
 def test_workers_of_xdist_grade_too(grade: Grade) -> None:
     pytest.importorskip("xdist")
-    assert "11 passed" in grade("-n", "2", only="range or list or transfer")
+    graded = grade("-n", "2", only="pair.*,server.cases")
+    assert len(graded.verdicts()) == 11 and graded.status == 1
+    assert graded.story("server.cases")["actual"] == "a corpse"
 
 
 def test_nothing_is_left_in_the_submission(grade: Grade, tmp_path: Path) -> None:
     before = sorted((tmp_path / "submission").rglob("*"))
-    grade(only="transfer")
+    grade(only="pair.transfer")
     assert sorted((tmp_path / "submission").rglob("*")) == before

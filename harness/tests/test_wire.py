@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from bytetrain import wire
@@ -106,3 +108,19 @@ def test_names_that_are_refused(name: bytes) -> None:
 @pytest.mark.parametrize("name", [b"a", b"...", b".hidden", b"n" * 255, "文件".encode(), b"\xff"])
 def test_names_that_are_taken(name: bytes) -> None:
     assert wire.why_name_is_refused(name) is None
+
+
+@pytest.mark.parametrize("stage", [1, 2, 3, 4, 5, 6])
+def test_the_place_of_a_byte_of_the_content(stage: int) -> None:
+    name, sent = b"name", bytes(range(250)) * (4 if stage == 1 else 10)
+    whole = wire.stream(stage, name, sent)
+    for offset in (0, 999, *((1000, 2499) if stage > 1 else ())):
+        told = wire.place_of(stage, len(name), offset, len(sent))
+        found = [int(number) for number in re.findall(r"\d+", told)]
+        if stage >= 5:
+            assert whole[found[1]] == sent[offset]
+        else:
+            _, inside, train, head, _, body, end = found
+            kinds = [piece.offset for piece in wire.pieces(stage, name, sent)]
+            assert kinds[train - 1] == head and whole[body + inside] == sent[offset] and body + inside <= end
+    assert wire.place_of(stage, len(name), len(sent), len(sent)) == ""

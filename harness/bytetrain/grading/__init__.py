@@ -1,0 +1,9 @@
+"""The grader: from the checks that pytest runs to verdicts, points, stories and results.json.
+
+    selection.py  which checks run, in which stages
+    plugin.py     pytest's hooks: verdicts come in, are told at once, and are summed up
+    records.py    what is known of one case, and how a Failure becomes one
+    results.py    verdicts and points of a whole run, as data: docs/en/results.md
+    words.py      the same for a terminal
+    calls.py      the system calls around a failure
+"""

@@ -1,0 +1,108 @@
+"""The system calls of the guilty program around a failure, from a second run of the same forced schedule.
+
+The first run is untouched by strace, which changes the timing: it gives the verdict. The second one only illustrates it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Optional
+
+from .. import trace
+from ..paths import REPO
+from ..story import Story
+from ..trace import Event, Trace
+from .records import Record
+
+SHOWN = 14  # calls that a story shows
+LIMIT_AGAIN = 5.0  # seconds: a program that is known to hang need not be waited for so long again
+PATIENCE = 120.0  # seconds for the whole of the second run
+# What a transfer, a pool and a safe saving are made of; "?" where not every architecture has the call.
+TRACED = ",".join(
+    ["network", "read", "write", "readv", "writev", "pread64", "pwrite64", "sendfile", "splice", "?epoll_wait",
+     "epoll_pwait", "?poll", "ppoll", "?select", "pselect6", "?fork", "?vfork", "clone", "?clone3", "wait4", "waitid",
+     "kill", "ftruncate", "fallocate", "linkat", "?rename", "renameat", "?renameat2", "?unlink", "unlinkat",
+     "exit_group"]
+)  # fmt: skip
+KINDS = {"client": ("client",), "progress": ("client",), "server": ("server",), "pool": ("server",), "exit": ("server",)}
+
+
+def from_second_run(record: Record, options: list[str]) -> list[str]:
+    """Runs one case again, traced, in a process of its own, and takes the calls from its results. [] if it can't be."""
+    if trace.why_not():
+        return []
+    with tempfile.TemporaryDirectory(prefix="bytetrain-") as folder:
+        results = Path(folder) / "results.json"
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", str(REPO / "harness"), "-n0"]
+        command += [*options, "--check", record.check, f"--stage={record.stage}", f"--case={record.case}"]
+        command += [*record.replay, "--traced", folder, "--results", str(results)]
+        environment = {**os.environ, "BYTETRAIN_LIMIT": f"{LIMIT_AGAIN:g}"}
+        environment.pop("PYTEST_XDIST_WORKER", None)
+        try:
+            subprocess.run(
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL, timeout=PATIENCE,
+            )  # fmt: skip
+            data = json.loads(results.read_text())
+        except (OSError, ValueError, subprocess.TimeoutExpired):
+            return []
+    for check in data["checks"]:
+        if check["story"] is not None:
+            return list(check["story"]["calls"])
+    return []
+
+
+class Tracing:
+    """Traces the programs of a check into a folder; does nothing without one."""
+
+    def __init__(self, folder: Optional[Path]) -> None:
+        self._folder = folder
+        self.traces: list[tuple[str, Trace]] = []  # "server" or "client", and its trace
+
+    def prefix(self, kind: str) -> list[str]:
+        """To be put in front of a program's command."""
+        if self._folder is None:
+            return []
+        tracing = Trace(self._folder / f"{kind}-{len(self.traces) + 1}.strace", TRACED)
+        self.traces.append((kind, tracing))
+        return tracing.prefix()
+
+    def finish(self) -> None:
+        """Once the programs have ended: waits until the traces are written."""
+        for _, tracing in self.traces:
+            tracing.wait_written()
+
+
+def around_failure(check: str, story: Story, traces: list[tuple[str, Trace]], most: Optional[int] = SHOWN) -> list[str]:
+    """The last calls before the step that failed, of the program that the check is about; `most` None: all of them."""
+    kinds = KINDS.get(check.partition(".")[0], ("client", "server"))
+    failing = story.failing
+    until = failing.ended if failing is not None and failing.ended else float("inf")
+    events = [
+        event
+        for kind, each in traces
+        if kind in kinds and each.file.exists()
+        for event in each.events
+        if event.time <= until and ".so." not in event.arguments and event.name != "exit_group"
+    ]
+    events.sort(key=lambda event: event.time)
+    chosen = events if most is None else events[-most:]
+    return [line_of(event, story.began) for event in chosen]
+
+
+def line_of(event: Event, began: float) -> str:
+    """'0.013 s [4711] recv(4, "\\x00", 4, 0) = 1'"""
+    start = f"{event.time - began:8.3f} s [{event.pid}] "
+    if event.kind == "call":
+        result = f"{event.result}" if event.result is not None else "? (it never came back)"
+        return f"{start}{event.name}({event.arguments.rstrip(') ')}) = {result} {event.error}".rstrip()
+    if event.kind == "signal":
+        return f"{start}--- {event.name} ---"
+    if event.kind == "killed":
+        return f"{start}+++ killed by {event.name} +++"
+    return f"{start}+++ exited with {event.result} +++"

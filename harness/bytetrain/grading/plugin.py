@@ -1,0 +1,204 @@
+"""pytest's hooks of the grader: verdicts come in from the checks, are told at once, and are summed up at the end.
+
+With pytest-xdist the records are made where a check runs, and travel to the controller on pytest's own reports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Optional, TypeVar
+
+import pytest
+
+from .. import programs as running, story
+from ..paths import BUILD, STAGES
+from ..story import Step
+from ..terminal import TerminalClient
+from . import calls, words
+from .records import Record, Verdict, fill_in
+from .results import Results, write
+from .selection import (
+    add_options, case_of, check_of, check_options, chosen_stages, parametrize, rubric_of, select, stage_of,
+    submission_of,
+)  # fmt: skip
+
+Hook = TypeVar("Hook", bound=Callable[..., Any])
+around: Callable[[Hook], Hook] = pytest.hookimpl(hookwrapper=True)
+
+RESULTS = BUILD.parent / "results.json"
+TRACED_STORIES = 3  # a run traces so many failures (on each of its workers): each takes a second run
+_results = pytest.StashKey[Results]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("bytetrain")
+    add_options(group)
+    group.addoption("--results", metavar="FILE", default=str(RESULTS), help="where results.json goes")
+    group.addoption("--no-calls", action="store_true", help="stories without system calls: no second run of a failure")
+    group.addoption("--replay", action="store_true", help="show everything while it happens: see ./lab replay")
+    group.addoption("--traced", metavar="DIR", default=None, help="trace the programs into DIR (for the harness itself)")
+    group.addoption("--cuts", metavar="A,B,...", default=None, help="the offsets at which client.any_cuts cuts")
+    group.addoption(
+        "--external-port", metavar="PORT", type=int, default=None,
+        help="run the checks against a server that you have started yourself, under a debugger perhaps",
+    )  # fmt: skip
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "check(id): which check of checks.toml this is; lesson.* is one for each lesson")
+    running.prepare()
+    check_options(config)
+    results = Results(rubric_of(config), submission_of(config), str(config.getoption("--preset")), chosen_stages(config))
+    results.complete = not (config.getoption("--check") or config.getoption("keyword") or config.getoption("--case"))
+    config.stash[_results] = results
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    parametrize(metafunc)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    select(config, items)
+    if any(check_of(item) for item in items):
+        config.option.tbstyle = "no"  # stories are told at once: pytest need not tell them again
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    stage = stage_of(item)
+    listen = _live() if item.config.getoption("--replay") else None
+    story.begin(stage if isinstance(stage, int) else 0, listen)
+
+
+def _live() -> Callable[[Step], None]:
+    """Tells each step as it happens."""
+
+    def tell(step: Step) -> None:
+        began = story.current().began
+        mark = {"met": "✓", "failed": "✗"}.get(step.outcome, "·" if step.kind == "told" else " ")
+        ended = f" -> {step.result or step.outcome}" if step.outcome or step.ended else ""
+        at = (step.ended or step.began) - began
+        print(f"{at:9.3f} s {mark} {'    ' * step.depth}{step.words}{ended}", flush=True)
+
+    return tell
+
+
+# Records
+
+
+@around
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Puts the record of this phase on pytest's report."""
+    outcome: Any = yield
+    report, check = outcome.get_result(), check_of(item)
+    if check is None:
+        return
+    stage = stage_of(item)
+    record = Record(check, stage if isinstance(stage, int) else 0, case_of(item), Verdict.PASS, call.duration)
+    error = call.excinfo.value if call.excinfo is not None else None
+    if report.skipped:
+        record.verdict, record.message = Verdict.NOT_APPLICABLE, _reason(report.longrepr)
+    elif error is not None:
+        fill_in(record, error, story.current(), getattr(item, "bytetrain_programs", []))
+        report.longrepr = record.message
+    if call.when == "teardown":
+        record.calls = getattr(item, "bytetrain_calls", [])
+    elif _wants_calls(item.config, record):
+        record.calls = calls.from_second_run(record, _options(item.config))
+    report.bytetrain = record.as_data()
+
+
+def _reason(longrepr: Any) -> str:
+    reason = longrepr[2] if isinstance(longrepr, tuple) else str(longrepr)
+    return str(reason).removeprefix("Skipped: ")
+
+
+def _wants_calls(config: pytest.Config, record: Record) -> bool:
+    """Whether a failure is worth a second run: the first few are, where they are not traced already."""
+    off = any(config.getoption(name) for name in ("--no-calls", "--traced", "--replay", "--external-port"))
+    if off or record.verdict is not Verdict.FAIL or record.build_failed:
+        return False
+    seen: set[tuple[str, int]] = config.__dict__.setdefault("bytetrain_traced", set())
+    if (record.check, record.stage) in seen or len(seen) >= TRACED_STORIES:
+        return False
+    seen.add((record.check, record.stage))
+    return True
+
+
+def _options(config: pytest.Config) -> list[str]:
+    """The options that a second run has in common with this one."""
+    return [f"--submission={submission_of(config)}", f"--preset={config.getoption('--preset')}"]
+
+
+# Telling
+
+
+def is_controller(config: pytest.Config) -> bool:
+    return not hasattr(config, "workerinput")
+
+
+class Teller:
+    """Takes in the reports of a run, where pytest has its terminal."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.results: Results = config.stash[_results]
+        self._told: set[tuple[str, int]] = set()
+
+    @property
+    def _terminal(self) -> Any:
+        return self.config.pluginmanager.get_plugin("terminalreporter")
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        data = getattr(report, "bytetrain", None)
+        if data is None:
+            if report.failed and "[" in report.nodeid and "::" in report.nodeid and report.when == "???":
+                self._stray(report)
+            return
+        record = self.results.add(Record.from_data(data))
+        if report.when == "teardown" and record.verdict in (Verdict.FAIL, Verdict.HARNESS_ERROR):
+            self._tell(record)
+
+    def _stray(self, report: pytest.TestReport) -> None:
+        """A worker of pytest's own has crashed."""
+        record = Record(report.nodeid, 0, "", Verdict.HARNESS_ERROR, message=str(report.longrepr))
+        self.results.strays.append(record)
+        self._write(words.story(record, None))
+
+    def _tell(self, record: Record) -> None:
+        """The first story of each check; a build that fails is one story, whatever it keeps from running."""
+        key = ("stage.builds" if record.build_failed else record.check, record.stage)
+        if key in self._told:
+            return
+        self._told.add(key)
+        whole = bool(self.config.getoption("--replay"))
+        self._write(words.story(record, self.results.rubric.checks.get(key[0]), whole=whole))
+
+    def _write(self, lines: Iterator[words.Line]) -> None:
+        self._terminal.ensure_newline()
+        self._terminal.write_line("")
+        for text, style in lines:
+            self._terminal.write_line(text, **{each: True for each in style.split()})
+        self._terminal.write_line("")
+
+    def pytest_terminal_summary(self) -> None:
+        if self.results.all_verdicts() and not self.config.getoption("--traced"):
+            self._terminal.section("what was found")
+            self._write(words.summary(self.results))
+            self._terminal.write_line(f"results: {self.config.getoption('--results')}")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if not self.results.all_verdicts():
+            return
+        if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            session.exitstatus = self.results.exit_status
+        else:
+            self.results.complete = False
+        write(self.results.as_data(), Path(str(self.config.getoption("--results"))))
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if is_controller(session.config):
+        session.config.pluginmanager.register(Teller(session.config), "bytetrain-teller")

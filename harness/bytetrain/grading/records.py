@@ -1,0 +1,119 @@
+"""What is known of one case of a check: its verdict, and the story of its failure. Plain data, fit for JSON."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import asdict, dataclass, field
+from enum import Enum
+from typing import Any
+
+from .. import Failure, NotApplicable
+from ..build import BuildFailed
+from ..output import shown, status_in_words
+from ..programs import Program
+from ..story import Story
+
+
+class Verdict(str, Enum):
+    """What was found out. Of several, the worst counts: they stand in that order."""
+
+    FAIL = "fail"
+    HARNESS_ERROR = "harness error"  # ours or the machine's: never the student's
+    NOT_APPLICABLE = "not applicable"  # and why
+    PASS = "pass"
+
+    @staticmethod
+    def worst(verdicts: list["Verdict"]) -> "Verdict":
+        order = list(Verdict)
+        return min(verdicts, key=order.index)
+
+
+@dataclass
+class Output:
+    """A program that took part: its command line, what it printed, how it ended."""
+
+    command: str
+    fate: str  # "status 1", "signal 13 (SIGPIPE)", "still running"
+    stdout: str
+    stderr: str
+
+    @classmethod
+    def of(cls, program: Program) -> "Output":
+        status = program.status
+        fate = "still running" if status is None else status_in_words(status)
+        return cls(" ".join(program.command), fate, shown(program.stdout), shown(program.stderr))
+
+
+@dataclass
+class Record:
+    """One phase of one case of a check (pytest: setup, call, teardown), or all of them, merged."""
+
+    check: str
+    stage: int  # 0: of none
+    case: str  # "" where a check has one case only
+    verdict: Verdict
+    seconds: float = 0.0
+    message: str = ""  # what went wrong, or why it is not applicable
+    expected: str = ""
+    actual: str = ""
+    build_failed: bool = False
+    steps: list[dict[str, Any]] = field(default_factory=list)  # see story.Story.as_data
+    output: list[dict[str, Any]] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)  # system calls of the guilty program around the failing step
+    replay: list[str] = field(default_factory=list)  # options of the command that shows it again
+
+    def as_data(self) -> dict[str, Any]:
+        return {**asdict(self), "verdict": self.verdict.value}
+
+    @classmethod
+    def from_data(cls, data: dict[str, Any]) -> "Record":
+        return cls(**{**data, "verdict": Verdict(data["verdict"])})
+
+    def takes_in(self, later: "Record") -> None:
+        """Adds a later phase of the same case: the worse verdict and its story stay."""
+        self.seconds += later.seconds
+        self.calls = self.calls or later.calls
+        if later.verdict != self.verdict and Verdict.worst([self.verdict, later.verdict]) is later.verdict:
+            seconds, calls = self.seconds, self.calls
+            self.__dict__.update(later.__dict__)
+            self.seconds, self.calls = seconds, calls
+
+    @property
+    def again(self) -> str:
+        """The command that shows it again."""
+        words = ["./lab", "replay", self.check, *(["--stage", str(self.stage)] if self.stage else [])]
+        words += ["--case", _quoted(self.case)] if self.case else []
+        return " ".join([*words, *map(_quoted, self.replay)])
+
+
+def _quoted(word: str) -> str:
+    safe = all(char.isalnum() or char in "-_.,=/:" for char in word)
+    return word if safe and word else "'" + word.replace("'", "'\\''") + "'"
+
+
+def fill_in(record: Record, error: BaseException, story: Story, programs: list[Program]) -> None:
+    """Puts into a record what is known of an exception, and whose it is."""
+    if isinstance(error, Failure):
+        record.verdict = Verdict.FAIL
+        record.message = str(error)
+        record.expected, record.actual = error.expected, error.actual
+        record.build_failed = isinstance(error, BuildFailed)
+    elif isinstance(error, NotApplicable):
+        record.verdict, record.message = Verdict.NOT_APPLICABLE, str(error)
+    else:
+        record.verdict = Verdict.HARNESS_ERROR
+        record.message = _in_words(error)
+    record.steps = story.as_data()
+    record.replay = list(story.replay)
+    record.output = [asdict(Output.of(program)) for program in programs]
+
+
+def _in_words(error: BaseException, frames: int = 4) -> str:
+    """An error of our own: what it was, and where in the harness."""
+    told = traceback.format_exception_only(type(error), error)[-1].strip()
+    where = [
+        f"  {frame.filename.rpartition('/harness/')[2] or frame.filename}:{frame.lineno}: {frame.line}"
+        for frame in traceback.extract_tb(error.__traceback__)
+        if "/harness/" in frame.filename
+    ][-frames:]
+    return "\n".join([told, *where])

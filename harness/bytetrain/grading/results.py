@@ -1,0 +1,178 @@
+"""The results of a run: verdicts and points, check by check and stage by stage. docs/en/results.md tells the schema.
+
+Denominators come from the rubric alone: what was not run, or not handed in, is missing above the line, never below it.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Optional
+
+from ..catalogue import Check, Rubric, load_stage
+from ..paths import STAGES, stage_dir
+from .records import Record, Verdict
+
+SCHEMA = "bytetrain/results/v1"
+PASS, FAIL, ERROR = 0, 1, 3  # exit statuses; 2 and 4 are pytest's own: interrupted, bad command line
+
+
+class Results:
+    """Takes in records as they come."""
+
+    def __init__(self, rubric: Rubric, submission: Path, preset: str, stages: list[int]) -> None:
+        self.rubric = rubric
+        self.submission = submission
+        self.preset = preset
+        self.stages = stages  # those that were asked for
+        self.protection = ""  # what keeps the submission from doing harm
+        self.complete = True  # False if checks were chosen, or the run was cut short
+        self.began = time.time()
+        self._cases: dict[tuple[str, int], dict[str, Record]] = {}
+        self.strays: list[Record] = []  # harness errors outside of any check
+
+    def add(self, record: Record) -> Record:
+        """Takes in a phase of a case; returns the case as it is known now."""
+        cases = self._cases.setdefault((record.check, record.stage), {})
+        if record.case in cases:
+            cases[record.case].takes_in(record)
+        else:
+            cases[record.case] = record
+        return cases[record.case]
+
+    def cases(self, check: str, stage: int) -> list[Record]:
+        return list(self._cases.get((check, stage), {}).values())
+
+    def verdict(self, check: str, stage: int) -> Optional[Verdict]:
+        """The verdict of a check in a stage; None if it was not run."""
+        cases = self.cases(check, stage)
+        if not cases:
+            return None
+        decided = [case.verdict for case in cases if case.verdict is not Verdict.NOT_APPLICABLE]
+        return Verdict.worst(decided) if decided else Verdict.NOT_APPLICABLE
+
+    def first_failure(self, check: str, stage: int) -> Optional[Record]:
+        """The case whose story is told."""
+        verdict = self.verdict(check, stage)
+        return next((case for case in self.cases(check, stage) if case.verdict is verdict), None)
+
+    def handed_in(self, stage: int) -> bool:
+        return stage_dir(self.submission, stage) is not None
+
+    def build_failure(self, stage: int) -> Optional[Record]:
+        """Why a stage could not be built."""
+        every = (case for (_, number), cases in self._cases.items() if number == stage for case in cases.values())
+        return next((case for case in every if case.build_failed), None)
+
+    def earned(self, check: Check, stage: int) -> Fraction:
+        """Points that a check has earned in a stage. What can't be tried on this machine is not held against anyone."""
+        earns = self.verdict(check.id, stage) in (Verdict.PASS, Verdict.NOT_APPLICABLE) and self.handed_in(stage)
+        return self.rubric.points(check, stage) if earns else Fraction(0)
+
+    def stage_points(self, stage: int) -> Fraction:
+        if self.build_failure(stage):
+            return Fraction(0)
+        return sum((self.earned(check, stage) for check in self.rubric.of_stage(stage)), Fraction(0))
+
+    @property
+    def points(self) -> Fraction:
+        return sum((self.stage_points(stage) for stage in self.rubric.stage_points), Fraction(0))
+
+    def all_verdicts(self) -> list[Verdict]:
+        return [case.verdict for cases in self._cases.values() for case in cases.values()]
+
+    @property
+    def exit_status(self) -> int:
+        verdicts = self.all_verdicts()
+        if self.strays or Verdict.HARNESS_ERROR in verdicts:
+            return ERROR
+        return FAIL if Verdict.FAIL in verdicts else PASS
+
+    def as_data(self) -> dict[str, Any]:
+        """Everything, in the schema of docs/en/results.md."""
+        of = sum(self.rubric.stage_points.values())
+        checks = [
+            self._check_data(check, stage)
+            for stage in self.rubric.stage_points
+            for check in self.rubric.of_stage(stage)
+            if stage in self.stages and (check.weight or self.cases(check.id, stage))
+        ]
+        return {
+            "schema": SCHEMA,
+            "submission": str(self.submission),
+            "preset": self.preset,
+            "protection": self.protection,
+            "machine": f"{platform.system()} {platform.release()}, {platform.machine()}",
+            "began": round(self.began, 3),
+            "seconds": round(time.time() - self.began, 3),
+            "complete": self.complete,
+            "outcome": {PASS: "pass", FAIL: "fail", ERROR: "harness error"}[self.exit_status],
+            "points": _points(self.points),
+            "of": of,
+            "stages": [self._stage_data(stage) for stage in self.rubric.stage_points],
+            "checks": checks,
+            "harness_errors": [stray.as_data() for stray in self.strays],
+        }
+
+    def _stage_data(self, stage: int) -> dict[str, Any]:
+        reference = load_stage(next(STAGES.glob(f"{stage:02d}_*")))
+        failure = self.build_failure(stage)
+        state = "missing" if not self.handed_in(stage) else "build failed" if failure else "graded"
+        if stage not in self.stages:
+            state = "not asked for"
+        return {
+            "stage": stage, "title": reference.title, "title_zh": reference.title_zh, "state": state,
+            "points": _points(self.stage_points(stage)), "of": self.rubric.stage_points[stage],
+            "message": failure.message if failure else "",
+        }  # fmt: skip
+
+    def _check_data(self, check: Check, stage: int) -> dict[str, Any]:
+        verdict, told = self.verdict(check.id, stage), self.first_failure(check.id, stage)
+        cases = self.cases(check.id, stage)
+        wrong = told if told is not None and verdict in (Verdict.FAIL, Verdict.HARNESS_ERROR) else None
+        return {
+            "id": check.id, "stage": stage, "verdict": verdict.value if verdict else "not run",
+            "why": told.message if told is not None and verdict is Verdict.NOT_APPLICABLE else "",
+            "points": _points(0 if self.build_failure(stage) else self.earned(check, stage)),
+            "of": _points(self.rubric.points(check, stage)),
+            "title": check.title, "title_zh": check.title_zh, "lesson": check.lesson, "page": check.page,
+            "hints": list(check.hints), "hints_zh": list(check.hints_zh),
+            "seconds": round(sum(case.seconds for case in cases), 3),
+            "cases": [{"case": case.case, "verdict": case.verdict.value} for case in cases],
+            "story": _story_data(wrong) if wrong else None,
+        }  # fmt: skip
+
+
+def _story_data(record: Record) -> dict[str, Any]:
+    data = record.as_data()
+    kept = ("case", "message", "expected", "actual", "steps", "output", "calls")
+    return {**{key: data[key] for key in kept}, "again": record.again}
+
+
+def _points(value: Fraction | int) -> float:
+    return round(float(value), 4)
+
+
+def write(data: dict[str, Any], path: Path) -> None:
+    """Writes results so that a reader finds the old ones or the new ones, never a half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.new")
+    unfinished.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    unfinished.replace(path)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Reads results; ValueError, in one line, if that is none, or of another version."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}: grade something first (./lab test)") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: this is no results.json: {error}") from None
+    schema = data.get("schema") if isinstance(data, dict) else None
+    if schema != SCHEMA:
+        raise ValueError(f"{path}: its schema is {schema!r}, and {SCHEMA!r} is understood here")
+    return dict(data)

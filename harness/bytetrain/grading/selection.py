@@ -1,0 +1,141 @@
+"""Which checks run, and in which stages: options of the command line against the catalogue."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Optional
+
+import pytest
+
+from ..catalogue import Rubric, lesson, rubric
+from ..paths import CHECKS, STAGE_NUMBERS, STAGES
+
+
+def add_options(group: Any) -> None:
+    group.addoption("--submission", metavar="DIR", default=str(STAGES), help="what to grade (default: stages/)")
+    group.addoption(
+        "--stage", metavar="N", action="append", default=[], help="grade this stage only; again, or 2,3, for more"
+    )
+    group.addoption(
+        "--check", metavar="ID", action="append", default=[], help="this check only (client.head_split, 'exit.*')"
+    )
+    group.addoption("--case", metavar="CASE", default=None, help="this case of a check only, as its story names it")
+    group.addoption("--preset", metavar="NAME", default="release", help="a preset of CMakePresets.json (default: release)")
+
+
+def submission_of(config: pytest.Config) -> Path:
+    return Path(str(config.getoption("--submission"))).resolve()
+
+
+def rubric_of(config: pytest.Config) -> Rubric:
+    """The catalogue beside the conftest.py of this run."""
+    beside = Path(str(config.rootpath)) / CHECKS.name
+    return rubric(beside if beside.is_file() else CHECKS)
+
+
+def chosen_stages(config: pytest.Config) -> list[int]:
+    """The numbers that --stage names, or all of them."""
+    words = [word for option in config.getoption("--stage") for word in str(option).split(",")]
+    try:
+        numbers = [int(word.split("_")[0]) for word in words]
+    except ValueError:
+        numbers = [0]
+    if not set(numbers) <= set(STAGE_NUMBERS):
+        raise pytest.UsageError(f"--stage {','.join(words)}: stages are numbered 1 to 6")
+    return sorted(set(numbers)) or list(STAGE_NUMBERS)
+
+
+def chosen_checks(config: pytest.Config) -> list[str]:
+    """The patterns of --check; each must mean something."""
+    patterns = [word for option in config.getoption("--check") for word in str(option).split(",")]
+    for pattern in patterns:
+        if not any(fnmatchcase(known, pattern) for known in rubric_of(config).checks):
+            raise pytest.UsageError(f"--check {pattern}: there is no such check in {CHECKS.name}")
+    return patterns
+
+
+def check_options(config: pytest.Config) -> None:
+    """UsageError, in one line, for what can't be meant."""
+    chosen_stages(config)
+    chosen_checks(config)
+    if not submission_of(config).is_dir():
+        raise pytest.UsageError(f"--submission {submission_of(config)}: there is no such folder")
+
+
+def parametrize(metafunc: pytest.Metafunc) -> None:
+    """A check runs once in each stage in which it counts and that was chosen; one of a lesson ("lesson.*") once for
+    each lesson as well."""
+    marker = metafunc.definition.get_closest_marker("check")
+    if marker is None:
+        return
+    pattern = str(marker.args[0])
+    known = rubric_of(metafunc.config)
+    wanted = chosen_stages(metafunc.config)
+    if pattern.endswith("*"):
+        start = pattern[:-1]
+        found = [check for check in known.checks.values() if check.id.startswith(start)]
+        pairs = [(lesson(check.id[len(start) :]), number) for check in found for number in check.stages]
+        chosen = [(each, number) for each, number in pairs if number in wanted]
+        ids = [f"{each.id}-stage{number:02d}" for each, number in chosen]
+        metafunc.parametrize(("lesson", "stage"), chosen, ids=ids, scope="session")
+        return
+    if pattern not in known.checks:
+        raise pytest.UsageError(f"{metafunc.definition.nodeid}: {CHECKS.name} knows no check {pattern!r}")
+    numbers = [number for number in known.checks[pattern].stages if number in wanted]
+    metafunc.parametrize("stage", numbers, ids=[f"stage{number:02d}" for number in numbers], scope="session")
+
+
+def check_of(item: pytest.Item) -> Optional[str]:
+    """The id of the check that an item runs, or None if it is no check."""
+    marker = item.get_closest_marker("check")
+    if marker is None:
+        return None
+    pattern = str(marker.args[0])
+    return pattern[:-1] + parameters(item)["lesson"].id if pattern.endswith("*") else pattern
+
+
+def stage_of(item: pytest.Item) -> Any:
+    """The stage that a check runs for: its number, None if it asks for no stage, or pytest's NOTSET."""
+    return parameters(item).get("stage")
+
+
+def case_of(item: pytest.Item) -> str:
+    """Which of its cases a check runs: what pytest calls it, without stage and lesson. "" if it has only one."""
+    callspec = getattr(item, "callspec", None)
+    if callspec is None or "lesson" in callspec.params:
+        return ""
+    return re.sub(r"(^|-)stage\d\d(?=-|$)", "", callspec.id).lstrip("-")
+
+
+def parameters(item: pytest.Item) -> dict[str, Any]:
+    callspec = getattr(item, "callspec", None)
+    return dict(callspec.params) if callspec is not None else {}
+
+
+def select(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves the items that were chosen, in the order of the stages; those about the reference are skipped for others."""
+    patterns, case = chosen_checks(config), config.getoption("--case")
+
+    def wanted(item: pytest.Item) -> bool:
+        check = check_of(item)
+        if check is None:
+            return not patterns
+        if not isinstance(stage_of(item), int):  # --stage names none of its stages: pytest would show it as skipped
+            return False
+        fits = not patterns or any(fnmatchcase(check, pattern) for pattern in patterns)
+        return fits and case in (None, case_of(item))
+
+    chosen = [item for item in items if wanted(item)]
+    if len(chosen) < len(items):
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+    if patterns and case is not None and not chosen:
+        raise pytest.UsageError(f"--case {case}: {', '.join(patterns)} has no such case")
+    items[:] = chosen
+    if submission_of(config) == STAGES:
+        return
+    skip = pytest.mark.skip(reason="about the reference pairs, not about a submission")
+    for item in items:
+        if (check_of(item) or "").startswith("reference."):
+            item.add_marker(skip)

@@ -1,0 +1,188 @@
+"""What the grader says on a terminal: the story of a failure, and the summary of a run. Lines, each with its colour."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any, Optional
+
+from ..catalogue import Check
+from ..output import shown
+from .records import Record, Verdict
+from .results import Results
+
+Line = tuple[str, str]  # the text, and its style: "", "bold", "red", "green", "yellow", "cyan"
+
+WIDTH = 110
+FIRST, LAST = 4, 14  # steps of a long story that are told: from its beginning, and up to its end
+OUTPUTS = 2  # programs whose output is shown: the last ones
+OUTPUT_LINES = 12  # of each stream of a program
+MARKS = {Verdict.FAIL: "✗", Verdict.HARNESS_ERROR: "!", Verdict.NOT_APPLICABLE: "○", Verdict.PASS: "✓"}
+
+
+def story(record: Record, check: Optional[Check], *, whole: bool = False) -> Iterator[Line]:
+    """A failure from its beginning to the command that shows it again; `whole` leaves nothing out."""
+    colour = "red" if record.verdict is Verdict.FAIL else "yellow"
+    title = check.title if check else "an error of the harness"
+    yield f"{MARKS[record.verdict]} {record.check}: {title}", f"bold {colour}"
+    yield "  " + " · ".join(_where(record, check)), ""
+    if record.verdict is Verdict.HARNESS_ERROR:
+        yield "  The grader or this machine is at fault here, not your program. Nothing was found out about it.", "yellow"
+    yield "", ""
+    yield from _steps(record.steps, whole) if not (whole and record.calls) else _timeline(record)
+    yield from _expected(record)
+    yield from _indented(record.message)
+    yield from _outputs(record.output, whole)
+    if record.calls and not whole:
+        yield "", ""
+        yield "  What it asked of the kernel around that moment (strace, in a second run of the same):", "bold"
+        for call in record.calls:
+            yield f"    {call}", _call_style(call)
+    yield "", ""
+    if check and check.hints and record.verdict is Verdict.FAIL:
+        yield from _wrapped("  hint   ", check.hints[0], "cyan")
+    yield f"  again  {record.again}", "cyan"
+
+
+def _where(record: Record, check: Optional[Check]) -> list[str]:
+    parts = [f"stage {record.stage:02d}"] if record.stage else []
+    parts += [f"case {record.case}"] if record.case else []
+    if check and check.lesson:
+        parts.append(f"lesson {check.lesson}")
+    if check and check.page:
+        parts.append(f"docs/en/{check.page}")
+    return parts
+
+
+def _steps(steps: list[dict[str, Any]], whole: bool) -> Iterator[Line]:
+    numbered = list(enumerate(steps, 1))
+    left_out = 0 if whole else max(0, len(numbered) - FIRST - LAST)
+    for number, step in numbered:
+        if left_out and number == FIRST + 1:
+            yield f"        [... {left_out} steps ...]", ""
+        if left_out and FIRST < number <= FIRST + left_out:
+            continue
+        yield from step_lines(number, step)
+    if steps:
+        yield "", ""
+
+
+def _timeline(record: Record) -> Iterator[Line]:
+    """Steps and system calls together, in the order in which they happened."""
+    timed: list[tuple[float, list[Line]]] = [
+        (step["at"], list(step_lines(number, step))) for number, step in enumerate(record.steps, 1)
+    ]
+    timed += [(float(call.split()[0]), [(f"{'':<20}{call.strip()}", _call_style(call))]) for call in record.calls]
+    for _, lines in sorted(timed, key=lambda pair: pair[0]):
+        yield from lines
+    yield "", ""
+
+
+def _call_style(call: str) -> str:
+    return "red" if any(sign in call for sign in (" = -1 ", "+++ killed", "--- SIG")) else ""
+
+
+def step_lines(number: int, step: dict[str, Any]) -> Iterator[Line]:
+    """One step: its number, its time, what it was, how it ended."""
+    mark = {"met": "✓", "failed": "✗"}.get(step["outcome"], "·" if step["kind"] == "told" else " ")
+    result = f": {step['result']}" if step["result"] else ""
+    style = {"met": "", "failed": "red"}.get(step["outcome"], "bold" if step["kind"] == "told" else "")
+    pointer = "►" if step["failing"] else " "
+    start = f" {pointer}{number:>3} {step['at']:>8.3f} s {mark} "
+    yield from _wrapped(start, step["words"] + result, f"bold {style}" if step["failing"] else style)
+
+
+def _expected(record: Record) -> Iterator[Line]:
+    if record.expected or record.actual:
+        yield from _wrapped("  expected  ", record.expected or "as the title says", "")
+        yield from _wrapped("  but was   ", record.actual or "something else", "red")
+        yield "", ""
+
+
+def _indented(text: str) -> Iterator[Line]:
+    for line in shown(text, 6000).splitlines():
+        yield f"  {line}", ""
+
+
+def _outputs(outputs: list[dict[str, Any]], whole: bool) -> Iterator[Line]:
+    for program in outputs if whole else outputs[-OUTPUTS:]:
+        printed = [(name, program[name]) for name in ("stdout", "stderr") if program[name].strip()]
+        yield "", ""
+        yield f"  $ {program['command']}   ({program['fate']}{'' if printed else '; it printed nothing'})", "bold"
+        for name, text in printed:
+            lines = text.splitlines()
+            hidden = 0 if whole else max(0, len(lines) - OUTPUT_LINES)
+            if hidden:
+                yield f"    {name} | [... {hidden} lines ...]", ""
+            for line in lines[hidden:]:
+                yield f"    {name} | {line}", ""
+
+
+def _wrapped(start: str, text: str, style: str) -> Iterator[Line]:
+    lines: list[str] = []
+    for part in text.splitlines() or [""]:
+        lines += textwrap.wrap(part, WIDTH - len(start), replace_whitespace=False, drop_whitespace=False) or [""]
+    for number, line in enumerate(lines):
+        yield (start if number == 0 else " " * len(start)) + line, style
+
+
+# The end of a run
+
+
+def points(value: Fraction) -> str:
+    """12.5, 3, 0.25"""
+    return f"{float(value):.2f}".rstrip("0").rstrip(".")
+
+
+def summary(results: Results) -> Iterator[Line]:
+    """Points stage by stage, and what there is to be done."""
+    for stage in results.rubric.stage_points:
+        if stage in results.stages:
+            yield _stage_line(results, stage)
+    if len(results.stages) > 1:
+        of = sum(results.rubric.stage_points.values())
+        yield f"{'':<12}{points(results.points):>6} of {of} points", "bold"
+    if not results.complete:
+        yield "Only some checks were run: what was not run has earned no points here.", "yellow"
+    for verdict, words, colour in (
+        (Verdict.FAIL, "failed", "red"),
+        (Verdict.HARNESS_ERROR, "harness error: not your program's fault", "yellow"),
+        (Verdict.NOT_APPLICABLE, "not applicable on this machine", ""),
+    ):
+        yield from _listed(results, verdict, words, colour)
+
+
+def _stage_line(results: Results, stage: int) -> Line:
+    found = f"stage {stage:02d}    {points(results.stage_points(stage)):>6} of {results.rubric.stage_points[stage]:<3}"
+    if not results.handed_in(stage):
+        return f"{found} not handed in", ""
+    failure = results.build_failure(stage)
+    if failure:
+        return f"{found} it could not be built", "red"
+    verdicts = [results.verdict(check.id, stage) for check in results.rubric.of_stage(stage)]
+    counts = [f"{verdicts.count(verdict)} {_said(verdict)}" for verdict in Verdict if verdict in verdicts]
+    bad = Verdict.FAIL in verdicts
+    return f"{found} checks: {', '.join(reversed(counts))}", "red" if bad else "green"
+
+
+def _said(verdict: Verdict) -> str:
+    return {Verdict.PASS: "passed", Verdict.FAIL: "failed"}.get(verdict, verdict.value)
+
+
+def _listed(results: Results, verdict: Verdict, words: str, colour: str) -> Iterator[Line]:
+    stages: dict[str, list[int]] = {}
+    why: dict[str, str] = {}
+    for stage in results.stages:
+        for check in results.rubric.of_stage(stage):
+            if check.weight and results.verdict(check.id, stage) is verdict and results.handed_in(stage):
+                stages.setdefault(check.id, []).append(stage)
+                told = results.first_failure(check.id, stage)
+                why[check.id] = told.message.splitlines()[0] if told and told.message else ""
+    if stages:
+        yield "", ""
+        yield f"{words}:", f"bold {colour}".strip()
+    for each, numbers in stages.items():
+        told_stages = ", ".join(f"{number:02d}" for number in numbers)
+        more = why[each] if verdict is Verdict.NOT_APPLICABLE else results.rubric.checks[each].title
+        yield from _wrapped(f"  {each} ({told_stages})  ", more, "")
