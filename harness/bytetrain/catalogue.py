@@ -158,8 +158,12 @@ def _check(table: dict[str, Any]) -> Check:
         first=int(table.get("from", 1)),
         last=int(table.get("to", 6)),
         weight=int(table["weight"]),
-        **{key: str(table.get(key, "")) for key in ("title", "title_zh", "page", "lesson")},
-        **{key: tuple(map(str, table.get(key, ()))) for key in ("hints", "hints_zh")},
+        title=str(table["title"]),
+        title_zh=str(table["title_zh"]),
+        page=str(table.get("page", "")),
+        lesson=str(table.get("lesson", "")),
+        hints=tuple(map(str, table.get("hints", ()))),
+        hints_zh=tuple(map(str, table.get("hints_zh", ()))),
     )
 
 

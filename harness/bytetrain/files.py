@@ -125,7 +125,8 @@ def _window(expected: Path, got: Path, offset: int) -> Difference:
         with path.open("rb") as file:
             file.seek(start)
             windows.append(file.read(2 * AROUND))
-    return Difference(offset, expected.stat().st_size, got.stat().st_size, start, *windows, what=got.name)
+    sizes = expected.stat().st_size, got.stat().st_size
+    return Difference(offset, *sizes, start, windows[0], windows[1], got.name)
 
 
 class FileStore:

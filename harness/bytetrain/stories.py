@@ -137,9 +137,9 @@ class Comparison:
         if want != data:
             at = first_difference(want, data)
             offset, start = before + at, before + max(0, at - AROUND)
-            windows = [each[max(0, at - AROUND) : at + AROUND] for each in (want, data)]
-            size = self._original.stat().st_size
-            self.difference = Difference(offset, size, self._parser.received, start, *windows, what="the stream so far")
+            window = slice(max(0, at - AROUND), at + AROUND)
+            sizes = self._original.stat().st_size, self._parser.received
+            self.difference = Difference(offset, *sizes, start, want[window], data[window], "the stream so far")
 
 
 def _with_difference(failure: Failure, comparison: Comparison) -> Failure:

@@ -77,7 +77,7 @@ class Story:
     def failing(self) -> Optional[Step]:
         """The innermost step that has failed."""
         failed = [step for step in self.steps if step.outcome == "failed"]
-        return max(failed, key=lambda step: step.depth, default=None)
+        return max(failed, key=lambda step: step.depth) if failed else None
 
     def as_data(self) -> list[dict[str, Any]]:
         """The steps, fit for JSON: times in seconds since the beginning."""

@@ -9,7 +9,7 @@ from typing import Callable, Optional
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings, strategies
 
-from bytetrain import Failure
+from bytetrain import Failure, story
 from bytetrain.build import Programs
 from bytetrain.files import FileStore, MiB
 from bytetrain.observe import cont, stop
@@ -91,8 +91,11 @@ def test_all_at_once(cut: Cut) -> None:
 
 
 @pytest.mark.check("client.any_cuts")
-def test_any_cuts(stage: int, cut: Cut) -> None:
-    # hypothesis makes the same cuts in every run. Of those that fail it looks for the simplest.
+def test_any_cuts(stage: int, cut: Cut, pytestconfig: pytest.Config) -> None:
+    # hypothesis makes the same cuts in every run. Of those that fail it looks for the simplest, which can be replayed.
+    if (chosen := pytestconfig.getoption("--cuts")) is not None:
+        cut(int(offset) for offset in chosen.split(",") if offset)
+        return
     last = boundaries(stage, NAME, CONTENT)[-1] - 1
     hang: Optional[Failure] = None
 
@@ -105,6 +108,8 @@ def test_any_cuts(stage: int, cut: Cut) -> None:
         nonlocal hang
         if hang is not None:  # a client that hangs takes a minute each time: one is enough
             raise hang
+        story.begin(stage)  # the failure that is told is the last one tried, the simplest
+        story.current().replay = ["--cuts", ",".join(map(str, sorted(cuts)))]
         try:
             cut(cuts)
         except Failure as failure:

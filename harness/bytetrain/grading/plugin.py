@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Optional, TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
 from .. import programs as running, story
-from ..paths import BUILD, STAGES
+from ..paths import BUILD
 from ..story import Step
-from ..terminal import TerminalClient
 from . import calls, words
 from .records import Record, Verdict, fill_in
 from .results import Results, write
@@ -25,6 +24,7 @@ from .selection import (
 
 Hook = TypeVar("Hook", bound=Callable[..., Any])
 around: Callable[[Hook], Hook] = pytest.hookimpl(hookwrapper=True)
+first: Callable[[Hook], Hook] = pytest.hookimpl(tryfirst=True)
 
 RESULTS = BUILD.parent / "results.json"
 TRACED_STORIES = 3  # a run traces so many failures (on each of its workers): each takes a second run
@@ -64,7 +64,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.option.tbstyle = "no"  # stories are told at once: pytest need not tell them again
 
 
-@pytest.hookimpl(tryfirst=True)
+@first
 def pytest_runtest_setup(item: pytest.Item) -> None:
     stage = stage_of(item)
     listen = _live() if item.config.getoption("--replay") else None
@@ -188,7 +188,7 @@ class Teller:
             self._write(words.summary(self.results))
             self._terminal.write_line(f"results: {self.config.getoption('--results')}")
 
-    @pytest.hookimpl(tryfirst=True)
+    @first
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if not self.results.all_verdicts():
             return

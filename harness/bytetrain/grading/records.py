@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any
@@ -23,7 +24,7 @@ class Verdict(str, Enum):
     PASS = "pass"
 
     @staticmethod
-    def worst(verdicts: list["Verdict"]) -> "Verdict":
+    def worst(verdicts: Sequence["Verdict"]) -> "Verdict":
         order = list(Verdict)
         return min(verdicts, key=order.index)
 
@@ -67,7 +68,8 @@ class Record:
 
     @classmethod
     def from_data(cls, data: dict[str, Any]) -> "Record":
-        return cls(**{**data, "verdict": Verdict(data["verdict"])})
+        known: dict[str, Any] = {**data, "verdict": Verdict(data["verdict"])}
+        return cls(**known)
 
     def takes_in(self, later: "Record") -> None:
         """Adds a later phase of the same case: the worse verdict and its story stay."""
