@@ -136,7 +136,7 @@ def test_size_train_must_have_8_bytes(length: int, meet: Meet) -> None:
 
 
 @pytest.mark.check("client.trains_add_up")
-@pytest.mark.parametrize("sizes", [(1000, 1000, 499), (1000, 1000, 501), (1000,), (1000, 1000, 1000), ()], ids=str)
+@pytest.mark.parametrize("sizes", [(1000, 1000, 499), (1000, 1000, 501), (1000,), (1000, 0), (1000, 1000, 1000), ()], ids=str)
 def test_trains_that_do_not_add_up(sizes: tuple[int, ...], meet: Meet) -> None:
     meeting = meet()
     with told(f"a size of 2500 was announced; trains of {sizes} bytes came, and then the connection was closed"):

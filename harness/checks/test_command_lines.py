@@ -12,7 +12,7 @@ import pytest
 
 from bytetrain.build import Programs
 from bytetrain.files import FileStore, write_file
-from bytetrain.observe import descendants
+from bytetrain.observe import descendants, doing, wait_until
 from bytetrain.output import Finished
 from bytetrain.peers import RawServer
 from bytetrain.programs import Program, Server
@@ -66,8 +66,17 @@ def launch(started: list[Program], folder: Path) -> Launch:
 
 @pytest.fixture
 def run(launch: Launch) -> Run:
-    """run(executable, argument...) waits for the end of the program as well."""
-    return lambda *command: launch(*command).wait()
+    """run(executable, argument...) waits for the end of the program as well; a server that listens instead fails."""
+
+    def until_its_end(*command: Union[str, Path]) -> Finished:
+        __tracebackhide__ = True
+        program = launch(*command)
+        wait_until(lambda: program.stdout or not program.running, "it ends", seen=lambda: doing(program.pid))
+        listens = program.running and program.stdout.startswith("listening")
+        expect(not listens, f"it should have ended, and listens instead: it has printed {program.stdout!r}")
+        return program.wait()
+
+    return until_its_end
 
 
 @pytest.mark.check("server.command_line")

@@ -22,7 +22,7 @@ from bytetrain.stories import hand_over
 from bytetrain.terminal import TerminalClient
 from bytetrain.verdicts import expect, received, told
 from bytetrain.waiting import NeverHappened
-from bytetrain.wire import encode_size, encode_train, stream
+from bytetrain.wire import LARGEST_BODY, encode_size, encode_train, stream
 
 
 StartServer = Callable[..., Server]
@@ -31,6 +31,7 @@ StartClient = Callable[..., Client]
 
 _PERCENT = re.compile(r"(-?\d+(?:[.,]\d+)?)\s*%")
 REDRAWS_A_SECOND = 10
+SMALLEST_BUFFER = 1000  # bytes: less than stdio collects for a terminal, and much more than a line has
 
 
 def percentages(client: TerminalClient) -> list[float]:
@@ -72,20 +73,18 @@ def dribble(connection: Connection, stage: int, data: bytes, seen: Callable[[], 
 
 def rest_of(connection: Connection, stage: int, data: bytes) -> None:
     """Sends the rest of the content."""
-    step = 1000 if stage == 4 else len(data) or 1
-    for start in range(0, len(data), step):
-        piece = data[start : start + step]
-        connection.send(encode_train(piece) if stage == 4 else piece)
+    bodies = (data[start : start + LARGEST_BODY] for start in range(0, len(data), LARGEST_BODY))
+    connection.send(b"".join(map(encode_train, bodies)) if stage == 4 else data)
 
 
 @pytest.mark.check("progress.last_line")
 def test_last_line_is_exact(
     pair: Programs, store: FileStore, raw_server: RawServer, start_client: StartTerminal
 ) -> None:
-    original = store.seeded(20_000_000)
+    original = store.seeded(20_000_001)  # more than the 24 bits of a float can tell
     client = start_client(pair, raw_server.port, terminal=True)
     started = time.monotonic()
-    with told("a file of 20 MB comes to a client whose standard error is a terminal"):
+    with told(f"a file of {original.stat().st_size} bytes comes to a client whose standard error is a terminal"):
         with raw_server.accept() as connection:
             hand_over(connection, pair.stage, original.name.encode(), original.read_bytes())
         finished = client.wait()
@@ -95,7 +94,7 @@ def test_last_line_is_exact(
         last = client.redraws[-1]
         expect(percentages(client)[-1:] == [100.0], f"the last line doesn't say 100 %: {last!r}")
         digits = re.sub(r"(?<=\d)[,.' _](?=\d{3})", "", last)
-        expect("20000000" in digits, f"the last line doesn't tell the 20000000 bytes: {last!r}")
+        expect("20000001" in digits, f"the last line doesn't tell the 20000001 bytes: {last!r}")
         most = REDRAWS_A_SECOND * elapsed + 2
         words = f"it was drawn {draws(client)} times in {elapsed:.2f} s: at most ten times a second is right"
         expect(draws(client) <= most, f"{words}; {shown(client)}")
@@ -118,9 +117,9 @@ def test_one_line(pair: Programs, store: FileStore, raw_server: RawServer, start
 def test_never_100_before_all_is_there(
     pair: Programs, raw_server: RawServer, start_client: StartTerminal
 ) -> None:
-    data = content(10_000_000)
+    data = content(50_000_000)  # so many that a hundred times their number needs more than 32 bits
     client = start_client(pair, raw_server.port, terminal=True)
-    with told("of 10,000,000 bytes all but the last 600 have come, 99.994 %; then some more come, one by one"):
+    with told("of 50,000,000 bytes all but the last 600 have come, 99.9988 %; then some more come, one by one"):
         with raw_server.accept() as connection:
             announce(connection, len(data))
             rest_of(connection, pair.stage, data[:-600])
@@ -129,7 +128,7 @@ def test_never_100_before_all_is_there(
             left = dribble(connection, pair.stage, data[-600:-1], lambda: draws(client) > before + 1)
             said = percentages(client)
             expect(max(said, default=0) < 100, f"the line says 100 % before the last byte has come; {shown(client)}")
-            expect(not left or said[-1] >= 99, f"the line says {said[-1:]} % when 99.994 % have come; {shown(client)}")
+            expect(not left or said[-1] >= 99, f"the line says {said[-1:]} % when 99.9988 % have come; {shown(client)}")
             rest_of(connection, pair.stage, left + data[-1:])
             finished = client.wait()
         said = percentages(client)
@@ -151,6 +150,9 @@ def test_progress_is_seen_at_once(pair: Programs, raw_server: RawServer, start_c
             rest_of(connection, pair.stage, data[:50_000])
             left = dribble(connection, pair.stage, data[50_000:54_000], half)
             expect(half(), f"no line with 50 % or a little more: is standard error flushed? {shown(client)}")
+            first = client.arrivals[0][1]
+            held_back = f"{len(first)} bytes of redraws came at once, and nothing before: is standard error flushed?"
+            expect(len(first) < SMALLEST_BUFFER, f"{held_back} {shown(client)}")
             rest_of(connection, pair.stage, left + data[54_000:])
             finished = client.wait()
             expect(finished.status == 0, str(finished))
@@ -208,5 +210,6 @@ def test_failure_is_told_on_a_line_of_its_own(
             connection.finish_sending()
             finished = client.wait()
         expect(finished.status == 1 and not finished.stdout, str(finished))
+        expect(max(percentages(client), default=0) < 100, f"the line says 100 %, and half is missing; {shown(client)}")
         message = client.stderr.rstrip("\n").rpartition("\n")[2]
         expect("%" not in message.rpartition("\r")[2] and message != "", f"no line tells the cause: {client.stderr!r}")

@@ -18,7 +18,8 @@ int main(int argc, char* argv[]) {
     const Descriptor connection = connect_to(options.host, options.port);
     const Received received = receive_file(connection.get(), options);
     std::cout << "received " << printable(received.name) << ", " << received.size << " bytes" << std::endl;
-    return std::cout ? 0 : 1;
+    check("write to standard output", std::cout ? 0 : -1);  // ENOSPC: nobody has been told
+    return 0;
   } catch (const UsageError& error) {
     log(std::string("client: ") + error.what() + '\n' + client_usage);
     return 2;

@@ -19,10 +19,9 @@ def play(scene: Scene) -> Evidence:
     whole = client.wait().status == 0 and saved_md5(client, file.name) == scene.store.md5(file)
     announced = second == wire.encode_size(FIVE_GIB)
     last = client.redraws[-1].strip() if client.redraws else ""
-    size = f"{second.hex(' ')}, the size in 64 bits" if announced else f"{len(second)} bytes of content, and no size"
     lines = [f"half of it has come, and the terminal shows {repr(half_way) if half_way else 'nothing'}"]
     lines += [f"at the end, after {len(client.redraws)} redraws: {last!r}"] if last else []
-    lines += [f"the second train of a file of 5 GiB: {size}", f"the client ends with {outcome(client)}"]
+    lines += [f"the second train of a file of 5 GiB: {in_words(second)}", f"the client ends with {outcome(client)}"]
     return Evidence(
         failure=when(whole and not last and not announced, "nothing on the terminal, no size on the wire"),
         cure=when(whole and announced and bool(half_way) and "100" in last, f"'{last[:18]}...'; {second.hex(' ')}"),
@@ -30,6 +29,12 @@ def play(scene: Scene) -> Evidence:
         facts={"half_way": half_way, "redraws": len(client.redraws), "last": last, "second_train": second[:8].hex(" "),
                "announced": int.from_bytes(second, "big") if announced else None, "client": outcome(client)},
     )  # fmt: skip
+
+
+def in_words(second: bytes) -> str:
+    if len(second) != wire.SIZE_BODY:
+        return f"{len(second)} bytes of content, and no size"
+    return f"{second.hex(' ')}, {'the' if second == wire.encode_size(FIVE_GIB) else 'not the'} size in 64 bits"
 
 
 def watch(scene: Scene, file: Path) -> tuple[TerminalClient, str]:
