@@ -116,6 +116,9 @@ def lesson(lesson_id: str) -> Lesson:
     return {each.id: each for each in lessons()}[lesson_id]
 
 
+FIRST_TIME = 8  # how much more a check weighs in the stage from which it counts
+
+
 @dataclass(frozen=True)
 class Check:
     """One check of the grader: what a correct program does, in which stages it counts, and what helps who fails it."""
@@ -148,8 +151,18 @@ class Rubric:
         return [check for check in self.checks.values() if stage in check.stages]
 
     def points(self, check: Check, stage: int) -> Fraction:
-        """What a check is worth in a stage: its share, by weight, of the points of the stage."""
-        return Fraction(self.stage_points[stage] * check.weight, sum(each.weight for each in self.of_stage(stage)))
+        """What a check is worth in a stage: its share, by weight, of the points of the stage.
+
+        Where it counts for the first time it weighs several times as much: a stage is graded for its own lesson first.
+        """
+        return Fraction(self.stage_points[stage] * _weight(check, stage), self._whole(stage))
+
+    def _whole(self, stage: int) -> int:
+        return sum(_weight(each, stage) for each in self.of_stage(stage))
+
+
+def _weight(check: Check, stage: int) -> int:
+    return check.weight * (FIRST_TIME if stage == check.first else 1)
 
 
 def _check(table: dict[str, Any]) -> Check:

@@ -42,6 +42,7 @@ BAD_CLIENT_LINES = {
     "unknown option": ("--no-such-option", "127.0.0.1", "4711"),
     **{f"port {port or 'empty'}": ("127.0.0.1", port) for port in ("65536", "12x", "x", "99999999999", "")},
 }
+NOBODY = "nobody.invalid"  # a name that is never given to anyone: RFC 2606
 MISSING = "no such file|not found|missing|not exist|errno 2"
 DIRECTORY = "directory|eisdir|errno 21|not a regular|not a file"
 RESOLVE = "resol|known|lookup|look up|no address|not found|getaddrinfo|errno -"
@@ -124,11 +125,15 @@ def test_file_too_large_for_one_train(pair: Programs, store: FileStore, run: Run
 
 
 @pytest.mark.check("server.host_unknown")
-def test_host_that_does_not_resolve(pair: Programs, store: FileStore, run: Run) -> None:
-    host = "nobody.invalid"  # never given to anyone: RFC 2606
+def test_host_that_a_server_can_not_resolve(pair: Programs, store: FileStore, run: Run) -> None:
     with told("HOST does not resolve"):
-        start_refused(run(pair.server, host, "0", "2", store.seeded(10)), host, RESOLVE)
-        start_refused(run(pair.client, host, "4711"), host, RESOLVE)
+        start_refused(run(pair.server, NOBODY, "0", "2", store.seeded(10)), NOBODY, RESOLVE)
+
+
+@pytest.mark.check("client.host_unknown")
+def test_host_that_a_client_can_not_resolve(pair: Programs, run: Run) -> None:
+    with told("HOST does not resolve"):
+        start_refused(run(pair.client, NOBODY, "4711"), NOBODY, RESOLVE)
 
 
 @pytest.mark.check("server.port_taken")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from bytetrain import catalogue, paths
+from bytetrain.catalogue import Check, lessons, rubric
+from bytetrain.paths import REPO
 
 
 def test_there_are_fourteen_lessons_with_titles_in_both_languages() -> None:
@@ -52,3 +56,45 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "stage.toml").write_text("title = ")
     with pytest.raises(ValueError, match="stage.toml"):
         catalogue.load_toml(tmp_path / "stage.toml")
+
+
+# The checks
+
+
+def test_points_sum_to_100_whatever_is_run() -> None:
+    known = rubric()
+    assert sum(known.stage_points.values()) == 100
+    for stage, worth in known.stage_points.items():
+        assert sum(known.points(check, stage) for check in known.of_stage(stage)) == worth
+
+
+def test_a_stage_is_graded_for_its_own_lesson_first() -> None:
+    known = rubric()
+    for stage in (3, 4, 5, 6):
+        own = sum(known.points(check, stage) for check in known.of_stage(stage) if check.first == stage)
+        assert own > Fraction(known.stage_points[stage], 4), f"stage {stage}: its own checks are worth {float(own):.1f}"
+
+
+def test_every_check_is_in_the_catalogue_and_every_entry_is_a_check() -> None:
+    marked = [
+        found
+        for file in sorted((REPO / "harness" / "checks").glob("test_*.py"))
+        for found in re.findall(r'^@pytest\.mark\.check\("([^"]+)"\)$', file.read_text(), re.MULTILINE)
+    ]
+    assert len(marked) == len(set(marked))
+    known = set(rubric().checks)
+    patterns = [each[:-1] for each in marked if each.endswith("*")]
+    by_pattern = {each for each in known if any(each.startswith(pattern) for pattern in patterns)}
+    assert known == by_pattern | {each for each in marked if not each.endswith("*")}
+    assert by_pattern == {f"{pattern}{each.id}" for pattern in patterns for each in lessons()}
+
+
+@pytest.mark.parametrize("check", rubric().checks.values(), ids=lambda check: str(check.id))
+def test_a_check_has_what_a_student_needs(check: Check) -> None:
+    assert 1 <= check.first <= check.last <= 6 and check.title and check.title_zh
+    assert check.lesson in ("", *(each.id for each in lessons()))
+    reference = check.id.startswith("reference.")
+    assert (check.weight == 0) == reference
+    assert len(check.hints) == len(check.hints_zh) == (0 if reference else 3)
+    page = check.page.partition("#")[0]
+    assert reference or (REPO / "docs" / "en" / page).is_file() and (REPO / "docs" / "zh-CN" / page).is_file()
