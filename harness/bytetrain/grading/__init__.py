@@ -5,5 +5,6 @@
     records.py    what is known of one case, and how a Failure becomes one
     results.py    verdicts and points of a whole run, as data: docs/en/results.md
     words.py      the same for a terminal
+    adapters.py   results.json for Gradescope, Autolab, Classroom 50
     calls.py      the system calls around a failure
 """

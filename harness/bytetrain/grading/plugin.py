@@ -6,6 +6,7 @@ With pytest-xdist the records are made where a check runs, and travel to the con
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -107,6 +108,15 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     elif _wants_calls(item.config, record):
         record.calls = calls.from_second_run(record, _options(item.config))
     report.bytetrain = record.as_data()
+    if call.when == "call" or record.verdict is not Verdict.PASS:
+        item.user_properties[:] = _for_junit(item.config, record)  # pytest takes them with the last report of an item
+        report.user_properties[:] = item.user_properties
+
+
+def _for_junit(config: pytest.Config, record: Record) -> list[tuple[str, object]]:
+    known = rubric_of(config)
+    worth = known.points(known.checks[record.check], record.stage) if record.stage else Fraction(0)
+    return [("check", record.check), ("verdict", record.verdict.value), ("of", f"{float(worth):.4f}")]
 
 
 def _reason(longrepr: Any) -> str:
