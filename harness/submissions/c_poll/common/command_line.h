@@ -1,0 +1,8 @@
+// What the command lines of both programs have in common.
+#pragma once
+
+// Takes the operands: at least `fewest`, at most `most`. Handles --help. Ends the program if it finds anything else.
+char** operands(int argc, char* argv[], int fewest, int most, const char* usage);
+
+// Reads a plain decimal number. Ends the program, with the usage, if it is not one from `lowest` to `highest`.
+unsigned number(const char* name, const char* text, unsigned lowest, unsigned highest, const char* usage);
