@@ -144,6 +144,14 @@ def test_stages_can_be_chosen(options: list[str], grade: Grade) -> None:
     assert graded.verdicts() == dict.fromkeys(["pair.transfer 3", "pair.transfer 6", "pair.range 3"], "pass")
 
 
+@pytest.mark.parametrize("stage", range(1, 7))
+def test_each_stage_of_the_real_checks_can_be_chosen_alone(stage: int, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pytest", str(HARNESS), "-p", "no:cacheprovider", "-q", "--collect-only"]
+    command += [f"--stage={stage}", f"--results={tmp_path}/results.json"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert done.returncode == 0 and f"[stage{stage:02d}" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -9,7 +9,7 @@ from typing import Any, Optional
 
 import pytest
 
-from ..catalogue import Rubric, lesson, rubric
+from ..catalogue import Lesson, Rubric, lesson, rubric
 from ..paths import CHECKS, STAGE_NUMBERS, STAGES
 
 
@@ -93,7 +93,10 @@ def check_of(item: pytest.Item) -> Optional[str]:
     if marker is None:
         return None
     pattern = str(marker.args[0])
-    return pattern[:-1] + parameters(item)["lesson"].id if pattern.endswith("*") else pattern
+    if not pattern.endswith("*"):
+        return pattern
+    chosen = parameters(item).get("lesson")
+    return pattern[:-1] + chosen.id if isinstance(chosen, Lesson) else pattern  # NOTSET: none was chosen
 
 
 def stage_of(item: pytest.Item) -> Any:
