@@ -11,7 +11,8 @@ import select
 import socket
 import struct
 import termios
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Callable, Optional, TypeVar
@@ -27,6 +28,7 @@ _numbers = itertools.count(0, 7)  # so that the same process seldom tries a port
 SelfConnection = TypeVar("SelfConnection", bound="Connection")
 
 READ_SIZE = 256 * 1024
+_NOTHING_COMES_HERE = bytearray(1 << 20)  # room that recv(2) wants to see, also where it copies nothing
 UNREAD_LIMIT = 16 * 1024  # bytes of whole trains that may wait unread: far below any receive buffer, so none is cut
 
 
@@ -60,12 +62,26 @@ class Connection:
     def read_some(self, most: int = READ_SIZE) -> bytes:
         """What is there, at least one byte; b"" at the end of the stream. Ended if the connection is reset."""
         __tracebackhide__ = True
-        try:
+        with self._reading():
             return self.socket.recv(most)
+
+    def skip_some(self, most: int) -> int:
+        """As `read_some`, but takes the bytes from the queue without copying them (MSG_TRUNC of tcp(7)), and only
+        counts them; 0 at the end of the stream."""
+        __tracebackhide__ = True
+        with self._reading():
+            return self.socket.recv_into(_NOTHING_COMES_HERE, min(most, len(_NOTHING_COMES_HERE)), socket.MSG_TRUNC)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        __tracebackhide__ = True
+        try:
+            yield
         except (ConnectionResetError, BrokenPipeError):
             raise Ended(b"", None, reset=True) from None
         except socket.timeout:
-            raise Failure(f"{self} waited {LIMIT:g} s for a byte, in vain") from None
+            waited = f"{self} waited {LIMIT:g} s for a byte, or for the end of the stream, in vain"
+            raise Failure(waited, expected="another byte, or the end of the stream", actual="neither") from None
 
     def read_exactly(self, size: int) -> bytes:
         """Exactly `size` bytes; Ended, which has what came, if the stream ends before."""

@@ -172,3 +172,20 @@ def test_sockets_are_loopback_ipv4() -> None:
         assert client.family == socket.AF_INET
         server.accept().close()
     assert signal.getsignal(signal.SIGPIPE) == signal.SIG_IGN
+
+
+def test_bytes_can_be_skipped_without_being_copied() -> None:
+    with RawServer() as server, RawClient(server.port) as client, server.accept() as connection:
+        connection.send(b"0123456789")
+        assert client.skip_some(4) == 4 and client.read_exactly(6) == b"456789"
+        connection.finish_sending()
+        assert client.skip_some(1) == 0
+
+
+def test_a_silent_peer_is_a_failure_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    with RawServer() as server, RawClient(server.port) as client, server.accept():
+        client.socket.settimeout(0.05)
+        with pytest.raises(Failure, match="in vain"):
+            client.read_some()
+        with pytest.raises(Failure, match="in vain"):
+            client.skip_some(1)

@@ -7,10 +7,10 @@
 Whatever is started here ends with the scene. `steps` tells what was done: command lines, and words of our own.
 """
 
+import contextlib
 import os
 import platform
 import re
-import socket
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -25,7 +25,7 @@ from ..faults import Fault
 from ..files import FileStore, MiB, md5_of
 from ..observe import NeverHappened, wait_until
 from ..output import status_in_words
-from ..peers import Connection, RawClient, RawServer
+from ..peers import Connection, Ended, RawClient, RawServer
 from ..programs import Client, Program, Server, sanitizer_report
 from ..proxy import Proxy
 from ..stories import big_size, stalled
@@ -227,13 +227,9 @@ def read_train(connection: Connection) -> bytes:
 
 
 def discard_to_end(connection: Connection) -> int:
-    """Throws away what still comes, inside the kernel (MSG_TRUNC of tcp(7)), and counts it."""
-    count, room = 0, bytearray(MiB)
-    while True:
-        try:
-            got = connection.socket.recv_into(room, MiB, socket.MSG_TRUNC)
-        except ConnectionResetError:
-            return count
-        if got == 0:
-            return count
-        count += got
+    """Throws away what still comes, up to the end of the stream or a reset, and counts it."""
+    count = 0
+    with contextlib.suppress(Ended):
+        while got := connection.skip_some(MiB):
+            count += got
+    return count
