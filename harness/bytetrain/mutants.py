@@ -211,7 +211,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser = argparse.ArgumentParser(prog="./lab mutants", description=__doc__.partition("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="only mutants whose name begins like that")
     parser.add_argument("--full", action="store_true", help="run every check of the stage, not only those that must kill")
-    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="how many at once")
+    parser.add_argument("--jobs", type=int, default=2 * len(os.sched_getaffinity(0)), help="how many at once")
     options = parser.parse_args(arguments)
     try:
         mutants = load_all(options.names)

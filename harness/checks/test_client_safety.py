@@ -230,6 +230,24 @@ def test_older_file_is_replaced(meet: Meet, store: FileStore, target: Path) -> N
         received(meeting.closes(), target, original)
 
 
+@pytest.mark.check("client.same_directory")
+def test_two_clients_save_the_same_name(meet: Meet, target: Path) -> None:
+    first, second = meet(), meet(older=False)
+    sent = trains(first.stage)
+    with told("two clients save a file of the same name in the same directory; the second one begins later, and ends first"):
+        first.sends(sent[:-1])
+        first.connection.wait_taken()
+        second.sends(sent)
+        done = second.closes()
+        expect(done.status == 0, f"the second client: {done}")
+        first.sends(sent[-1:])
+        done = first.closes()
+        expect(done.status == 0, f"the first client: {done}")
+        size = 1000 if first.stage == 1 else 2500
+        expect((target / NAME.decode()).read_bytes() == content(size), "the file is not what both have received")
+        expect(os.listdir(target) == [NAME.decode()], f"in the directory is left: {sorted(os.listdir(target))}")
+
+
 @pytest.mark.check("client.older_untouched")
 def test_older_file_stays_until_the_new_one_is_complete(meet: Meet, target: Path) -> None:
     meeting = meet()

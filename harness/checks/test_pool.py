@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import signal
 from pathlib import Path
 from typing import Callable
@@ -13,12 +15,14 @@ from bytetrain.build import Programs
 from bytetrain.files import FileStore, write_file
 from bytetrain.observe import cont, descendants, state, stop, wait_until
 from bytetrain.peers import RawClient, free_port
-from bytetrain.programs import Server
+from bytetrain.programs import Program, Server
 from bytetrain.stories import (
     Pool, can_connect, comes_to_rest, holds, read_cut_short, read_whole, serves, stalled, uses_no_cpu,
 )  # fmt: skip
-from bytetrain.tcp_table import backlog
+from bytetrain.story import expecting
+from bytetrain.tcp_table import backlog, listening
 from bytetrain.verdicts import expect, told
+from bytetrain.waiting import LIMIT, settled
 
 StartServer = Callable[..., Server]
 
@@ -66,6 +70,57 @@ def test_one_line_on_standard_output(pair: Programs, store: FileStore, start_ser
         serves(server, pair.stage, small(store, pair.stage))
     said = f"listening on 127.0.0.1:{server.port}\n"
     expect(server.stdout == said, f"after three transfers standard output has {server.stdout!r}, not {said!r} alone")
+
+
+@pytest.mark.check("server.ready_last")
+def test_ready_means_ready(pair: Programs, store: FileStore, folder: Path, started: list[Program]) -> None:
+    # Its standard output is a pipe that is full: so it has to wait where it says that it is ready.
+    port = free_port()
+    server = MuteServer(pair.server, small(store, pair.stage), workers=3, port=port, cwd=folder)
+    started.append(server)
+    server.start()
+    with told("the server is about to say that it listens, and can't yet, because nobody reads its standard output"):
+        wait_until(lambda: settled(server.states, "who waits") == "SSSS", "parent and workers wait", seen=server.states)
+        expect(listening(port), "it does not listen yet: a client that came now would be refused")
+    with told("then the line is read"):
+        server.speak()
+        serves(server, pair.stage, small(store, pair.stage))
+
+
+class MuteServer(Server):
+    """A server that finds its standard output full, until it may speak."""
+
+    def start(self) -> "MuteServer":
+        self._reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(writer, b"." * 4096)
+        os.set_blocking(writer, True)  # the server has the same open file
+        self._out.close()
+        self._out.file = os.fdopen(writer, "wb")
+        Program.start(self)
+        self._out.file.close()
+        return self
+
+    @property
+    def stdout(self) -> str:
+        return ""  # nobody can look into a pipe without taking what is there
+
+    def states(self) -> str:
+        """The letters of parent and workers."""
+        return "".join(str(state(pid)) for pid in [self.pid, *self.workers])
+
+    def speak(self) -> None:
+        """Reads the pipe, up to the line that the server has to say."""
+        with expecting("it says that it listens"):
+            said = b""
+            while not said.endswith(b"\n") and select.select([self._reader], [], [], LIMIT)[0]:
+                said = (said + os.read(self._reader, 4096)).lstrip(b".")
+            expect(said == f"listening on 127.0.0.1:{self.port}\n".encode(), f"it said {said!r}")
+
+    def _close(self) -> None:
+        os.close(self._reader)
 
 
 @pytest.mark.check("pool.idle_cpu")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,9 @@ from bytetrain.build import Programs
 from bytetrain.files import FileStore, MiB, write_file
 from bytetrain.peers import RawClient, RawServer
 from bytetrain.programs import Client, Server
-from bytetrain.stories import hand_over, read_whole, serves, way_to
+from bytetrain.stories import hand_over, hand_over_trains, read_whole, serves, way_to
 from bytetrain.verdicts import received, told
+from bytetrain.wire import encode_size, encode_train
 
 StartServer = Callable[..., Server]
 StartClient = Callable[..., Client]
@@ -83,6 +85,21 @@ def test_pair_transfers_a_sparse_file(
     with told("the client gets a sparse file of 3 MiB from the server"), way_to(server, pair.stage) as port:
         client = start_client(pair, port)
         received(client.wait(), client.directory, hole)
+
+
+@pytest.mark.check("client.short_trains")
+def test_trains_may_be_shorter_than_they_could_be(
+    pair: Programs, folder: Path, raw_server: RawServer, start_client: StartClient
+) -> None:
+    sizes = (1, 1000, 999, 3, 500)  # "at most 1000 bytes": a short train is no end
+    original = write_file(folder / "short", sum(sizes))
+    data, client = original.read_bytes(), start_client(pair, raw_server.port)
+    bodies = [data[end - size : end] for size, end in zip(sizes, itertools.accumulate(sizes))]
+    head = [b"short"] + ([encode_size(len(data))] if pair.stage == 4 else [])
+    tail = [] if pair.stage == 4 else [b""]
+    with told(f"the content comes in trains of {sizes} bytes"), raw_server.accept() as connection:
+        hand_over_trains(connection, pair.stage, map(encode_train, [*head, *bodies, *tail]))
+        received(client.wait(), client.directory, original)
 
 
 @pytest.mark.check("pair.every_byte_value")
