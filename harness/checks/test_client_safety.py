@@ -68,6 +68,14 @@ class Meeting:
 Meet = Callable[..., Meeting]
 
 
+def saved_in(directory: Path) -> bytes:
+    """What is under the final name."""
+    __tracebackhide__ = True
+    path = directory / NAME.decode()
+    expect(path.is_file(), f"there is no file {path.name!r} in its directory: {sorted(os.listdir(directory))}")
+    return path.read_bytes()
+
+
 @pytest.fixture
 def meet(pair: Programs, target: Path, raw_server: RawServer, start_client: StartClient) -> Iterator[Meet]:
     """meet() starts a client, with an older file in its directory unless older=False."""
@@ -244,7 +252,7 @@ def test_two_clients_save_the_same_name(meet: Meet, target: Path) -> None:
         done = first.closes()
         expect(done.status == 0, f"the first client: {done}")
         size = 1000 if first.stage == 1 else 2500
-        expect((target / NAME.decode()).read_bytes() == content(size), "the file is not what both have received")
+        expect(saved_in(target) == content(size), "the file is not what both have received")
         expect(os.listdir(target) == [NAME.decode()], f"in the directory is left: {sorted(os.listdir(target))}")
 
 
@@ -258,12 +266,12 @@ def test_older_file_stays_until_the_new_one_is_complete(meet: Meet, target: Path
     with told("there is an older file of that name; all of the new one but its last train or byte has come"):
         meeting.sends(sent)
         meeting.connection.wait_taken(meeting.client.pid)
-        there = (target / NAME.decode()).read_bytes()
+        there = saved_in(target)
         expect(there == OLDER, f"the older file has been touched already: {there[:40]!r}, {len(there)} bytes")
     with told("then the last one came too"):
         meeting.sends([last])
         expect(meeting.closes().status == 0, f"the client: {meeting.client.wait()}")
-        expect((target / NAME.decode()).read_bytes() != OLDER, "the older file is still there")
+        expect(saved_in(target) != OLDER, "the older file is still there")
 
 
 @pytest.mark.check("client.no_wait_for_close")
@@ -299,7 +307,7 @@ def test_target_is_a_symbolic_link(meet: Meet, target: Path) -> None:
         meeting.sends(whole)
         finished = meeting.closes()
         expect(finished.status == 0, str(finished))
-        found = (target / NAME.decode()).read_bytes()
+        found = saved_in(target)
         expect(found == content(min(2500, 1000 if meeting.stage == 1 else 2500)), f"{len(found)} bytes were found")
 
 

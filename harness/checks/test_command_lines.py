@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import socket
+import subprocess
 from pathlib import Path
 from typing import Callable, Union
 
 import pytest
 
+from bytetrain import NotApplicable
 from bytetrain.build import Programs
 from bytetrain.files import FileStore, write_file
 from bytetrain.observe import descendants, doing, wait_until
-from bytetrain.output import Finished
+from bytetrain.output import Finished, status_in_words
 from bytetrain.peers import RawServer
-from bytetrain.programs import Program, Server
+from bytetrain.programs import Client, Program, Server
 from bytetrain.stories import hand_over, serves
 from bytetrain.verdicts import bad_command_line, expect, refused, snapshot, start_refused, told
 
@@ -109,12 +112,22 @@ def test_directory_as_file(pair: Programs, target: Path, run: Run) -> None:
 
 
 @pytest.mark.check("server.file_unreadable")
-@pytest.mark.skipif(os.geteuid() == 0, reason="root can read every file")
 def test_unreadable_file(pair: Programs, folder: Path, run: Run) -> None:
     secret = write_file(folder / "secret.bin", 10)
     secret.chmod(0)
     with told("FILE may not be read"):
-        start_refused(run(pair.server, "127.0.0.1", "0", "2", secret), "secret.bin", DENIED)
+        start_refused(run(*like_anybody(), pair.server, "127.0.0.1", "0", "2", secret), "secret.bin", DENIED)
+
+
+def like_anybody() -> list[Union[str, Path]]:
+    """To be put in front of a command: root, who can read every file, gives up that privilege. capabilities(7)"""
+    if os.geteuid() != 0:
+        return []
+    without = "-dac_override,-dac_read_search"
+    prefix: list[Union[str, Path]] = [shutil.which("setpriv") or "", f"--bounding-set={without}", f"--inh-caps={without}"]
+    if not prefix[0] or subprocess.run([*prefix, "true"], stderr=subprocess.DEVNULL).returncode != 0:
+        raise NotApplicable("root can read every file, and can't give that up here (setpriv)")
+    return prefix
 
 
 @pytest.mark.check("server.file_too_large")
@@ -168,6 +181,13 @@ def test_directory_that_is_none(
         refused(finished, target, before)
 
 
+def expect_status_1(finished: Finished) -> None:
+    """Status 1, and one line on standard error."""
+    lines = finished.stderr.splitlines()
+    expect(finished.status == 1, f"it ended with {status_in_words(finished.status)}; status 1 says that somebody has to look")
+    expect(len(lines) == 1, f"there are {len(lines)} lines on its standard error: one, with the cause, was expected")
+
+
 def answer(pair: Programs, client: Program, raw_server: RawServer) -> Finished:
     """Gives the client a whole file; it may also end before it comes for one."""
     connection = raw_server.accept_unless(lambda: not client.running)
@@ -176,6 +196,19 @@ def answer(pair: Programs, client: Program, raw_server: RawServer) -> Finished:
             hand_over(connection, pair.stage, b"name", b"content")
             return client.wait()
     return client.wait()
+
+
+@pytest.mark.check("client.output_full")
+def test_client_can_not_tell_that_it_is_done(
+    pair: Programs, target: Path, raw_server: RawServer, started: list[Program]
+) -> None:
+    # /dev/full: every write fails with ENOSPC, as on a full disk.
+    quiet = ["bash", "-c", 'exec "$@" >/dev/full', "quiet"]
+    client = Client(pair.client, raw_server.port, target, prefix=quiet)
+    started.append(client)
+    with told("the client's standard output is /dev/full: nobody can be told that the file is there"):
+        finished = answer(pair, client.start(), raw_server)
+        expect_status_1(finished)
 
 
 @pytest.mark.check("server.port_zero")
