@@ -10,6 +10,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Optional, Union
 
@@ -21,13 +22,14 @@ from bytetrain import Failure, NotApplicable, programs as running, story, trace 
 from bytetrain.build import BuildFailed, NotGraded, Programs, build  # noqa: E402
 from bytetrain.files import FileStore  # noqa: E402
 from bytetrain.external import ExternalServer  # noqa: E402
+from bytetrain.limits import Watch  # noqa: E402
 from bytetrain.grading import calls  # noqa: E402
 from bytetrain.grading.calls import Tracing  # noqa: E402
 from bytetrain.grading.selection import check_of, submission_of  # noqa: E402
 from bytetrain.programs import Client, Program, Server  # noqa: E402
 from bytetrain.terminal import TerminalClient  # noqa: E402
 
-pytest_plugins = ["bytetrain.grading.plugin"]
+pytest_plugins = ["bytetrain.grading.protection", "bytetrain.grading.plugin"]
 Builder = Callable[[int], Programs]
 
 
@@ -106,12 +108,20 @@ def tracing(pytestconfig: pytest.Config, folder: Path) -> Tracing:
 def started(
     nobody_left_behind: None, folder: Path, tracing: Tracing, request: pytest.FixtureRequest
 ) -> Iterator[list[Program]]:
-    """The programs that a check has started. They are ended with it; a sanitizer's finding in one fails the check."""
+    """The programs that a check has started, watched over. They are ended with it; a sanitizer's finding in one fails
+    the check, and so does one that goes beyond the limits."""
     programs: list[Program] = []
     request.node.bytetrain_programs = programs
-    yield programs
-    for program in reversed(programs):
-        program.stop()
+    watch = Watch(folder, lambda: [each for program in programs for each in program.printed()])
+    with ExitStack() as stack:
+        if request.config.getoption("--containment") != "off":
+            stack.enter_context(watch)
+        request.node.bytetrain_watch = watch
+        yield programs
+        for program in reversed(programs):
+            program.stop()
+    if watch.breach is not None:
+        raise watch.breach
     if tracing.traces:
         tracing.finish()
         whole = None if request.config.getoption("--replay") else calls.SHOWN

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any, Optional
 
 from . import Failure
+from .limits import KiB, Printed, Watch
 from .paths import BUILD, REPO, stage_dir
 
 PRESETS = REPO / "CMakePresets.json"
 LOG_TAIL = 40  # lines of a failed build that are shown
+PATIENCE = 240.0  # seconds for one command of a build: some minutes even on a slow machine
 
 
 class BuildFailed(Failure):
@@ -56,8 +58,13 @@ def build(submission: Path, stage: int, preset: str = "release") -> Programs:
 
 def build_dir(submission: Path, folder: Path, preset: str) -> Path:
     """Where a stage is built: build/harness/<hash of the submission's path>-<preset>/03_waitall."""
+    return build_folder(submission, preset) / folder.name
+
+
+def build_folder(submission: Path, preset: str) -> Path:
+    """Where all stages of a submission are built."""
     which = hashlib.sha256(str(submission).encode()).hexdigest()[:10]
-    return BUILD / f"{which}-{preset}" / folder.name
+    return BUILD / f"{which}-{preset}"
 
 
 def preset_options(preset: str, presets: Path = PRESETS) -> list[str]:
@@ -107,17 +114,31 @@ def _cmake(folder: Path, target: Path, preset: str) -> None:
 
 
 def _run(command: list[str], log: Path, output: int, folder: Path) -> None:
+    what = f"`{' '.join(command)}`"
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+        with Watch(log.parent, lambda: [Printed(f"build of {folder.name}", os.fstat(output).st_size)]) as watch:
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, timeout=PATIENCE
+            )
     except FileNotFoundError:
         raise BuildFailed(f"{folder} can't be built: there is no cmake on this machine (./lab setup)") from None
+    except subprocess.TimeoutExpired:
+        raise BuildFailed(f"{folder} can't be built: {what} has not ended after {PATIENCE:g} s{_end_of(log)}") from None
+    if isinstance(watch.breach, Failure):
+        raise BuildFailed(f"{folder} can't be built: {watch.breach}{_end_of(log)}")
+    if watch.breach is not None:
+        raise watch.breach
     if done.returncode != 0:
-        lines = log.read_text(errors="replace").splitlines()
-        tail = "\n".join(f"  | {line}" for line in lines[-LOG_TAIL:])
-        raise BuildFailed(
-            f"{folder} can't be built: `{' '.join(command)}` ended with status {done.returncode}. "
-            f"The end of its output:\n{tail}\nThe whole of it: {log}"
-        )
+        raise BuildFailed(f"{folder} can't be built: {what} ended with status {done.returncode}{_end_of(log)}")
+
+
+def _end_of(log: Path) -> str:
+    """The last lines of a build's log, for a message. What is long is not read from its beginning."""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 64 * KiB))
+        lines = file.read().decode(errors="replace").splitlines()
+    tail = "\n".join(f"  | {line}" for line in lines[-LOG_TAIL:])
+    return f". The end of its output:\n{tail}\nThe whole of it: {log}"
 
 
 def _built(target: Path, name: str, folder: Path) -> Path:

@@ -158,7 +158,7 @@ def grade(mutant: Mutant, bench: Bench, folder: Path, full: bool) -> Outcome:
 def verdicts_of(submission: Path, stage: int, checks: Sequence[str], results: Path) -> dict[str, str]:
     """Grades a submission with some checks: {id: verdict}."""
     results.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", str(REPO / "harness"), "--no-calls"]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", str(REPO / "harness"), "--no-calls", "--containment=limits"]
     command += [f"--submission={submission}", f"--stage={stage}", "--check", ",".join(checks), f"--results={results}"]
     environment = {**os.environ, "BYTETRAIN_LIMIT": f"{LIMIT:g}"}
     done = subprocess.run(

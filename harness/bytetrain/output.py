@@ -74,6 +74,14 @@ class Capture:
         self._last: Optional[str] = None
 
     @property
+    def size(self) -> int:
+        """Bytes written so far; 0 once it is closed."""
+        try:
+            return os.fstat(self.file.fileno()).st_size
+        except ValueError:
+            return 0
+
+    @property
     def text(self) -> str:
         """What has been written so far; the middle of more than CAPTURE_LIMIT bytes is left out."""
         return self._last if self._last is not None else self._read().decode(errors="replace")

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Optional, TypeVar, Union
 
 from . import Failure
+from .limits import Printed, be_first_to_die
 from .observe import ProcessFacts, doing, facts, live_children, wait_until
 from .output import Capture, Finished, quoted, sanitizer_report, shown, status_in_words
 from .story import did, expecting
@@ -30,13 +31,15 @@ Argument = Union[str, Path]
 SelfProgram = TypeVar("SelfProgram", bound="Program")
 
 SANITIZER_STATUS = 99  # so that a finding is never taken for the status 1 of a well-told failure
+KEPT = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TERM", "TMPDIR", "LD_LIBRARY_PATH")  # environ(7)
 _READY = re.compile(r"listening on (\S+):(\d+)\n")
 
 
 def environment(extra: Optional[Mapping[str, str]] = None, *, traced: bool = False) -> dict[str, str]:
     """The environment of a program: English messages, and sanitizers that say so by their status.
 
-    LeakSanitizer can't work in a traced process, so it is off where `traced`.
+    Of ours it gets what programs need. The rest, perhaps secrets of whoever grades, is not for them. LeakSanitizer
+    can't work in a traced process, so it is off where `traced`.
     """
     asan = f"exitcode={SANITIZER_STATUS}:detect_leaks={0 if traced else 1}"
     ours = {
@@ -45,7 +48,8 @@ def environment(extra: Optional[Mapping[str, str]] = None, *, traced: bool = Fal
         "LSAN_OPTIONS": f"exitcode={SANITIZER_STATUS}",
         "UBSAN_OPTIONS": f"halt_on_error=1:print_stacktrace=1:exitcode={SANITIZER_STATUS}",
     }
-    return {**os.environ, **ours, **(extra or {})}
+    kept = {name: value for name, value in os.environ.items() if name in KEPT}
+    return {**kept, **ours, **(extra or {})}
 
 
 def _short(word: str) -> str:
@@ -87,6 +91,7 @@ class Program:
         except OSError as error:
             raise Failure(f"{self.command[0]} can't be started: {error.strerror}") from None
         self.pid = self._process.pid
+        be_first_to_die(self.pid)
         did(f"$ {' '.join(map(_short, self.command))}    (process {self.pid})")
 
     @property
@@ -96,6 +101,11 @@ class Program:
     @property
     def stderr(self) -> str:
         return self._err.text
+
+    def printed(self) -> list[Printed]:
+        """How much has been printed by now, for those who watch over it."""
+        who = f"{self.kind} (process {self.pid})"
+        return [Printed(who, each.size) for each in (self._out, self._err)]
 
     @property
     def status(self) -> Optional[int]:

@@ -10,6 +10,7 @@ import threading
 import time
 from typing import Optional
 
+from .limits import Printed
 from .programs import Client
 
 
@@ -48,6 +49,10 @@ class TerminalClient(Client):
     @property
     def stderr(self) -> str:
         return b"".join(data for _, data in self._chunks).decode(errors="replace")
+
+    def printed(self) -> list[Printed]:
+        to_terminal = sum(len(data) for _, data in self._chunks)
+        return [*super().printed(), Printed(f"{self.kind} (process {self.pid})", to_terminal)]
 
     @property
     def redraws(self) -> list[str]:

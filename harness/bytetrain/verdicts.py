@@ -39,12 +39,12 @@ def told(words: str) -> Iterator[None]:
         raise
 
 
-def expect(fact: bool, words: str) -> None:
-    """Failure, with these words, unless it is a fact."""
+def expect(fact: bool, words: str, *, expected: str = "", actual: str = "") -> None:
+    """Failure, with these words, unless it is a fact; `actual` are the words again, if nothing shorter can be said."""
     __tracebackhide__ = True
     if not fact:
         did(words).outcome = "failed"
-        raise Failure(words, actual=words)
+        raise Failure(words, expected=expected, actual=actual or words)
 
 
 def snapshot(directory: Path) -> Snapshot:

@@ -13,7 +13,7 @@ import pytest
 
 from bytetrain.build import Programs
 from bytetrain.files import FileStore, write_file
-from bytetrain.observe import cont, descendants, state, stop, wait_until
+from bytetrain.observe import children, cont, descendants, sleeping, state, stop, wait_until
 from bytetrain.peers import RawClient, free_port
 from bytetrain.programs import Program, Server
 from bytetrain.stories import (
@@ -34,6 +34,9 @@ def small(store: FileStore, stage: int) -> Path:
 
 def end_server(server: Server, how: str) -> None:
     """Ends a server in one of the ways of ENDS, and waits until it has ended."""
+    # A worker that has not had its first turn on a CPU holds all that was its parent's, the listener too.
+    what = "every worker has run, and waits"
+    wait_until(lambda: all(map(sleeping, server.workers)), what, seen=lambda: children(server.pid))
     everybody = [server.pid, *server.workers]
     if how == "SIGKILL to the parent":
         for worker in server.workers:  # so that they are still there, with all that they have, when it starts again

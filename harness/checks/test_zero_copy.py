@@ -75,6 +75,7 @@ def reads_marked(connection: RawClient, file: Marked) -> None:
 
 
 @pytest.mark.check("server.beyond_2_gib")
+@pytest.mark.long
 def test_more_than_2_gib(pair: Programs, large: Marked, reference: bool, start_server: StartServer) -> None:
     ways = [f"--send={send}" for send in SENDS] if reference and pair.stage == 5 else []
     runs: list[list[str]] = [[], *([way] for way in ways)]
@@ -91,10 +92,13 @@ def test_more_than_2_gib(pair: Programs, large: Marked, reference: bool, start_s
 def test_announced_size_has_64_bits(size: int, pair: Programs, store: FileStore, start_server: StartServer) -> None:
     file = store.sparse(size)
     server = start_server(pair, file)
-    start = encode_train(file.name.encode()) + encode_train(encode_size(size))
+    name, wanted = encode_train(file.name.encode()), encode_train(encode_size(size))
     with told(f"a sparse file of {size} bytes"), RawClient(server.port) as client:
-        found = client.read_exactly(len(start))
-        expect(found == start, f"the stream begins with {found.hex(' ')}; {start.hex(' ')} was expected")
+        found = client.read_exactly(len(name))
+        expect(found == name, f"the stream begins with {found!r}", expected=f"{name!r}: the train of the name")
+        told_size = client.read_exactly(len(wanted)).hex(" ")
+        words = f"after the train of the name come the bytes {told_size}"
+        expect(told_size == wanted.hex(" "), words, expected=f"{wanted.hex(' ')}: the train of the size", actual=told_size)
 
 
 # Every way of sending and receiving

@@ -15,6 +15,10 @@ from bytetrain.paths import STAGE_NUMBERS
 STANDINS = Path(__file__).parent / "standins"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--record-golden", action="store_true", help="write the transcripts of test_golden.py anew")
+
+
 def make_submission(folder: Path) -> Path:
     """A submission whose stages are executables: shell scripts that become the Python programs in standins/."""
     for number in STAGE_NUMBERS:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bytetrain import paths
+from bytetrain.grading.trial import Grade, Trial
 
 HARNESS = paths.REPO / "harness"
 CHECKS = """
@@ -58,77 +55,13 @@ def test_ours(stage): os.open("/no/such/file", 0)
 """
 RANGES = {"pair.transfer": (1, 6), "pair.range": (3, 5), "server.cases": (1, 2), "client.sanitizer": (1, 1),
           "pool.leaves": (1, 1), "pool.not_here": (1, 1), "pool.ours": (1, 1), "reference.only": (1, 1)}  # fmt: skip
-CATALOGUE = """
-[points]
-1 = 10
-2 = 10
-3 = 28
-4 = 12
-5 = 16
-6 = 24
-""" + "".join(
-    f"""
-[[check]]
-id = "{check}"
-from = {first}
-to = {last}
-weight = {0 if check.startswith("reference") else 1}
-title = "The title of {check}"
-title_zh = "标题"
-hints = ["A nudge", "More", "man 2 recv"]
-hints_zh = ["提示", "更多", "man 2 recv"]
-"""
-    for check, (first, last) in RANGES.items()
-)
-
-
-@dataclass(frozen=True)
-class Graded:
-    """What a run of the grader came to."""
-
-    status: int
-    output: str
-    data: dict[str, Any]  # of its results.json; {} if there is none
-
-    def verdicts(self, *checks: str) -> dict[str, str]:
-        """{"pair.range 3": "pass"...} of the checks that were run."""
-        return {
-            f"{each['id']} {each['stage']}": each["verdict"]
-            for each in self.data["checks"]
-            if each["verdict"] != "not run" and (not checks or each["id"] in checks)
-        }
-
-    def story(self, check: str) -> dict[str, Any]:
-        """The story of the first failure of a check."""
-        return next(each["story"] for each in self.data["checks"] if each["id"] == check and each["story"])
-
-
-Grade = Callable[..., Graded]
 
 
 @pytest.fixture
 def grade(standins: Path, tmp_path: Path) -> Grade:
     """grade("--stage", "2", only="pair.range") runs a copy of the harness on the checks above."""
-    copy = tmp_path / "harness"
-    (copy / "checks").mkdir(parents=True)
-    for name in ("pytest.ini", "conftest.py"):
-        shutil.copy(HARNESS / name, copy)
-    (copy / "bytetrain").symlink_to(HARNESS / "bytetrain")
-    (copy / "checks.toml").write_text(CATALOGUE)
-    (copy / "checks" / "test_sample.py").write_text(CHECKS)
-    submission = tmp_path / "submission"
-    shutil.copytree(standins, submission)
-    results = tmp_path / "results.json"
-
-    def run(*options: str, only: str = "") -> Graded:
-        command = [sys.executable, "-m", "pytest", str(copy), "-v", "-p", "no:cacheprovider", "--no-calls"]
-        command += ["--submission", str(submission), "--results", str(results), *options]
-        command += ["--check", only] if only else []
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tmp_path)
-        data = json.loads(results.read_text()) if results.exists() else {}
-        return Graded(done.returncode, done.stdout, data)
-
-    return run
+    submission = shutil.copytree(standins, tmp_path / "submission")
+    return Trial.of(tmp_path, submission, CHECKS, RANGES).grade
 
 
 def test_a_check_runs_in_each_stage_in_which_it_counts(grade: Grade) -> None:
@@ -187,12 +120,12 @@ def test_checks_of_the_reference_are_not_for_others(grade: Grade) -> None:
     assert grade(only="reference.only").verdicts() == {"reference.only 1": "not applicable"}
 
 
-def test_a_failure_is_told_from_its_beginning(grade: Grade) -> None:
+def test_a_failure_is_told_from_its_beginning(grade: Grade, tmp_path: Path) -> None:
     graded = grade("--stage", "2", only="server.cases")
     assert graded.status == 1 and graded.verdicts() == {"server.cases 2": "fail"}
     story = graded.story("server.cases")
     assert story["case"] == "two words" and (story["expected"], story["actual"]) == ("a worker", "a corpse")
-    assert story["again"] == "./lab replay server.cases --stage 2 --case 'two words'"
+    assert story["again"] == f"./lab replay server.cases --stage 2 --case 'two words' --submission {tmp_path}/submission"
     for words in ("✗ server.cases: The title of server.cases", "the worker died of signal 13", "A nudge", story["again"]):
         assert words in graded.output
     assert "raise Failure" not in graded.output

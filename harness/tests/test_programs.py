@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from bytetrain import Failure, observe, output, programs
+from bytetrain import Failure, observe, output, paths, programs
 from bytetrain.build import Programs
 from bytetrain.files import FileStore
 from bytetrain.observe import wait_until
 from bytetrain.programs import Client, Program, Server
 
+HARNESS = paths.REPO / "harness"
 Standin = Callable[[int], Programs]
 
 
@@ -51,6 +53,14 @@ def test_programs_start_with_sigpipe_at_its_default() -> None:
     with Program(["grep", "SigIgn", "/proc/self/status"]) as grep:
         assert grep.wait().stdout.split()[1] == "0" * 16
     assert ignored != "0" * 16  # Python itself does ignore it
+
+
+def test_signals_that_a_shell_ignored_are_back_at_their_defaults() -> None:
+    ours = "from bytetrain.programs import Program, prepare; prepare(); grep = Program(['grep', 'SigIgn', '/proc/self/status'])"
+    told = f"{ours}; print(grep.start().wait().stdout.split()[1]); grep.stop()"
+    shell = "trap '' INT QUIT TERM HUP; exec \"$0\" -c \"$1\""
+    done = subprocess.run(["sh", "-c", shell, sys.executable, told], cwd=HARNESS, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("0" * 16 + "\n", "")
 
 
 def test_output_that_is_long_is_shown_in_part() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bytetrain import Failure, trace
+from bytetrain import Failure, programs, trace
 from bytetrain.build import Programs
 from bytetrain.catalogue import Run, lesson, lessons
 from bytetrain.files import FileStore, MiB, content
@@ -38,6 +38,12 @@ def played(name: str, standin: StandIn, store: FileStore, stage: int) -> Evidenc
 
 
 # Helpers
+
+
+def be_wrong(monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
+    """Lets the fault through to the stand-ins: programs get a few variables of ours only."""
+    monkeypatch.setenv("STANDIN_FAULT", fault)
+    monkeypatch.setattr(programs, "KEPT", (*programs.KEPT, "STANDIN_FAULT"))
 
 
 def test_evidence_is_seen_if_there_are_words_for_it() -> None:
@@ -142,7 +148,7 @@ def test_a_scene_ends_it_after_an_error_too(standin: StandIn, store: FileStore) 
 def test_a_scene_tells_what_a_sanitizer_has_found(
     standin: StandIn, store: FileStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("STANDIN_FAULT", "asan")
+    be_wrong(monkeypatch, "asan")
     with pytest.raises(Failure, match="heap-use-after-free"):
         with scene(standin, store, 3) as where:
             server = where.server(store.seeded(1000))
@@ -197,7 +203,7 @@ def test_a_client_that_never_comes_is_no_evidence(name: str, standin: StandIn, s
 
 
 def test_orphans_are_seen(standin: StandIn, store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STANDIN_FAULT", "orphans")
+    be_wrong(monkeypatch, "orphans")
     evidence = played("exit_leaves_mess", standin, store, 6)
     assert not evidence.cured
     assert "left behind: worker" in evidence.lines[0]

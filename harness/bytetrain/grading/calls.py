@@ -87,12 +87,18 @@ def around_failure(check: str, story: Story, traces: list[tuple[str, Trace]], mo
         event
         for kind, each in traces
         if kind in kinds and each.file.exists()
-        for event in each.events
+        for event in _without_start(each.events)
         if event.time <= until and ".so." not in event.arguments and event.name != "exit_group"
     ]
     events.sort(key=lambda event: event.time)
     chosen = events if most is None else events[-most:]
     return [line_of(event, story.began) for event in chosen]
+
+
+def _without_start(events: list[Event]) -> list[Event]:
+    """Without what a program does before it has any socket: an interpreter reads its libraries, call after call."""
+    begin = next((number for number, event in enumerate(events) if event.name in ("socket", "socketpair")), 0)
+    return events[begin:]
 
 
 def line_of(event: Event, began: float) -> str:

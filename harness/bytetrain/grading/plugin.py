@@ -8,28 +8,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
 from .. import programs as running, story
-from ..paths import BUILD
+from ..paths import BUILD, STAGES
 from ..story import Step
-from . import calls, words
+from . import calls, protection, words
+from .hooks import around, first, last
 from .records import Record, Verdict, fill_in
-from .results import Results, write
+from .results import Results, forget, write
 from .selection import (
     add_options, case_of, check_of, check_options, chosen_stages, parametrize, rubric_of, select, stage_of,
     submission_of,
 )  # fmt: skip
 
-Hook = TypeVar("Hook", bound=Callable[..., Any])
-around: Callable[[Hook], Hook] = pytest.hookimpl(hookwrapper=True)
-first: Callable[[Hook], Hook] = pytest.hookimpl(tryfirst=True)
-
 RESULTS = BUILD.parent / "results.json"
 TRACED_STORIES = 3  # a run traces so many failures (on each of its workers): each takes a second run
-_results = pytest.StashKey[Results]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -48,11 +44,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "check(id): which check of checks.toml this is; lesson.* is one for each lesson")
+    config.addinivalue_line("markers", "long: takes seconds, or waits for a time of the contract: begin with it")
     running.prepare()
     check_options(config)
     results = Results(rubric_of(config), submission_of(config), str(config.getoption("--preset")), chosen_stages(config))
+    results.protection = protection.in_words(config)
     results.complete = not (config.getoption("--check") or config.getoption("keyword") or config.getoption("--case"))
-    config.stash[_results] = results
+    config.__dict__["bytetrain_results"] = results  # pytest 6 has no stash
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -98,10 +96,15 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     stage = stage_of(item)
     record = Record(check, stage if isinstance(stage, int) else 0, case_of(item), Verdict.PASS, call.duration)
     error = call.excinfo.value if call.excinfo is not None else None
-    if report.skipped:
+    watch = getattr(item, "bytetrain_watch", None)
+    breach = watch.breach if watch is not None else None
+    if breach is not None:  # whatever else came of it, that is the cause
+        error = breach
+    if report.skipped and breach is None:
         record.verdict, record.message = Verdict.NOT_APPLICABLE, _reason(report.longrepr)
     elif error is not None:
         fill_in(record, error, story.current(), getattr(item, "bytetrain_programs", []))
+        record.replay += _what_was_graded(item.config)
         report.longrepr = record.message
     if call.when == "teardown":
         record.calls = getattr(item, "bytetrain_calls", [])
@@ -111,6 +114,13 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if call.when == "call" or record.verdict is not Verdict.PASS:
         item.user_properties[:] = _for_junit(item.config, record)  # pytest takes them with the last report of an item
         report.user_properties[:] = item.user_properties
+
+
+def _what_was_graded(config: pytest.Config) -> list[str]:
+    """The options by which a replay finds the same programs, as they were given."""
+    submission, preset = str(config.getoption("--submission")), str(config.getoption("--preset"))
+    named = [] if submission_of(config) == STAGES else ["--submission", submission]
+    return named + ([] if preset == "release" else ["--preset", preset])
 
 
 def _for_junit(config: pytest.Config, record: Record) -> list[tuple[str, object]]:
@@ -153,8 +163,11 @@ class Teller:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        self.results: Results = config.stash[_results]
+        self.results: Results = config.__dict__["bytetrain_results"]
         self._told: set[tuple[str, int]] = set()
+        self._begun = False
+        self._phases: dict[str, list[Record]] = {}  # of checks that have not come to their end
+        self._file = Path(str(config.getoption("--results")))
 
     @property
     def _terminal(self) -> Any:
@@ -166,9 +179,26 @@ class Teller:
             if report.failed and "[" in report.nodeid and "::" in report.nodeid and report.when == "???":
                 self._stray(report)
             return
-        record = self.results.add(Record.from_data(data))
-        if report.when == "teardown" and record.verdict in (Verdict.FAIL, Verdict.HARNESS_ERROR):
+        if not self._begun:
+            self._begun = True
+            forget(self._file)
+        phases = self._phases.setdefault(report.nodeid, [])
+        phases.append(Record.from_data(data))
+        if report.when != "teardown":  # a check counts when it has come to its end: whoever kills us earns nothing by it
+            return
+        for phase in self._phases.pop(report.nodeid):
+            record = self.results.add(phase)
+        if record.verdict in (Verdict.FAIL, Verdict.HARNESS_ERROR):
             self._tell(record)
+
+    @last
+    def pytest_unconfigure(self) -> None:
+        """Ends the programs of a pytest worker that something has killed: they have come to us."""
+        running.end_left_over()
+
+    @property
+    def _has_results(self) -> bool:
+        return bool(self.results.all_verdicts() or self.results.strays)
 
     def _stray(self, report: pytest.TestReport) -> None:
         """A worker of pytest's own has crashed."""
@@ -193,20 +223,22 @@ class Teller:
         self._terminal.write_line("")
 
     def pytest_terminal_summary(self) -> None:
-        if self.results.all_verdicts() and not self.config.getoption("--traced"):
+        if self._has_results and not self.config.getoption("--traced"):
             self._terminal.section("what was found")
             self._write(words.summary(self.results))
-            self._terminal.write_line(f"results: {self.config.getoption('--results')}")
+            if submission_of(self.config) != STAGES:
+                self._terminal.write_line(f"protection: {self.results.protection}")
+            self._terminal.write_line(f"results: {self._file}")
 
     @first
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        if not self.results.all_verdicts():
+        if not self._has_results:
             return
         if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             session.exitstatus = self.results.exit_status
         else:
             self.results.complete = False
-        write(self.results.as_data(), Path(str(self.config.getoption("--results"))))
+        write(self.results.as_data(), self._file)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

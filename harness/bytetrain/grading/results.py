@@ -12,6 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Optional
 
+from .. import containment
 from ..catalogue import Check, Rubric, load_stage
 from ..paths import STAGES, stage_dir
 from .records import Record, Verdict
@@ -158,10 +159,20 @@ def _points(value: Fraction | int) -> float:
 
 def write(data: dict[str, Any], path: Path) -> None:
     """Writes results so that a reader finds the old ones or the new ones, never a half."""
+    text = json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+    if containment.is_inside():  # the file itself is all that can be written there; whoever is outside does the rest
+        path.write_text(text, encoding="utf-8")
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.new")
-    unfinished.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    unfinished.write_text(text, encoding="utf-8")
     unfinished.replace(path)
+
+
+def forget(path: Path) -> None:
+    """Removes old results: they are none of a run that has begun, even if it is cut off. (The sandbox has done so.)"""
+    if not containment.is_inside():
+        path.unlink(missing_ok=True)
 
 
 def load(path: Path) -> dict[str, Any]:

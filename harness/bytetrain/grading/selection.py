@@ -117,6 +117,18 @@ def parameters(item: pytest.Item) -> dict[str, Any]:
     return dict(callspec.params) if callspec is not None else {}
 
 
+def _long_ones_apart(config: pytest.Config, items: list[pytest.Item]) -> list[pytest.Item]:
+    """The checks marked `long` begin at once, and beside each other: pytest-xdist starts by giving a quarter of its
+    share, in one piece, to each of its workers."""
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    piece = max(2, len(items) // workers // 4)
+    long = [item for item in items if item.get_closest_marker("long")]
+    ordered = [item for item in items if item not in set(long)]
+    for place, item in enumerate(long):
+        ordered.insert(place % workers * piece, item)
+    return ordered
+
+
 def select(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves the items that were chosen, in the order of the stages; those about the reference are skipped for others."""
     patterns, case = chosen_checks(config), config.getoption("--case")
@@ -135,7 +147,7 @@ def select(config: pytest.Config, items: list[pytest.Item]) -> None:
         config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
     if patterns and case is not None and not chosen:
         raise pytest.UsageError(f"--case {case}: {', '.join(patterns)} has no such case")
-    items[:] = chosen
+    items[:] = _long_ones_apart(config, chosen)
     if submission_of(config) == STAGES:
         return
     skip = pytest.mark.skip(reason="about the reference pairs, not about a submission")

@@ -24,8 +24,9 @@ MARKS = {Verdict.FAIL: "✗", Verdict.HARNESS_ERROR: "!", Verdict.NOT_APPLICABLE
 def story(record: Record, check: Optional[Check], *, whole: bool = False) -> Iterator[Line]:
     """A failure from its beginning to the command that shows it again; `whole` leaves nothing out."""
     colour = "red" if record.verdict is Verdict.FAIL else "yellow"
-    title = check.title if check else "an error of the harness"
-    yield f"{MARKS[record.verdict]} {record.check}: {title}", f"bold {colour}"
+    title = "the stage can't be built" if record.build_failed else "an error of the harness"
+    name, title = (check.id, check.title) if check else (record.check, title)
+    yield f"{MARKS[record.verdict]} {name}: {title}", f"bold {colour}"
     yield "  " + " · ".join(_where(record, check)), ""
     if record.verdict is Verdict.HARNESS_ERROR:
         yield "  The grader or this machine is at fault here, not your program. Nothing was found out about it.", "yellow"

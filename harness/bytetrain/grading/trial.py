@@ -1,0 +1,92 @@
+"""The grader tried out: pytest, run on a few small checks with a catalogue of their own. For the grader's own tests."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..paths import REPO
+
+HARNESS = REPO / "harness"
+_POINTS = {1: 10, 2: 10, 3: 28, 4: 12, 5: 16, 6: 24}
+_CHECK = """
+[[check]]
+id = "{id}"
+from = {first}
+to = {last}
+weight = {weight}
+title = "The title of {id}"
+title_zh = "{id} 的标题"
+hints = ["A nudge", "More", "man 2 recv"]
+hints_zh = ["提示", "更多", "man 2 recv"]
+"""
+
+
+@dataclass(frozen=True)
+class Graded:
+    """What a run of the grader came to."""
+
+    status: int
+    output: str
+    data: dict[str, Any]  # of its results.json; {} if there is none
+
+    def verdicts(self, *checks: str) -> dict[str, str]:
+        """{"pair.range 3": "pass"...} of the checks that were run."""
+        return {
+            f"{each['id']} {each['stage']}": each["verdict"]
+            for each in self.data["checks"]
+            if each["verdict"] != "not run" and (not checks or each["id"] in checks)
+        }
+
+    def story(self, check: str) -> dict[str, Any]:
+        """The story of the first failure of a check."""
+        found: dict[str, Any] = next(each["story"] for each in self.data["checks"] if each["id"] == check and each["story"])
+        return found
+
+
+class Grade(Protocol):
+    """Grades with options of pytest's, all checks or some."""
+
+    def __call__(self, *options: str, only: str = "") -> Graded: ...
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A copy of the harness with other checks, in a folder, and the submission that it grades."""
+
+    folder: Path
+    submission: Path
+
+    @classmethod
+    def of(cls, folder: Path, submission: Path, checks: str, ranges: Mapping[str, tuple[int, int]]) -> "Trial":
+        """`checks` is the text of a file of checks; `ranges` are their ids, each with its first and last stage."""
+        copy = folder / "harness"
+        (copy / "checks").mkdir(parents=True)
+        for name in ("pytest.ini", "conftest.py"):
+            shutil.copy(HARNESS / name, copy)
+        (copy / "bytetrain").symlink_to(HARNESS / "bytetrain")
+        (copy / "checks" / "test_sample.py").write_text(checks)
+        points = "\n".join(["[points]", *(f"{stage} = {points}" for stage, points in _POINTS.items())])
+        entries = [
+            _CHECK.format(id=check, first=first, last=last, weight=0 if check.startswith("reference") else 1)
+            for check, (first, last) in ranges.items()
+        ]
+        (copy / "checks.toml").write_text("\n".join([points, *entries]))
+        return cls(folder, submission)
+
+    def grade(self, *options: str, only: str = "") -> Graded:
+        results = self.folder / "results.json"
+        command = [sys.executable, "-m", "pytest", str(self.folder / "harness"), "-v", "-p", "no:cacheprovider", "--no-calls"]
+        command += ["--submission", str(self.submission), "--results", str(results), *options]
+        command += ["--check", only] if only else []
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=self.folder
+        )
+        data = json.loads(results.read_text()) if results.exists() else {}
+        return Graded(done.returncode, done.stdout, data)

@@ -1,0 +1,209 @@
+"""What a submission can't do: the sandbox, and the limits without it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bytetrain import containment, limits, paths
+from bytetrain.build import Programs
+from bytetrain.files import FileStore
+from bytetrain.programs import Server
+from bytetrain.sessions import end_left_over
+from bytetrain.grading.trial import Graded, Trial
+
+STANDINS = Path(__file__).parent / "standins"
+CHECKS = """
+import os, socket
+import pytest
+from bytetrain import Failure, observe
+from bytetrain.waiting import wait_until
+
+def rogue(pair, store, start_server, deed):
+    return start_server(pair, store.seeded(1), options=[deed], env={"TARGETS": os.environ.get("TARGETS", "")})
+
+@pytest.mark.check("server.deed")
+def test_deed(stage, pair, store, start_server):
+    server = rogue(pair, store, start_server, os.environ["DEED"])
+    wait_until(lambda: not server.running or "done" in server.stderr, "the deed is done")
+    print(server.stderr)
+    server.signal(15)
+    server.wait(2)
+
+@pytest.mark.check("server.alone")
+def test_alone(stage):
+    strangers = [each for each in observe.processes() if each not in observe.descendants(1) and each.pid != 1]
+    if strangers: raise Failure(f"others can be seen: {strangers}")
+    try:
+        socket.create_connection(("127.0.0.1", int(os.environ["OUTER_PORT"]))).close()
+    except ConnectionRefusedError:
+        return
+    raise Failure("a server of the outer world can be reached")
+"""
+RANGES = {"server.deed": (1, 1), "server.alone": (1, 1)}
+needs_bubblewrap = pytest.mark.skipif(bool(containment.why_not()), reason=containment.why_not() or "it works")
+HaveDone = Callable[[str, str], Graded]
+MODES = [pytest.param("bubblewrap", marks=needs_bubblewrap), "limits"]
+
+
+@pytest.fixture
+def trial(tmp_path: Path) -> Trial:
+    """A submission whose server does what $DEED says."""
+    stage = tmp_path / "submission" / "01_rogue"
+    stage.mkdir(parents=True)
+    rogue = shutil.copy(STANDINS / "rogue.py", stage)
+    for name in ("server", "client"):
+        script = stage / name
+        script.write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, str(rogue)])} "$@"\n')
+        script.chmod(0o755)
+    return Trial.of(tmp_path, tmp_path / "submission", CHECKS, RANGES)
+
+
+@pytest.fixture
+def have_done(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> HaveDone:
+    """have_done("forks", "limits") grades a server that forks without end."""
+
+    def grade(deed: str, mode: str) -> Graded:
+        monkeypatch.setenv("DEED", deed)
+        return trial.grade("--containment", mode, "-s", only="server.deed")
+
+    return grade
+
+
+def left(trial: Trial) -> list[int]:
+    """The pids of rogues that are still there."""
+    told = {pid: Path(f"/proc/{pid}/cmdline") for pid in psutil.pids()}
+    return [pid for pid, file in told.items() if file.exists() and str(trial.submission) in file.read_text()]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("deed", "words"),
+    [
+        ("forks", r"there are \d+ processes, and still more are coming"),
+        ("prints", r"the server \(process \d+\) has printed \d+ MiB, and it was ended"),
+        ("fills", r"the disk fills up: there are \d+ MiB in \d+ files"),
+        ("files", r"the disk fills up: there are \d+ MiB in \d+ files"),
+        ("deaf", r"the server has not ended after 2 s"),
+        ("daemon", r"processes were left behind|left behind"),
+    ],
+)
+def test_harm_is_ended_and_named(deed: str, words: str, mode: str, have_done: HaveDone, trial: Trial) -> None:
+    graded = have_done(deed, mode)
+    assert graded.status == 1, graded.output
+    assert re.search(words, graded.story("server.deed")["message"]), graded.output
+    assert not left(trial)
+    assert limits.usage(trial.folder).size < 64 * limits.MiB
+
+
+@needs_bubblewrap
+def test_nothing_can_be_written_outside(have_done: HaveDone, trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = Path.home() / "rogue.txt"
+    targets = [trial.submission / "01_rogue" / "server", paths.REPO / "rogue.txt",
+               trial.folder / "harness" / "checks.toml", Path("/usr/rogue.txt"), Path("/proc/sys/vm/dirty_ratio")]  # fmt: skip
+    before = [path.read_text() if path.exists() else None for path in [*targets, home]]
+    monkeypatch.setenv("TARGETS", ":".join(map(str, [*targets, home])))
+    graded = have_done("outside", "bubblewrap")
+    assert all(f"{path}: Read-only file system" in graded.output for path in targets), graded.output
+    assert [path.read_text() if path.exists() else None for path in [*targets, home]] == before
+
+
+@needs_bubblewrap
+def test_nobody_and_nothing_else_can_be_reached(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        monkeypatch.setenv("OUTER_PORT", str(listener.getsockname()[1]))
+        assert trial.grade("--containment", "bubblewrap", only="server.alone").status == 0
+        assert trial.grade("--containment", "limits", only="server.alone").status == 1  # the check can fail
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_harness_keeps_its_own_to_itself(mode: str, have_done: HaveDone) -> None:
+    graded = have_done("looks", mode)
+    if mode == "bubblewrap" or os.getuid() != 0:
+        assert "mem: Permission denied" in graded.output and "environ: Permission denied" in graded.output
+    told = next(line for line in graded.output.splitlines() if line.startswith("environment:"))
+    assert "PATH" in told and not re.search("PYTEST|BYTETRAIN|DEED", told)
+
+
+def test_memory_is_taken_from_programs_first(standin: Callable[[int], Programs], store: FileStore) -> None:
+    with Server(standin(1).server, store.seeded(1)) as server:
+        scores = [Path(f"/proc/{pid}/oom_score_adj").read_text() for pid in (server.pid, *server.workers)]
+    assert scores == ["1000\n"] * 3
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_who_kills_the_harness_gets_no_results(
+    mode: str, have_done: HaveDone, trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tempfile.TemporaryDirectory() as swept:  # who is killed clears up nothing
+        monkeypatch.setenv("TMPDIR", swept)
+        (trial.folder / "results.json").write_text('{"outcome": "pass"}')
+        graded = have_done("kills", mode)
+        end_left_over()  # ours, where there is no sandbox
+    assert graded.status == (3 if mode == "bubblewrap" else -signal.SIGKILL)
+    assert not graded.data  # not even those of an earlier run
+    assert ("something has killed it" in graded.output) == (mode == "bubblewrap")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_who_kills_a_worker_of_pytest_earns_nothing(mode: str, trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory() as swept:
+        monkeypatch.setenv("TMPDIR", swept)
+        monkeypatch.setenv("DEED", "kills")
+        graded = trial.grade("--containment", mode, "-n", "2", only="server.deed")
+    assert graded.status == 3 and graded.data["points"] == 0 and graded.data["outcome"] == "harness error"
+    assert "crashed" in graded.data["harness_errors"][0]["message"] and not left(trial)
+
+
+@needs_bubblewrap
+def test_a_build_is_inside_too(trial: Trial) -> None:
+    stage, target = trial.submission / "01_rogue", paths.REPO / "rogue.txt"
+    (stage / "CMakeLists.txt").write_text(
+        f"cmake_minimum_required(VERSION 3.22)\nproject(rogue NONE)\nfile(WRITE {target} rogue)\n"
+    )
+    graded = trial.grade("--containment", "bubblewrap", only="server.deed")
+    assert graded.data["stages"][0]["state"] == "build failed" and "can't be built" in graded.output and not target.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--containment", "none"], "invalid choice: 'none'"),
+        (["--containment", "bubblewrap", "--external-port", "4711"], "can't be reached from a sandbox"),
+    ],
+)
+def test_what_can_not_be_is_refused(options: list[str], words: str, trial: Trial) -> None:
+    graded = trial.grade(*options)
+    assert graded.status == 4 and words in graded.output
+
+
+def test_the_harness_s_own_tests_need_no_sandbox(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "harness/tests/test_waiting.py", f"--submission={tmp_path}"]
+    done = subprocess.run(command, cwd=paths.REPO, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert done.returncode == 0 and f"protection: {containment.SAID['limits']}\n" in done.stdout
+
+
+@pytest.mark.parametrize("mode", [*MODES, "off"])
+def test_results_say_what_protected(mode: str, trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OUTER_PORT", "1")
+    graded = trial.grade("--containment", mode, only="server.alone")
+    assert graded.data["protection"] == containment.SAID[mode]
+    assert f"protection: {containment.SAID[mode]}" in graded.output
+
+
+def test_other_outputs_come_out_of_the_sandbox(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OUTER_PORT", "1")
+    graded = trial.grade("--junitxml", "deep/junit.xml", only="server.alone")
+    assert graded.status in (0, 1) and "<testsuite" in (trial.folder / "deep" / "junit.xml").read_text()

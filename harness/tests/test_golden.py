@@ -1,0 +1,127 @@
+"""What the grader prints, word for word: passes, one broken submission a stage, each kind of verdict.
+
+    pytest harness/tests/test_golden.py --record-golden     writes the transcripts in golden/ anew; read the difference
+
+What differs from run to run (times, process ids, ports, folders) is replaced by a word.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bytetrain.grading.trial import Trial
+from bytetrain.paths import REPO
+
+GOLDEN = Path(__file__).parent / "golden"
+CORRECT = REPO / "harness" / "submissions" / "python_fds"
+VARYING = [
+    (r" +\d+\.\d{3} s", "    #.### s"),
+    (r"\b(process|pid|worker|parent) \d+", r"\1 PID"),
+    (r"127\.0\.0\.1([: ])\d\d+", r"127.0.0.1\1PORT"),
+    (r"\bport \d+", "port PORT"),
+    (r"/\S*/bytetrain-files-\w+", "FILES"),
+    (r"/\S*/bytetrain-\w+", "FOLDER"),
+    (r"\d+ deselected in \d+\.\d+s( \(\S+\))?", "others deselected"),
+    (r"in \d+\.\d+s( \(\S+\))?", "in TIME"),
+    (r" +$", ""),
+]
+OF_PYTEST = re.compile(r"=+ |\[gw|platform |rootdir: |plugins: |timeout|collect|protection: |results: |hypothesis |[.sFE]*( +\[ *\d+%\])?$|SKIPPED|FAILED|ERROR")
+
+
+@dataclass(frozen=True)
+class Broken:
+    """One mistake in a submission that is right otherwise, and the check that catches it."""
+
+    stage: int
+    file: str  # below common/
+    right: str
+    wrong: str
+    check: str
+    case: str = ""
+
+
+BROKEN = {
+    "stage-01-host-byte-order": Broken(1, "wire.py", 'Struct(">I")', 'Struct("<I")', "server.sizes"),
+    "stage-02-no-end": Broken(2, "wire.py", 'connection.sendall(_train(b""))', "pass", "server.sizes"),
+    "stage-03-one-recv": Broken(3, "wire.py", "self._stream.read(size)", "self._stream.raw.read(size)", "client.head_split"),
+    "stage-04-size-in-32-bits": Broken(4, "wire.py", 'Struct(">Q")', 'Struct(">I")', "server.sizes"),
+    "stage-05-early-end-unnoticed": Broken(
+        5, "wire.py", 'raise Failure(f"the server closed the connection when {left} of {size} bytes were missing")', "return",
+        "client.end_between_trains"),
+    "stage-06-status-of-the-signal": Broken(6, "pool.py", "ignore()  # Python", "os._exit(143)  # Python", "exit.drain"),
+}  # fmt: skip
+VERDICTS = """
+import os
+import pytest
+from bytetrain import Failure, NotApplicable
+from bytetrain.verdicts import received, told
+
+@pytest.mark.check("pair.passes")
+def test_passes(stage): pass
+
+@pytest.mark.check("pair.fails")
+@pytest.mark.parametrize("word", ["one", "two words"])
+def test_fails(stage, word):
+    if word != "one": raise Failure("the worker died of signal 13", expected="a worker", actual="a corpse")
+
+@pytest.mark.check("pair.not_applicable")
+def test_not_applicable(stage): raise NotApplicable("this machine has no such thing")
+
+@pytest.mark.check("pair.harness_error")
+def test_harness_error(stage): os.open("/no/such/file", 0)
+
+@pytest.mark.check("pair.needs_a_build")
+def test_needs_a_build(stage, pair): pass
+"""
+
+
+def run(submission: Path, *options: str, harness: Path = REPO / "harness") -> str:
+    """What the grader says of a submission, made fit to be compared."""
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:randomly", "-q", str(harness), "--no-calls"]
+    command += [f"--submission={submission}", f"--results={submission.parent}/results.json", "--containment=limits", *options]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    text = done.stdout.replace(str(submission), "SUBMISSION").replace(str(harness), "HARNESS").replace(str(REPO), "CLONE")
+    lines = [line for line in text.splitlines() if not line or not OF_PYTEST.match(line)]
+    for pattern, word in VARYING:
+        lines = [re.sub(pattern, word, line) for line in lines]
+    kept = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+    return f"$ pytest harness/ --submission DIR {' '.join(options)}\n\n{kept}\n\nstatus {done.returncode}\n"
+
+
+def compare(name: str, seen: str, request: pytest.FixtureRequest) -> None:
+    """Against the transcript, or into it."""
+    golden = GOLDEN / f"{name}.txt"
+    if request.config.getoption("--record-golden"):
+        golden.write_text(seen, encoding="utf-8")
+    assert seen == golden.read_text(encoding="utf-8"), "if that is what it should say: --record-golden"
+
+
+def test_passes(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    submission = shutil.copytree(CORRECT, tmp_path / "submission")
+    compare("passes", run(submission, "--stage=3", "--check=client.head_split,server.sizes,pool.size"), request)
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_stage(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    submission = shutil.copytree(CORRECT, tmp_path / "submission")
+    mistake = BROKEN[name]
+    file = submission / "common" / mistake.file
+    assert mistake.right in file.read_text()
+    file.write_text(file.read_text().replace(mistake.right, mistake.wrong))
+    case = [f"--case={mistake.case}"] if mistake.case else []
+    compare(name, run(submission, f"--stage={mistake.stage}", f"--check={mistake.check}", *case), request)
+
+
+def test_each_kind_of_verdict(standins: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    submission = shutil.copytree(standins, tmp_path / "submission")
+    (submission / "02_stand_in" / "client").unlink()
+    ranges = {f"pair.{name}": (1, 1) for name in ("passes", "fails", "not_applicable", "harness_error")}
+    trial = Trial.of(tmp_path, submission, VERDICTS, {**ranges, "pair.needs_a_build": (1, 2)})
+    compare("verdicts", run(submission, "--stage=1,2", harness=trial.folder / "harness"), request)
