@@ -19,7 +19,8 @@ const char* program_name = "client";
 
 int main(int argc, char* argv[]) {
   signal(SIGXFSZ, SIG_IGN);  // a file that may not grow any more is a failed write, not the end
-  char** words = operands(argc, argv, 2, 3, usage);
+  static const struct setting none[] = {{NULL, 0, 0, NULL}};
+  char** words = operands(argc, argv, none, 2, 3, usage);
   const char *host = words[0], *port = words[1], *path = words[2] != NULL ? words[2] : ".";
   number("PORT", port, 1, 65535, usage);
   const int directory = open(path, O_DIRECTORY | O_CLOEXEC);

@@ -13,21 +13,33 @@ static _Noreturn void end_with_usage(const char* usage) {
   exit(STATUS_USAGE);
 }
 
-char** operands(int argc, char* argv[], int fewest, int most, const char* usage) {
-  static const struct option known[] = {{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+enum { HELP = 'h', SETTING = 1 << 8 };  // what getopt_long returns: for a setting, its place is added
+
+static _Noreturn void refuse_option(const char* word, const char* usage) {
+  if (optopt >= SETTING)
+    complain("option %s wants a value: --NAME=NUMBER", word);
+  else if (optopt != 0 && optopt != HELP)
+    complain("unknown option -%c", optopt);
+  else
+    complain("unknown option %s", word);
+  end_with_usage(usage);
+}
+
+char** operands(int argc, char* argv[], const struct setting settings[], int fewest, int most,
+                const char* usage) {
+  struct option known[SETTINGS_MAX + 2] = {{"help", no_argument, NULL, HELP}};
+  for (int i = 0; i < SETTINGS_MAX && settings[i].name != NULL; ++i)
+    known[i + 1] = (struct option){settings[i].name, required_argument, NULL, SETTING + i};
   opterr = 0;  // our own words
-  switch (getopt_long(argc, argv, "", known, NULL)) {
-    case -1:
-      break;
-    case 'h':
+  int found;
+  while ((found = getopt_long(argc, argv, "", known, NULL)) != -1) {
+    if (found == HELP) {
       fputs(usage, stdout);
       exit(EXIT_SUCCESS);
-    default:
-      if (optopt != 0)
-        complain("unknown option -%c", optopt);
-      else
-        complain("unknown option %s", argv[optind - 1]);
-      end_with_usage(usage);
+    }
+    if (found < SETTING) refuse_option(argv[optind - 1], usage);
+    const struct setting* setting = &settings[found - SETTING];
+    *setting->value = number(setting->name, optarg, setting->lowest, setting->highest, usage);
   }
   const int count = argc - optind;
   if (count < fewest || count > most) {

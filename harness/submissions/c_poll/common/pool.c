@@ -16,10 +16,11 @@
 
 #include "channel.h"
 #include "network.h"
+#include "patience.h"
 #include "report.h"
 #include "worker.h"
 
-enum { DRAIN_TIMEOUT = 30 * 1000, PAUSE = 1000 };  // milliseconds
+enum { SECOND = 1000, PAUSE = SECOND };  // milliseconds
 enum { SIGNALS, LISTENER, CHANNELS };  // what is polled: in this order, one channel for each worker
 
 struct worker {
@@ -70,7 +71,7 @@ static void stop_listening(struct pool* pool) {
 // Graceful exit: each worker finds the end of its channel behind its last connection.
 static void drain(struct pool* pool) {
   pool->state = DRAINING;
-  pool->drain_deadline = pool->time + DRAIN_TIMEOUT;
+  pool->drain_deadline = pool->time + (int64_t)drain_timeout * SECOND;
   stop_listening(pool);
   for (size_t i = 0; i < pool->size; ++i) shutdown(pool->workers[i].channel, SHUT_WR);
 }

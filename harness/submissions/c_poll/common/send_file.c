@@ -13,11 +13,11 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "patience.h"
 #include "report.h"
 #include "wire.h"
 
 enum {
-  STALL_TIMEOUT = 30,  // seconds without a byte taken, after which a client is dropped
   SENDFILE_MAX = 1 << 30,  // bytes a call: what 32 bits can count, and the kernel moves at once
 };
 
@@ -25,7 +25,7 @@ enum {
 struct outgoing {
   int connection;
   int queued;  // bytes that waited in the kernel for the client when no more would fit
-  int seconds;  // for which that number has been the same
+  unsigned seconds;  // for which that number has been the same
 };
 
 static bool open_outgoing(struct outgoing* out, int connection) {
@@ -43,7 +43,7 @@ static bool has_stalled(struct outgoing* out) {
   ioctl(out->connection, SIOCOUTQ, &queued);
   out->seconds = queued == out->queued ? out->seconds + 1 : 0;
   out->queued = queued;
-  return out->seconds >= STALL_TIMEOUT;
+  return out->seconds >= stall_timeout;
 }
 
 // Whether there can be another call after one that has moved so many bytes, or -1.
@@ -55,7 +55,7 @@ static bool goes_on(struct outgoing* out, ssize_t moved) {
   else if (!has_stalled(out))
     return true;
   else
-    complain("worker %d: the client has taken nothing for %d seconds: dropped", getpid(), STALL_TIMEOUT);
+    complain("worker %d: the client has taken nothing for %u seconds: dropped", getpid(), stall_timeout);
   return false;
 }
 
