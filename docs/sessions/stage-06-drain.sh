@@ -3,6 +3,7 @@
 source "$SESSIONS/lib.sh"
 
 quietly mkdir received
+vary '^(471[23])\b' 4712 # whichever worker has taken the client
 run 'seq 1 2000000 > numbers.txt'
 serve server '06/server 127.0.0.1 0 2 numbers.txt'
 bg client "python3 -m bytetrain.play client $port --read 100000 --then stall"

@@ -9,8 +9,9 @@ said client stall
 name_pid "${pid_of[client]}"
 run "kill -KILL $server"
 quietly wait "$server"
-until_true "the idle worker has left" in_state "${workers[1]}" 'Z '
+one_left() { in_state "${workers[0]}" 'Z ' || in_state "${workers[1]}" 'Z '; } # whichever is idle
+until_true "the idle worker has left" one_left
 run "kill -USR1 ${pid_of[client]}  # the client reads on"
 ended client
-left() { ! in_state "${workers[0]}" RSDT; }
-until_true "the worker has left" left
+left() { ! in_state "${workers[0]}" RSDT && ! in_state "${workers[1]}" RSDT; }
+until_true "the workers have left" left

@@ -28,23 +28,31 @@ struct Message {
 
 Channel make_channel() {
   int ends[2];
-  check("socketpair", ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends));
+  check("socketpair", ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends));
+  // Room for some forty connections, for all workers together: the others wait in the listen backlog.
+  const int room = 16384;
+  check("setsockopt", ::setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof room));
   return {Descriptor{ends[0]}, Descriptor{ends[1]}};
 }
 
-void send_descriptor(int channel, int fd) {
+bool send_descriptor(int channel, int fd) {
   Message message;
   cmsghdr* const rights = CMSG_FIRSTHDR(&message.header);
   rights->cmsg_level = SOL_SOCKET;
   rights->cmsg_type = SCM_RIGHTS;
   rights->cmsg_len = CMSG_LEN(sizeof fd);
   std::memcpy(CMSG_DATA(rights), &fd, sizeof fd);
-  check("sendmsg", ::sendmsg(channel, &message.header, 0));
+  const ssize_t sent = ::sendmsg(channel, &message.header, MSG_DONTWAIT);
+  if (sent == -1 && errno == EAGAIN) return false;
+  check("sendmsg", sent);
+  return true;
 }
 
-Descriptor receive_descriptor(int channel) {
+Descriptor receive_descriptor(int channel, int flags) {
   Message message;
-  if (check("recvmsg", ::recvmsg(channel, &message.header, MSG_CMSG_CLOEXEC)) == 0) return {};
+  const ssize_t got = ::recvmsg(channel, &message.header, MSG_CMSG_CLOEXEC | flags);
+  if (got == 0 || (got == -1 && errno == EAGAIN)) return {};
+  check("recvmsg", got);
   const cmsghdr* const rights = CMSG_FIRSTHDR(&message.header);
   if (rights == nullptr || rights->cmsg_type != SCM_RIGHTS)
     throw std::runtime_error("recvmsg: a message without a descriptor");
@@ -52,5 +60,3 @@ Descriptor receive_descriptor(int channel) {
   std::memcpy(&fd, CMSG_DATA(rights), sizeof fd);
   return Descriptor{fd};
 }
-
-void report_idle(int channel) { check("send idle", ::send(channel, "i", 1, 0)); }

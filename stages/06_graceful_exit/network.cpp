@@ -1,7 +1,9 @@
-// network.cpp: see getaddrinfo(3), socket(2), bind(2), listen(2), connect(2), getnameinfo(3), socket(7).
+// network.cpp: see getaddrinfo(3), socket(2), bind(2), listen(2), connect(2), getnameinfo(3), socket(7), tcp(7).
 #include "network.hpp"
 
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <memory>
@@ -25,6 +27,9 @@ bool listens(int socket, const addrinfo& address) {
   const int on = 1;
   // Without it, bind fails for a minute after an exit: connections of the last run rest in TIME_WAIT.
   ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  // Accepted sockets inherit it: what doesn't fill a packet waits. Name, size and a small file leave together,
+  // and the close sends what is left, with its FIN in the same packet.
+  ::setsockopt(socket, IPPROTO_TCP, TCP_CORK, &on, sizeof on);
   return ::bind(socket, address.ai_addr, address.ai_addrlen) == 0 && ::listen(socket, SOMAXCONN) == 0;
 }
 
@@ -49,6 +54,12 @@ Descriptor first_that(bool (*works)(int, const addrinfo&), const addrinfo* addre
 Descriptor listen_on(const std::string& host, const std::string& port) {
   const Addresses addresses = resolve(host, port, AI_PASSIVE | AI_NUMERICSERV);
   return first_that(listens, addresses.get(), SOCK_CLOEXEC | SOCK_NONBLOCK, "listen on " + host + ":" + port);
+}
+
+void drop_when_stalled(int listener, std::chrono::milliseconds timeout) {
+  const auto milliseconds = static_cast<unsigned>(timeout.count());
+  check("setsockopt TCP_USER_TIMEOUT",
+        ::setsockopt(listener, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof milliseconds));
 }
 
 Descriptor connect_to(const std::string& host, const std::string& port) {

@@ -13,10 +13,11 @@
 
 int main(int argc, char* argv[]) {
   try {
-    block_exit_signals();  // before all else: from here on none is lost, and none ends us half-way
+    block_signals();  // before all else: from here on none is lost, and none ends us half-way
     const ServerOptions options = parse_server_options(argc, argv);
     check_file(options.file);
     Descriptor listener = listen_on(options.host, options.port);
+    drop_when_stalled(listener.get(), options.stall_timeout);
     const std::string address = local_address(listener.get());
     ::signal(SIGPIPE, SIG_IGN);  // a client that is gone is an error of send (EPIPE), not our end
     Pool pool{std::move(listener), options};
