@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# MSG_ZEROCOPY over loopback is copied after all, and says so.
+# needs: g++
+source "$SESSIONS/lib.sh"
+
+quietly cp "$SESSIONS/zerocopy.cpp" .
+run 'g++ -std=c++20 -o zerocopy zerocopy.cpp'
+run './zerocopy'

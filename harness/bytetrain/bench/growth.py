@@ -1,0 +1,47 @@
+"""From 1 KiB to 8 GiB: does the time grow as the file does, and the memory not at all?"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..build import Programs
+from ..files import FileStore
+from ..programs import Client
+from .comparisons import KiB, MiB, Place
+from .contestants import ours
+from .meters import GiB, Peak, peak_memory
+
+SIZES = (KiB, 64 * KiB, MiB, 16 * MiB, 256 * MiB, GiB, 8 * GiB)
+LARGE = 256 * MiB  # from here on one run tells enough
+
+
+@dataclass(frozen=True)
+class Point:
+    """One size."""
+
+    size: int
+    seconds: float  # from the client's start to its end
+    server_peak: int  # bytes; of the worker that has most
+    client_peak: int  # 0 if it was over before anybody could look
+
+
+def measure(stage: Programs, store: FileStore, place: Place, sizes: Sequence[int]) -> list[Point]:
+    """Sparse files, saved on the disk's file system and removed at once."""
+    return [point(stage, store.sparse(size), place, 1 if size >= LARGE else 5) for size in sizes]
+
+
+def point(stage: Programs, file: Path, place: Place, runs: int) -> Point:
+    seconds, peaks = [], []
+    with ours(stage)(file, place.scratch) as server:
+        for _ in range(runs):
+            start = time.perf_counter()
+            with Client(stage.client, server.port, place.disk) as client, Peak(client.pid) as peak:
+                client.wait()
+            seconds.append(time.perf_counter() - start)
+            peaks.append(peak.bytes)
+            (place.disk / file.name).unlink()
+        return Point(file.stat().st_size, statistics.median(seconds), max(map(peak_memory, server.pids[1:])), max(peaks))

@@ -1,0 +1,16 @@
+"""The bench's own programs, in harness/bench: built when they are needed, as a release build."""
+
+from __future__ import annotations
+
+import subprocess
+
+from .contestants import SOURCES, TOOLS
+from .meters import BenchError
+
+
+def build_tools() -> None:
+    """Builds what has changed."""
+    for command in (["cmake", "-S", SOURCES, "-B", TOOLS, "-DCMAKE_BUILD_TYPE=Release"], ["cmake", "--build", TOOLS]):
+        done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode != 0:
+            raise BenchError(f"the tools of the bench can't be built:\n{done.stdout}")
