@@ -145,7 +145,7 @@ void Pool::reap_workers() {
   int status = 0;
   pid_t pid = 0;
   while ((pid = ::waitpid(-1, &status, WNOHANG)) > 0) {
-    if (std::erase(workers_, pid) == 0 || leaving_) continue;  // not ours: left behind by who started us
+    if (std::erase(workers_, pid) == 0 || leaving_) continue;  // nobody to replace, or not our worker at all
     log("server: " + told(pid, status) + "; another takes its place");
   }
   if (!leaving_) start_missing_workers();
@@ -184,6 +184,9 @@ void Pool::end_workers() {
 void Pool::stop_listening() {
   if (std::exchange(leaving_, true)) return;
   exhausted_ = false;
+  // Closing is not enough: epoll(7) goes on as long as a worker that has just been forked holds a copy.
+  watch(EPOLL_CTL_DEL, listener_.get(), nullptr, 0U);
+  watch(EPOLL_CTL_DEL, channel_.parent_end.get(), nullptr, 0U);
   listener_.close();
   connection_.close();
   while (receive_descriptor(channel_.worker_end.get(), MSG_DONTWAIT)) continue;

@@ -99,12 +99,14 @@ TEST_F(PoolDeathTest, ADeadWorkerIsReapedAndReplaced) {
     ::kill(0, SIGHUP);  // all of the group but us
     siginfo_t dead{};
     check("waitid", ::waitid(P_ALL, 0, &dead, WEXITED | WNOWAIT));  // seen, and left to the pool to reap
-    if (::fork() == 0) {  // a client, who can only be served by the worker that takes the dead one's place
+    const pid_t client = ::fork();
+    if (client == 0) {  // who can only be served by the worker that takes the dead one's place
       take(connect_to("127.0.0.1", port).get());
       ::kill(::getppid(), SIGTERM);
       ::_exit(0);
     }
     pool.serve();
+    ::waitpid(client, nullptr, 0);  // it may outlive the pool, and is none of the pool's business
     leave(true);
   };
   EXPECT_EXIT(story(), testing::ExitedWithCode(0),
