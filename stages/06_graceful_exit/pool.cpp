@@ -113,18 +113,18 @@ void Pool::hand_over_clients() {
 
 /// If the channel is full, this client waits here for room in it, and the others in the listen backlog.
 void Pool::hand_over() {
+  bool full = false;
   try {
-    const bool full = !send_descriptor(channel_.parent_end.get(), connection_.get());
-    if (full != waiting_) {
-      listen(!full);
-      watch(EPOLL_CTL_MOD, channel_.parent_end.get(), &channel_, full ? EPOLLOUT : 0U);
-    }
-    waiting_ = full;
-    if (full) return;
+    full = !send_descriptor(channel_.parent_end.get(), connection_.get());
   } catch (const std::system_error& error) {
     log(std::string("server: ") + error.what());  // it costs this client its connection, and nobody else
   }
-  connection_.close();  // the parent's copy
+  if (full != waiting_) {
+    listen(!full);
+    watch(EPOLL_CTL_MOD, channel_.parent_end.get(), &channel_, full ? EPOLLOUT : 0U);
+  }
+  waiting_ = full;
+  if (!full) connection_.close();  // the parent's copy
 }
 
 /// SIGTERM asks for the graceful exit; whatever comes after it, and SIGINT at any time, for the ordered one.
