@@ -16,6 +16,7 @@ class Action(Enum):
 
     WAIT_TAKEN = "waits until the client has read everything"
     HOLD = "forwards nothing until it is released"
+    PAUSE = "waits until the client has read everything, and a moment more, unless it is released"
     CUT = "closes the connection"
     RESET = "resets the connection"
 
@@ -83,6 +84,20 @@ class Timeout(_At):
 
     def __str__(self) -> str:
         return f"stalls after {self.at} bytes"
+
+
+@dataclass(frozen=True)
+class Trickle(_At):
+    """From that offset on forwards byte after byte, slowly, until Proxy.release(): for what a client does only when
+    bytes come while time passes, like drawing its progress."""
+
+    action = Action.PAUSE
+
+    def __str__(self) -> str:
+        return f"lets the bytes behind the first {self.at} trickle, one by one"
+
+    def next_offset(self, after: int) -> Optional[int]:
+        return max(self.at, after + 1)
 
 
 @dataclass(frozen=True)

@@ -15,17 +15,31 @@ from types import TracebackType
 from typing import NoReturn, Optional
 
 from . import Failure
-from .faults import Action, Coalesce, Fault, LimitData, ResetPeer, Shaper, Slicer, SlowClose, Timeout, WholeTrains
+from .faults import (
+    Action,
+    Coalesce,
+    Fault,
+    LimitData,
+    ResetPeer,
+    Shaper,
+    Slicer,
+    SlowClose,
+    Timeout,
+    Trickle,
+    WholeTrains,
+)
 from .peers import Connection, Ended, RawClient
 from .story import did
 from .waiting import LIMIT, NeverHappened, wait_until
 
 __all__ = [
-    "Coalesce", "Fault", "LimitData", "Proxy", "Relay", "ResetPeer", "Slicer", "SlowClose", "Timeout", "WholeTrains",
+    "Coalesce", "Fault", "LimitData", "Proxy", "Relay", "ResetPeer", "Slicer", "SlowClose", "Timeout", "Trickle",
+    "WholeTrains",
 ]  # fmt: skip
 
 PATIENCE = 10.0  # seconds: a client that peeks may never empty its queue; the proxy notes it, and goes on
 CHUNK = 64 * 1024
+MOMENT = 10  # milliseconds between two bytes that trickle
 
 
 class _Over(Exception):
@@ -101,10 +115,11 @@ class Relay:
             pass
         return self.server.read_some(CHUNK)
 
-    def _listen(self, others: list[socket.socket]) -> list[socket.socket]:
-        """Waits until one of `others` is readable, or something else has happened; attends to the client."""
+    def _listen(self, others: list[socket.socket], limit: Optional[int] = None) -> list[socket.socket]:
+        """Waits until one of `others` is readable, something else has happened, or `limit` milliseconds are over;
+        attends to the client."""
         client = [] if self._client_finished else [self.client.socket]
-        ready = _wait_readable([self._wake, *client, *others])
+        ready = _wait_readable([self._wake, *client, *others], limit)
         if self._wake in ready:
             self._wake.recv(64)
         if self._stopping:
@@ -151,7 +166,8 @@ class Relay:
             self._client_gone()
 
     def _stops(self, after: int) -> list[int]:
-        offsets = (fault.next_offset(after) for fault in self._faults)
+        faults = (fault for fault in self._faults if not (self._released and fault.action is Action.PAUSE))
+        offsets = (fault.next_offset(after) for fault in faults)
         return [offset for offset in offsets if offset is not None]
 
     def _act(self, after: int) -> None:
@@ -162,6 +178,8 @@ class Relay:
     def _do(self, action: Action) -> None:
         if action is Action.HOLD:
             self._hold()
+        elif action is Action.PAUSE:
+            self._pause()
         elif action is Action.CUT:
             self.client.finish_sending()
             self.server.reset()
@@ -177,6 +195,11 @@ class Relay:
         while not self._released:
             self._listen([])
 
+    def _pause(self) -> None:
+        if not self._released:
+            self._wait_taken()
+            self._listen([], MOMENT)
+
     def _wait_taken(self) -> None:
         what = f"the client reads the first {self.forwarded} bytes"
         try:
@@ -185,11 +208,11 @@ class Relay:
             self.notes.append(str(unread))
 
 
-def _wait_readable(sockets: list[socket.socket]) -> list[socket.socket]:
+def _wait_readable(sockets: list[socket.socket], limit: Optional[int] = None) -> list[socket.socket]:
     poll = select.poll()  # select has no room for descriptors above 1023
     for each in sockets:
         poll.register(each, select.POLLIN)
-    ready = {descriptor for descriptor, _ in poll.poll()}
+    ready = {descriptor for descriptor, _ in poll.poll(limit)}
     return [each for each in sockets if each.fileno() in ready]
 
 
@@ -245,7 +268,7 @@ class Proxy:
         return relay
 
     def release(self) -> None:
-        """Lets what Timeout or SlowClose holds go on, on every connection."""
+        """Lets what Timeout, Trickle or SlowClose holds go on, on every connection."""
         did("the proxy lets go on what it has held")
         for relay in self.relays:
             relay.release()

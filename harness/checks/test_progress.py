@@ -125,10 +125,16 @@ def test_never_100_before_all_is_there(
             rest_of(connection, pair.stage, data[:-600])
             connection.wait_taken(client.pid)
             before = draws(client)
-            left = dribble(connection, pair.stage, data[-600:-1], lambda: draws(client) > before + 1)
+
+            def drawn() -> bool:
+                # A line from before may come late, through the terminal and our thread: so not just any two.
+                return draws(client) > before + 1 and percentages(client)[-1] >= 99
+
+            left = dribble(connection, pair.stage, data[-600:-1], drawn)
             said = percentages(client)
             expect(max(said, default=0) < 100, f"the line says 100 % before the last byte has come; {shown(client)}")
-            expect(not left or said[-1] >= 99, f"the line says {said[-1:]} % when 99.9988 % have come; {shown(client)}")
+            seldom = draws(client) <= before + 1
+            expect(seldom or said[-1] >= 99, f"the line says {said[-1:]} % when 99.9988 % came; {shown(client)}")
             rest_of(connection, pair.stage, left + data[-1:])
             finished = client.wait()
         said = percentages(client)

@@ -13,7 +13,7 @@ from bytetrain.files import FileStore, content, md5_of
 from bytetrain.observe import wait_until
 from bytetrain.peers import Ended, RawClient, RawServer
 from bytetrain.programs import Client, Server
-from bytetrain.proxy import Coalesce, LimitData, Proxy, ResetPeer, Slicer, SlowClose, Timeout, WholeTrains
+from bytetrain.proxy import Coalesce, LimitData, Proxy, ResetPeer, Slicer, SlowClose, Timeout, Trickle, WholeTrains
 from bytetrain.wire import boundaries
 
 Standin = Callable[[int], Programs]
@@ -70,6 +70,18 @@ def test_a_client_that_leaves_during_a_stall_is_seen_by_the_server(upstream: Raw
         with pytest.raises(Ended, match="reset"):
             server.read_to_end()
         assert proxy.wait_ended().ended == "the client went away after 0 bytes"
+
+
+def test_bytes_trickle_until_they_are_released(upstream: RawServer) -> None:
+    with Proxy(upstream.port, Trickle(10)) as proxy, RawClient(proxy.port) as client:
+        server = upstream.accept()
+        server.send(DATA)
+        assert client.read_exactly(10) == DATA[:10]
+        assert [client.read_some() for _ in range(3)] == [DATA[10:11], DATA[11:12], DATA[12:13]]
+        proxy.release()
+        assert client.read_exactly(len(DATA) - 13) == DATA[13:]
+        server.close()
+        assert client.read_to_end() == b""
 
 
 @pytest.mark.parametrize("at", [0, 1, 70_000])

@@ -4,12 +4,17 @@ from pathlib import Path
 
 from .. import wire
 from ..files import GiB
-from ..proxy import Timeout
+from ..proxy import Trickle
 from ..terminal import TerminalClient
 from .evidence import Evidence, when
 from .scene import Scene, outcome, read_train, saved_md5, wait_for
 
 FIVE_GIB = 5 * GiB  # more than 32 bits can say
+
+# How many bytes trickle before we believe that a client draws nothing. Whoever draws, may draw rarely: not more often
+# than ten times a second, and only when bytes come. Before stage 04 nobody has to draw.
+ENOUGH = 2000
+ENOUGH_BEFORE_STAGE_04 = 20
 
 
 def play(scene: Scene) -> Evidence:
@@ -40,12 +45,14 @@ def in_words(second: bytes) -> str:
 def watch(scene: Scene, file: Path) -> tuple[TerminalClient, str]:
     """A client on a terminal, and what is seen there when half of the file has come. Returns at its end."""
     half = file.stat().st_size // 2
+    enough = half + (ENOUGH if scene.stage >= 4 else ENOUGH_BEFORE_STAGE_04)
     server = scene.server(file)
-    proxy = scene.proxy(server.port, Timeout(half))
+    proxy = scene.proxy(server.port, Trickle(half))
     client = scene.terminal_client(proxy.port)
-    scene.did(f"a proxy holds the stream after {half} bytes, until we have looked at the terminal")
-    wait_for(client, lambda: proxy.relays and proxy.relays[0].forwarded >= half, f"the client reads {half} bytes")
-    proxy.relay().client.wait_taken(client.pid)
+    scene.did(f"behind {half} bytes a proxy lets the stream trickle, until we have looked at the terminal")
+    relay = proxy.relay()
+    wait_for(client, lambda: relay.forwarded >= half, f"the client reads {half} bytes")
+    wait_for(client, lambda: client.redraws or relay.forwarded >= enough, "the client draws, or bytes enough came")
     seen = client.redraws[-1].strip() if client.redraws else ""
     proxy.release()
     client.wait()
