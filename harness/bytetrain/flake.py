@@ -114,12 +114,12 @@ def commit() -> str:
     return told.stdout.strip()
 
 
-def record_of(series: Series, loops: int, submission: Path) -> dict[str, Any]:
-    """What was found, fit for JSON."""
+def record_of(series: Series, loops: int, submission: Path, graded: str) -> dict[str, Any]:
+    """What was found, fit for JSON; `graded` is the commit."""
     return {
         "schema": "bytetrain/flake/v1",
         "what": "stages" if submission == STAGES else submission.name,
-        "commit": commit(),
+        "commit": graded,
         "ended": time.strftime("%Y-%m-%d", time.gmtime()),
         "machine": machine(),
         "busy_loops": loops,
@@ -158,6 +158,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         parser.error("--runs: with fewer than 2 runs there is nothing to compare")
     series = Series()
     submission = options.submission.resolve()
+    graded = commit()  # before the record is written, which may be a file of this clone
     with busy(options.load):
         for number in range(1, options.runs + 1):
             start = time.monotonic()
@@ -166,7 +167,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
             told = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
             print(f"run {number:2d}: {told}; {series.seconds[-1]:.0f} s; changed so far: {len(series.changed)}", flush=True)
             if options.record:
-                data = record_of(series, options.load, submission)
+                data = record_of(series, options.load, submission, graded)
                 options.record.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(words(series))
     return 1 if series.changed or series.bad else 0
