@@ -5,10 +5,7 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
-#include <algorithm>
 #include <csignal>
-#include <fstream>
-#include <utility>
 
 #include "support.hpp"
 
@@ -18,28 +15,6 @@ namespace {
 [[noreturn]] void leave(bool all_is_well) {
   const bool childless = ::waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD;
   ::_exit(all_is_well && childless ? 0 : 1);
-}
-
-/// Whether a process sleeps: see proc(5) on the state in stat.
-bool asleep(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  std::string stat;
-  std::getline(file, stat);
-  return stat.substr(stat.rfind(") ") + 2, 1) == "S";
-}
-
-bool sees(const Descriptor& socket, short event) {
-  pollfd ready{socket.get(), event, 0};
-  return ::poll(&ready, 1, 0) == 1;
-}
-
-/// The soft limit of another process's descriptors; returns what it was.
-rlim_t limit_descriptors(pid_t pid, rlim_t most) {
-  rlimit limit{};
-  check("prlimit", ::prlimit(pid, RLIMIT_NOFILE, nullptr, &limit));
-  const rlim_t before = std::exchange(limit.rlim_cur, most);
-  check("prlimit", ::prlimit(pid, RLIMIT_NOFILE, &limit, nullptr));
-  return before;
 }
 
 class PoolDeathTest : public testing::Test {
@@ -136,46 +111,6 @@ TEST_F(PoolDeathTest, ADeadWorkerIsReapedAndReplaced) {
   };
   EXPECT_EXIT(story(), testing::ExitedWithCode(0),
               "^server: worker [0-9]+ was ended by signal 1[^0-9].*takes its place\n$");
-}
-
-// The kernel lets an ordinary user have as many descriptors under way as it may have open, and root any number: see
-// ETOOMANYREFS in unix(7).
-TEST_F(PoolDeathTest, AHandOverThatFailsWhileTheChannelIsFullCostsOneClientOnly) {
-  constexpr std::size_t more_than_buffers_hold = 16 << 20;
-  options_.workers = 1;
-  std::filesystem::resize_file(options_.file, more_than_buffers_hold);
-  std::filesystem::permissions(directory_.path(), std::filesystem::perms::all);
-  const auto story = [&] {
-    if (::geteuid() == 0) check("setresuid", ::setresuid(65534, 65534, 65534));
-    ::alarm(60);  // a pool that is broken never ends
-    ::signal(SIGPIPE, SIG_IGN);  // as the server does
-    block_signals();
-    Descriptor listener = listen_on("127.0.0.1", "0");
-    const std::string port = port_of(listener.get());
-    const pid_t pool = ::getpid();
-    const pid_t test = ::fork();
-    if (test == 0) {
-      std::vector<Descriptor> clients;
-      while (clients.size() < 100) clients.push_back(connect_to("127.0.0.1", port));
-      wait_until("the channel is full", [&] { return asleep(pool) && sees(listener, POLLIN); });
-      listener.close();  // else the pool's end would not be the end of it
-      const rlim_t before = limit_descriptors(pool, 3);
-      std::size_t served = 0;
-      wait_until("a client has lost its connection", [&] {
-        if (served < clients.size() && sees(clients[served], POLLIN)) reset(clients[served++]);
-        return std::ranges::any_of(clients, [](const Descriptor& client) { return sees(client, POLLRDHUP); });
-      });
-      limit_descriptors(pool, before);
-      clients.clear();
-      const std::string wire = take(connect_to("127.0.0.1", port).get());
-      ::kill(pool, wire.size() > more_than_buffers_hold ? SIGTERM : SIGKILL);
-      ::_exit(0);
-    }
-    Pool{std::move(listener), options_}.serve();
-    ::waitpid(test, nullptr, 0);  // unless the pool has reaped it
-    leave(true);
-  };
-  EXPECT_EXIT(story(), testing::ExitedWithCode(0), "sendmsg: Too many references");
 }
 
 TEST_F(PoolDeathTest, WhoeverStartsTheServerMayIgnoreSigchld) {
