@@ -52,7 +52,7 @@ def watch(scene: Scene, file: Path) -> tuple[TerminalClient, str]:
     scene.did(f"behind {half} bytes a proxy lets the stream trickle, until we have looked at the terminal")
     relay = proxy.relay()
     wait_for(client, lambda: relay.forwarded >= half, f"the client reads {half} bytes")
-    wait_for(client, lambda: client.redraws or relay.forwarded >= enough, "the client draws, or bytes enough came")
+    wait_for(client, lambda: client.redraws or relay.forwarded >= enough, "the client draws, or enough bytes came")
     seen = client.redraws[-1].strip() if client.redraws else ""
     proxy.release()
     client.wait()
