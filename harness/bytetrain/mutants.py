@@ -194,6 +194,11 @@ def idle_checks(outcomes: Sequence[Outcome]) -> list[str]:
     return [check.id for check in rubric().checks.values() if check.weight and check.id not in working]
 
 
+def missed_by(outcome: Outcome) -> str:
+    """The checks that a mutant survived, each with the verdict that it gave instead of "fail"."""
+    return ", ".join(f"{check}: {outcome.verdicts.get(check, 'not run')}" for check in outcome.survived)
+
+
 def line_of(outcome: Outcome) -> str:
     """One row of the matrix, in words."""
     if outcome.unusable:
@@ -201,8 +206,7 @@ def line_of(outcome: Outcome) -> str:
     killed = [check for check in outcome.mutant.killers if check not in outcome.survived]
     row = f"{'✗ SURVIVES' if outcome.survived else '✓ killed'}  {outcome.mutant.name}  by {', '.join(killed) or 'nobody'}"
     if outcome.survived:
-        found = ", ".join(f"{check}: {outcome.verdicts.get(check, 'not run')}" for check in outcome.survived)
-        row += f"\n    {outcome.mutant.mistake}\n    should have been caught by {found}"
+        row += f"\n    {outcome.mutant.mistake}\n    should have been caught by {missed_by(outcome)}"
     others = [check for check, verdict in outcome.verdicts.items() if verdict == "fail" and check not in killed]
     return row + (f"\n    and also by {', '.join(others)}" if others else "")
 
@@ -242,6 +246,8 @@ def summary(outcomes: Sequence[Outcome], whole: bool) -> int:
     MATRIX.write_text(json.dumps(matrix, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     killed = len(outcomes) - len(unusable) - len(survivors)
     print(f"\n{killed} of {len(outcomes)} mutants killed by every check that names their mistake")
+    for each in survivors:  # again, at the end: above, their rows are lost among those of the killed
+        print(f"{each.mutant.name} survives {missed_by(each)}")
     if unusable:
         print(f"{len(unusable)} can't be used: {', '.join(each.mutant.name for each in unusable)}")
     if idle:

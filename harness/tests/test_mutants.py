@@ -1,0 +1,95 @@
+"""The mutants are usable, and what `./lab mutants` makes of their verdicts can be trusted."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bytetrain import mutants
+from bytetrain.catalogue import rubric
+from bytetrain.mutants import Mutant, Outcome, Unusable
+from bytetrain.paths import STAGES, stage_dir
+
+MUTANTS = mutants.load_all()
+
+PATCH = """\
+Mistake: The client forgets something.
+Stage: 3
+From: 2
+Killed-by: client.sizes pair.sizes
+
+--- a/train.cpp
++++ b/train.cpp
+@@ -1 +1 @@
+-nothing of the stage
++something else
+"""
+
+
+def mutant(folder: Path, text: str = PATCH) -> Mutant:
+    path = folder / "03-forgets.patch"
+    path.write_text(text, encoding="utf-8")
+    return Mutant.load(path)
+
+
+def test_there_are_ninety_and_twelve_in_each_stage() -> None:
+    assert len(MUTANTS) >= 90
+    for stage in range(1, 7):
+        assert sum(each.stage == stage for each in MUTANTS) >= 12, stage
+
+
+@pytest.mark.parametrize("each", MUTANTS, ids=lambda each: each.name)
+def test_a_mutant_applies_and_names_checks_of_its_stage(each: Mutant, tmp_path: Path) -> None:
+    assert each.name.startswith(f"{each.stage:02}-")
+    of_stage = {check.id for check in rubric().of_stage(each.stage)}
+    assert set(each.killers) <= of_stage and each.first <= each.stage
+    reference = stage_dir(STAGES, each.stage)
+    assert reference is not None
+    shutil.copytree(reference, tmp_path / "stage")
+    command = ["patch", "-p1", "--fuzz=0", "--no-backup-if-mismatch", "-i", str(each.path)]
+    done = subprocess.run(command, cwd=tmp_path / "stage", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_header_without_its_lines_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Unusable, match="03-forgets.patch: its header has no line From, Killed-by"):
+        mutant(tmp_path, PATCH.replace("From: 2\n", "").replace("Killed-by: client.sizes pair.sizes\n", ""))
+
+
+def test_a_patch_that_no_longer_applies_says_how_to_mend_it(tmp_path: Path) -> None:
+    with pytest.raises(Unusable, match="(?s)no longer applies to 03_waitall.*diff -u stages/03_waitall/FILE"):
+        mutants.Bench(tmp_path / "bench").break_stage(mutant(tmp_path))
+
+
+def test_only_fail_kills(tmp_path: Path) -> None:
+    some = mutant(tmp_path)
+    assert Outcome(some, {"client.sizes": "fail", "pair.sizes": "fail"}).survived == []
+    for verdict in ("pass", "harness error", "not applicable"):
+        assert Outcome(some, {"client.sizes": "fail", "pair.sizes": verdict}).survived == ["pair.sizes"]
+    assert Outcome(some).survived == ["client.sizes", "pair.sizes"]
+
+
+def test_who_survives_is_said_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(mutants, "MATRIX", tmp_path / "matrix.json")
+    survivor = Outcome(mutant(tmp_path), {"client.sizes": "fail", "pair.sizes": "pass"})
+    assert mutants.summary([survivor], whole=False) == 1
+    said = capsys.readouterr().out
+    assert "0 of 1 mutants killed" in said and "03-forgets survives pair.sizes: pass" in said
+    assert json.loads((tmp_path / "matrix.json").read_text())["03-forgets"]["verdicts"]["pair.sizes"] == "pass"
+    killed = Outcome(survivor.mutant, {"client.sizes": "fail", "pair.sizes": "fail"})
+    assert mutants.summary([killed], whole=False) == 0
+    unusable = Outcome(survivor.mutant, unusable="it doesn't build")
+    assert mutants.summary([unusable], whole=False) == 1
+    assert "1 can't be used: 03-forgets" in capsys.readouterr().out
+
+
+def test_a_check_that_kills_nothing_is_named(tmp_path: Path) -> None:
+    outcome = Outcome(mutant(tmp_path), {"client.sizes": "fail", "pair.sizes": "pass"})
+    idle = mutants.idle_checks([outcome])
+    assert "client.sizes" not in idle and "pair.sizes" in idle
