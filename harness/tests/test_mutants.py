@@ -42,7 +42,7 @@ def test_there_are_ninety_and_twelve_in_each_stage() -> None:
         assert sum(each.stage == stage for each in MUTANTS) >= 12, stage
 
 
-@pytest.mark.parametrize("each", MUTANTS, ids=lambda each: each.name)
+@pytest.mark.parametrize("each", MUTANTS, ids=[each.name for each in MUTANTS])
 def test_a_mutant_applies_and_names_checks_of_its_stage(each: Mutant, tmp_path: Path) -> None:
     assert each.name.startswith(f"{each.stage:02}-")
     of_stage = {check.id for check in rubric().of_stage(each.stage)}
