@@ -13,10 +13,10 @@ for way in mmap sendfile; do
   said "$way-client" stall
   name_pid "${pid_of[$way-client]}"
   run "grep -c numbers.txt /proc/$worker/maps"
-  quietly kill -USR1 "${pid_of[$way-client]}"
-  ended "$way-client" 3>/dev/null
-  until_true "the worker waits for the next client" in_state "$worker" S
   part "$way-faults"
+  run "kill -USR1 ${pid_of[$way-client]}  # the client reads on"
+  ended "$way-client"
+  until_true "the worker waits for the next client" in_state "$worker" S
   before=$(awk '{print $10}' "/proc/$worker/stat")
   printf '$ before=$(awk '\''{print $10}'\'' /proc/%s/stat)\n' "$worker" >&3
   run "cat < /dev/tcp/127.0.0.1/$port > /dev/null"
