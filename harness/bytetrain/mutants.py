@@ -32,7 +32,6 @@ WORK = BUILD / "mutants"
 MATRIX = BUILD.parent / "mutants.json"
 LIMIT = 15.0  # seconds after which a mutant that hangs is given up; far above what a check takes
 HEADER = re.compile(r"^(Mistake|Stage|From|Killed-by): (.+)$", re.MULTILINE)
-CHANGED = re.compile(r"^\+\+\+ b/(\S+)$", re.MULTILINE)
 
 
 class Unusable(Exception):
@@ -48,7 +47,6 @@ class Mutant:
     stage: int
     first: int  # the stage from which checks count the mistake
     killers: tuple[str, ...]  # ids of the checks that must catch it
-    files: tuple[str, ...]  # that the patch changes
 
     @property
     def name(self) -> str:
@@ -62,7 +60,7 @@ class Mutant:
         if missing:
             raise Unusable(f"{path.name}: its header has no line {', '.join(sorted(missing))}: see mutants/README.md")
         killers = tuple(header["Killed-by"].split())
-        return cls(path, header["Mistake"], int(header["Stage"]), int(header["From"]), killers, tuple(CHANGED.findall(text)))
+        return cls(path, header["Mistake"], int(header["Stage"]), int(header["From"]), killers)
 
     @property
     def builds(self) -> bool:
@@ -90,37 +88,65 @@ def load_all(names: Sequence[str] = (), folder: Path = MUTANTS) -> list[Mutant]:
 
 
 class Bench:
-    """A copy of each stage to break and mend again, with build folders of its own, so that only what changes is built."""
+    """A copy of each stage to break and mend again. The reference is built once and kept: only what a patch changes is
+    built for it, and what was built before comes back as it was, with its times, so that make sees no change."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._whole: set[str] = set()  # the stages whose reference is built
 
     def break_stage(self, mutant: Mutant) -> Path:
         """Applies a patch and builds. Returns a submission that holds the mutant alone; Unusable if it can't be made."""
         reference = stage_dir(STAGES, mutant.stage)
         assert reference is not None
-        source = self._folder / "source" / reference.name
-        shutil.rmtree(source, ignore_errors=True)
-        shutil.copytree(reference, source, ignore=shutil.ignore_patterns("tests"))  # with its times: make sees no change
+        source, build = self.folder / "source" / reference.name, self.folder / "build" / reference.name
+        self._copy(reference, source)
+        if mutant.builds and reference.name not in self._whole:
+            self._build_reference(source, build)
+            self._whole.add(reference.name)
         self._patch(mutant, source)
-        submission = self._folder / "submission"
+        submission = self.folder / "submission"
         shutil.rmtree(submission, ignore_errors=True)
         if not mutant.builds:
             shutil.copytree(source, submission / reference.name)
             return submission
-        build = self._build(mutant, source)
+        _run(["cmake", "--build", str(build)], mutant.name)
         (submission / reference.name).mkdir(parents=True)
         for program in ("server", "client"):
             shutil.copy2(build / program, submission / reference.name)
         return submission
 
     def mend_stage(self, mutant: Mutant) -> None:
-        """Makes what was patched look changed, so that the next build takes it from the reference again."""
+        """What was built is that of the reference again."""
         reference = stage_dir(STAGES, mutant.stage)
         assert reference is not None
-        for objects in (self._folder / "build" / reference.name).rglob("*.o"):
-            if any(objects.name == f"{Path(file).name}.o" or file.endswith(".hpp") for file in mutant.files):
-                objects.unlink()
+        self._bring_back(self.folder / "build" / reference.name)
+
+    def _copy(self, reference: Path, source: Path) -> None:
+        shutil.rmtree(source, ignore_errors=True)
+        shutil.copytree(reference, source, ignore=shutil.ignore_patterns("tests"))  # with its times
+
+    def _build_reference(self, source: Path, build: Path) -> None:
+        self._bring_back(build)  # an earlier run may have been killed in the midst of a mutant
+        options = ["-DBUILD_TESTING=OFF", "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS_DEBUG=-O0"]
+        _run(["cmake", "-S", str(source), "-B", str(build), *options], source.name)
+        _run(["cmake", "--build", str(build)], source.name)
+        kept, new = self._kept(build), build.with_name(f"{build.name}.new")
+        for folder in (kept, new):
+            shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(build, new)
+        new.rename(kept)  # never half of it
+
+    def _kept(self, build: Path) -> Path:
+        return build.with_name(f"{build.name}.kept")
+
+    def _bring_back(self, build: Path) -> None:
+        kept = self._kept(build)
+        for file in (each for each in kept.rglob("*") if each.is_file()):
+            there = build / file.relative_to(kept)
+            if not there.exists() or there.stat().st_mtime_ns != file.stat().st_mtime_ns:
+                shutil.copy2(file, there)
 
     def _patch(self, mutant: Mutant, source: Path) -> None:
         command = ["patch", "-p1", "--fuzz=0", "--quiet", "--no-backup-if-mismatch", "-i", str(mutant.path)]
@@ -132,23 +158,20 @@ class Bench:
                 f"  diff -u stages/{source.name}/FILE copy/FILE, with a/FILE and b/FILE as its names, below the old header."
             )
 
-    def _build(self, mutant: Mutant, source: Path) -> Path:
-        build = self._folder / "build" / source.name
-        configure = ["cmake", "-S", str(source), "-B", str(build), "-DBUILD_TESTING=OFF", "-DCMAKE_BUILD_TYPE=Debug"]
-        for command in (configure, ["cmake", "--build", str(build)]):
-            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-            if done.returncode != 0:
-                errors = [line for line in done.stdout.splitlines() if "error" in line.lower()][:5]
-                raise Unusable(f"{mutant.name} doesn't build:\n" + "\n".join(f"  {line}" for line in errors))
-        return build
+
+def _run(command: list[str], what: str) -> None:
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode != 0:
+        errors = [line for line in done.stdout.splitlines() if "error" in line.lower()][:5]
+        raise Unusable(f"{what} doesn't build:\n" + "\n".join(f"  {line}" for line in errors))
 
 
-def grade(mutant: Mutant, bench: Bench, folder: Path, full: bool) -> Outcome:
+def grade(mutant: Mutant, bench: Bench, full: bool) -> Outcome:
     """Breaks a stage, grades it, mends it."""
     try:
         submission = bench.break_stage(mutant)
         checks = [each.id for each in rubric().of_stage(mutant.stage) if each.weight] if full else list(mutant.killers)
-        return Outcome(mutant, verdicts_of(submission, mutant.stage, checks, folder / "results.json"))
+        return Outcome(mutant, verdicts_of(submission, mutant.stage, checks, bench.folder / "results.json"))
     except Unusable as why:
         return Outcome(mutant, unusable=str(why))
     finally:
@@ -172,17 +195,16 @@ def verdicts_of(submission: Path, stage: int, checks: Sequence[str], results: Pa
 
 def grade_all(mutants: Sequence[Mutant], jobs: int, full: bool) -> Iterator[Outcome]:
     """Grades mutants side by side, each job at a bench of its own; gives each outcome as it is known, in order."""
-    benches: SimpleQueue[Path] = SimpleQueue()
+    benches: SimpleQueue[Bench] = SimpleQueue()
     for number in range(jobs):
-        benches.put(WORK / f"bench-{number}")
+        benches.put(Bench(WORK / f"bench-{number}"))
 
     def one(mutant: Mutant) -> Outcome:
-        folder = benches.get()
+        bench = benches.get()
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            return grade(mutant, Bench(folder), folder, full)
+            return grade(mutant, bench, full)
         finally:
-            benches.put(folder)
+            benches.put(bench)
 
     with ThreadPoolExecutor(jobs) as pool:
         yield from pool.map(one, mutants)
