@@ -88,16 +88,17 @@ class Timeout(_At):
 
 @dataclass(frozen=True)
 class Trickle(_At):
-    """From that offset on forwards byte after byte, slowly, until Proxy.release(): for what a client does only when
-    bytes come while time passes, like drawing its progress."""
+    """From that offset on forwards `step` bytes at a time, slowly, until Proxy.release(): for what a client does only
+    when bytes come while time passes, like drawing its progress."""
 
+    step: int = 1
     action = Action.PAUSE
 
     def __str__(self) -> str:
-        return f"lets the bytes behind the first {self.at} trickle, one by one"
+        return f"lets what comes behind the first {self.at} bytes trickle, {self.step} at a time"
 
     def next_offset(self, after: int) -> Optional[int]:
-        return max(self.at, after + 1)
+        return max(self.at, after + self.step - (after - self.at) % self.step)
 
 
 @dataclass(frozen=True)

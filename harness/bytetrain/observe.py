@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Union
 
 from .story import did, doing as telling
 from .tcp_table import CLOSE_WAIT, TcpSocket, backlog, listening, tcp_socket, tcp_sockets
@@ -20,14 +20,17 @@ from .waiting import LIMIT, NeverHappened, settled, wait_until
 
 __all__ = [
     "LIMIT", "NeverHappened", "TcpSocket", "backlog", "listening", "settled", "tcp_socket", "tcp_sockets", "wait_until",
-    "BlockedCall", "CpuUse", "ProcessFacts", "be_subreaper", "blocked_in", "children", "comm", "cont", "kill",
+    "BlockedCall", "CpuUse", "ProcessFacts", "all_asleep", "be_subreaper", "blocked_in", "children", "comm", "cont", "kill",
     "cpu_seconds", "cpu_use_against_yardstick", "descendants", "descriptor_count", "descriptors", "doing", "facts",
+    "holders", "is_pending",
     "live_children", "processes", "session_members", "sleeping", "state", "stop", "wakeups", "watch", "zombies",
 ]  # fmt: skip
 
 PROC = Path("/proc")
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 _TICKS = os.sysconf("SC_CLK_TCK")
+SPIN = 0.2  # of the CPU that we use ourselves; a process that spins has about 1, one that sleeps 0
+LOOKS = 50  # at the state of a process, while we watch it
 _SYSCALLS = {
     "x86_64": {0: "read", 1: "write", 7: "poll", 23: "select", 40: "sendfile", 42: "connect", 43: "accept",
                44: "sendto", 45: "recvfrom", 46: "sendmsg", 47: "recvmsg", 61: "wait4", 219: "restart_syscall",
@@ -60,8 +63,9 @@ def be_subreaper() -> None:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
 
 
-def _stat(pid: int) -> str:
-    """/proc/PID/stat; "" if the process is gone. The way of fewest steps: it is looked at some ten thousand times a run."""
+def _stat(pid: Union[int, str]) -> str:
+    """/proc/PID/stat, or a thread's (PID/task/TID); "" if it is gone. The way of fewest steps: it is looked at some ten
+    thousand times a run."""
     try:
         with open(f"{PROC}/{pid}/stat", "rb", buffering=0) as file:
             return file.read().decode(errors="replace")
@@ -159,7 +163,10 @@ def cpu_seconds(pid: int) -> float:
 
 
 def descriptors(pid: int) -> dict[int, str]:
-    """The open descriptors and what each refers to: {0: "/dev/null", 3: "socket:[4711]"}. Empty if it is gone."""
+    """The open descriptors and what each refers to: {0: "/dev/null", 3: "socket:[4711]"}.
+
+    Empty if it is gone, or ending: then its folder belongs to root; and so is that of another user's process.
+    """
     found = {}
     try:
         for entry in os.listdir(PROC / str(pid) / "fd"):
@@ -167,7 +174,7 @@ def descriptors(pid: int) -> dict[int, str]:
                 found[int(entry)] = os.readlink(PROC / str(pid) / "fd" / entry)
             except FileNotFoundError:  # closed between the two looks
                 continue
-    except (FileNotFoundError, ProcessLookupError):
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         return {}
     return dict(sorted(found.items()))
 
@@ -175,6 +182,24 @@ def descriptors(pid: int) -> dict[int, str]:
 def descriptor_count(pid: int) -> int:
     """How many descriptors the process has open."""
     return len(descriptors(pid))
+
+
+def holders(inode: int) -> list[int]:
+    """The processes that have a socket open, of those that we may look into: the pids."""
+    return [each.pid for each in processes() if f"socket:[{inode}]" in descriptors(each.pid).values()]
+
+
+def all_asleep(pid: int) -> bool:
+    """Whether every thread of the process waits for something in the kernel."""
+    states = [_stat(f"{pid}/task/{thread}").rpartition(")")[2].split()[:1] for thread in _threads(pid)]
+    return states != [] and all(each == ["S"] for each in states)
+
+
+def _threads(pid: int) -> list[str]:
+    try:
+        return os.listdir(PROC / str(pid) / "task")
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 @dataclass(frozen=True)
@@ -226,6 +251,17 @@ def kill(pid: int, number: int = signal.SIGKILL) -> None:
     os.kill(pid, number)
 
 
+def is_pending(pid: int, number: int) -> bool:
+    """Whether a signal that was sent to a process still waits to be acted on, and isn't blocked. See proc(5)."""
+    try:
+        lines = (PROC / str(pid) / "status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    fields = {name: value for name, _, value in (line.partition(":") for line in lines)}
+    own, of_all_threads, blocked = (int(fields[name], 16) for name in ("SigPnd", "ShdPnd", "SigBlk"))
+    return bool((own | of_all_threads) & ~blocked & 1 << (number - 1))
+
+
 def stop(pid: int) -> None:
     """SIGSTOP, and waits until the process has stopped."""
     with telling(f"SIGSTOP to process {pid}, until it is stopped"):
@@ -247,25 +283,39 @@ class CpuUse:
     seconds: float
     yardstick: float
     wakeups: int
+    runnable: float  # the share of our looks, meanwhile, that found it in state R: it has a CPU, or waits for one
 
     @property
     def share(self) -> float:
-        """About 1 for a process that spins, however busy the machine; 0 for one that sleeps."""
+        """About 1 for a process that spins and gets as much of the CPUs as we do; 0 for one that sleeps."""
         return self.seconds / self.yardstick
+
+    @property
+    def spins(self) -> bool:
+        """Whether it doesn't sleep: it uses CPU, or would if others left it some."""
+        return self.share > SPIN or self.runnable > 0.5
 
 
 def watch(pids: Iterable[int], yardstick: float = 0.5) -> dict[int, CpuUse]:
     """Observes processes while we burn `yardstick` seconds of CPU: no clock on the wall is involved."""
     before = {pid: (cpu_seconds(pid), wakeups(pid)) for pid in pids}
+    looks, runnable = 0, dict.fromkeys(before, 0)
     start = time.thread_time()
-    while time.thread_time() - start < yardstick:
-        pass
+    while (used := time.thread_time() - start) < yardstick:
+        if used >= looks * yardstick / LOOKS:
+            looks += 1
+            for pid in before:
+                runnable[pid] += state(pid) == "R"
     return {
-        pid: CpuUse(max(0.0, cpu_seconds(pid) - cpu), yardstick, max(0, wakeups(pid) - wakes))
+        pid: CpuUse(max(0.0, cpu_seconds(pid) - cpu), yardstick, max(0, wakeups(pid) - wakes), runnable[pid] / looks)
         for pid, (cpu, wakes) in before.items()
     }
 
 
 def cpu_use_against_yardstick(pid: int, yardstick: float = 0.5) -> CpuUse:
-    """As `watch`, for one process."""
-    return watch([pid], yardstick)[pid]
+    """As `watch`, for one process. Watches again if it doesn't sleep: work that is left over ends, spinning doesn't."""
+    for _ in range(3):
+        use = watch([pid], yardstick)[pid]
+        if not use.spins:
+            break
+    return use

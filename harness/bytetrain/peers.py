@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Callable, Optional, TypeVar
 
 from . import Failure, HarnessError
-from .observe import sleeping
+from .observe import all_asleep, cpu_seconds, holders, sleeping
 from .story import did, doing, expecting
 from .tcp_table import TcpSocket, is_open, tcp_socket
 from .waiting import LIMIT, settled, wait_until
@@ -29,7 +29,11 @@ SelfConnection = TypeVar("SelfConnection", bound="Connection")
 
 READ_SIZE = 256 * 1024
 _NOTHING_COMES_HERE = bytearray(1 << 20)  # room that recv(2) wants to see, also where it copies nothing
+SLICE = 256 * 1024  # bytes that are sent with one time limit
 UNREAD_LIMIT = 16 * 1024  # bytes of whole trains that may wait unread: far below any receive buffer, so none is cut
+SMALL_BUFFER = 64 * 1024  # of a client that reads nothing, so that the server blocks soon
+LOOKS_ASLEEP, LOOKS_AGAIN = 15, 3  # that find the same bytes unread: the first time, 0.15 s and more; and from then on
+BUSY = 0.5  # seconds of CPU, in which whoever wants to read something has read it
 
 
 class Ended(Failure):
@@ -44,6 +48,28 @@ class Ended(Failure):
         self.reset = reset
 
 
+class _Queue:
+    """The queue of the program on the other side: does that leave there what has come?"""
+
+    def __init__(self) -> None:
+        self._unread = self._looks = 0
+        self._who: list[int] = []
+        self._used = 0.0  # seconds of CPU that it had used when these bytes were seen first
+
+    def is_stuck(self, other: TcpSocket, under_way: int, pid: Optional[int], before: bool) -> bool:
+        """One look: whether enough of them, in a row, have found the same bytes unread by a program that sleeps, or that
+        runs and had time to read them. Of one that has left bytes `before`, fewer looks are enough."""
+        if other.receive_queue == self._unread != 0 and under_way == 0:
+            used = sum(map(cpu_seconds, self._who))
+            if before or used - self._used >= BUSY or all(map(all_asleep, self._who)):
+                self._looks += 1
+        else:
+            self._unread, self._looks = other.receive_queue, 0
+            self._who = [pid] if pid is not None else holders(other.inode) if other.receive_queue else []
+            self._used = sum(map(cpu_seconds, self._who))
+        return bool(self._who) and self._looks >= (LOOKS_AGAIN if before else LOOKS_ASLEEP)
+
+
 class Connection:
     """A connected TCP socket; `remote_port` is given because a connection that was reset has none any more."""
 
@@ -53,6 +79,8 @@ class Connection:
         self.socket = connected
         self.socket.settimeout(LIMIT)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._leaves_bytes = False  # the other side has been seen to leave bytes in the kernel
+        self._given_up = False
         self._unread = 0  # bytes of trains that were delivered since the other side was last seen to have taken all
         self.local_port = int(connected.getsockname()[1])
         self.remote_port = remote_port
@@ -120,8 +148,10 @@ class Connection:
     def send(self, data: bytes) -> bool:
         """Hands all the bytes to the kernel; False if the other side is gone."""
         step = did(f"{self.we} sends {_bytes(data)}")
+        view = memoryview(data)
         try:
-            self.socket.sendall(data)
+            for start in range(0, len(data), SLICE):  # sendall's timeout is for all of what it is given
+                self.socket.sendall(view[start : start + SLICE])
         except (ConnectionResetError, BrokenPipeError):
             step.result = "the other side is gone"
             return False
@@ -138,10 +168,33 @@ class Connection:
         return self.send(data) and self.wait_taken(pid, limit)
 
     def wait_taken(self, pid: Optional[int] = None, limit: float = LIMIT) -> bool:
-        """Waits until nothing that we sent is under way or unread; False if the other side is gone."""
+        """Waits until nothing that we sent is under way or unread; False if the other side is gone.
 
+        A program may leave the beginning of something in the kernel's queue until there is more of it (MSG_PEEK,
+        SO_RCVLOWAT): it sleeps, and the queue stays as it is. Then there is nothing more to wait for either.
+        """
         what = f"the program on the other side (port {self.remote_port}) takes what it was sent"
-        return wait_until(lambda: self.taken(pid), what, limit, self.other_end) == "taken"
+        return wait_until(self.taking(pid), what, limit, self.other_end) != "gone"
+
+    def taking(self, pid: Optional[int] = None) -> Callable[[], str]:
+        """What `wait_taken` waits for: a look, to be taken again and again until it isn't "" any more."""
+        queue = _Queue()
+
+        def look() -> str:
+            found = "gone" if self._given_up else self.taken(pid)
+            other = self.other_end()
+            if found or other is None:
+                return found
+            if not queue.is_stuck(other, self.unacknowledged(), pid, self._leaves_bytes):
+                return ""
+            self._leaves_bytes = True
+            return "left"
+
+        return look
+
+    def give_up(self) -> None:
+        """Ends a `wait_taken` in another thread: as if the other side were gone."""
+        self._given_up = True
 
     def taken(self, pid: Optional[int] = None) -> str:
         """One look for `wait_taken`: "taken", "gone" if the other side is, or "" for not yet."""
@@ -157,19 +210,19 @@ class Connection:
         with doing(f"{self.we} hands over whole trains, one at a time"):
             return all(self.deliver_train(train) for train in trains)
 
-    def deliver_train(self, train: bytes, limit: float = LIMIT) -> bool:
+    def deliver_train(self, train: bytes) -> bool:
         """One of those: it travels in a segment of its own, and only few of them may wait unread."""
         if not self.send(train):
             return False
-        wait_until(self._arrived, f"a train of {len(train)} bytes arrives", limit, self.other_end)
+        wait_until(self._arrived, f"a train of {len(train)} bytes arrives", seen=self.other_end)
         self._unread += len(train)
         if self._unread < UNREAD_LIMIT:
             return True
         self._unread = 0
-        return self.wait_taken(limit=limit)
+        return self.wait_taken()
 
     def _arrived(self) -> bool:
-        return self.unacknowledged() == 0 or not is_open(self.other_end())
+        return self._given_up or self.unacknowledged() == 0 or not is_open(self.other_end())
 
     # Seeing
 

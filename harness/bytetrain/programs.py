@@ -23,7 +23,7 @@ from .sessions import end_left_over, end_session, left_over, members, prepare, r
 from .waiting import LIMIT
 
 __all__ = [
-    "SANITIZER_STATUS", "Argument", "Client", "Finished", "Program", "Server", "end_left_over", "environment",
+    "SANITIZER_STATUS", "Argument", "Client", "EndedAtStart", "Finished", "Program", "Server", "end_left_over", "environment",
     "left_over", "prepare", "sanitizer_report", "shown", "status_in_words",
 ]  # fmt: skip
 
@@ -190,6 +190,10 @@ class Program:
         self.stop()
 
 
+class EndedAtStart(Failure):
+    """A server that has ended before it said that it listens."""
+
+
 class Server(Program):
     """`server [OPTIONS] HOST PORT WORKERS FILE`; `start` returns once it has said on which port it listens."""
 
@@ -239,12 +243,13 @@ class Server(Program):
                 step.result = self.stdout.strip()
                 return int(found.group(2))
             said = quoted(self.stdout, self.stderr)
-            if not self.running:
+            ended = not self.running
+            if ended:
                 status = self.status
                 assert status is not None
                 said = f"it ended with {status_in_words(status)} before that\n{said}"
             words = f"waited for this, in vain: {what}\n{said}\n{self.again()}"
-            raise Failure(words, expected='a line "listening on HOST:PORT"', actual=said)
+            raise (EndedAtStart if ended else Failure)(words, expected='a line "listening on HOST:PORT"', actual=said)
 
     @property
     def workers(self) -> list[int]:

@@ -28,7 +28,7 @@ from .faults import (
     Trickle,
     WholeTrains,
 )
-from .peers import Connection, Ended, RawClient
+from .peers import SMALL_BUFFER, Connection, Ended, RawClient
 from .story import did
 from .waiting import LIMIT, NeverHappened, wait_until
 
@@ -37,9 +37,8 @@ __all__ = [
     "WholeTrains",
 ]  # fmt: skip
 
-PATIENCE = 10.0  # seconds: a client that peeks may never empty its queue; the proxy notes it, and goes on
 CHUNK = 64 * 1024
-MOMENT = 10  # milliseconds between two bytes that trickle
+MOMENT = 10  # milliseconds between two pieces that trickle
 
 
 class _Over(Exception):
@@ -75,6 +74,7 @@ class Relay:
         self._stopping = True
         self._waker.send(b"!")
         for connection in (self.client, self.server):
+            connection.give_up()
             try:
                 connection.socket.shutdown(socket.SHUT_RDWR)
             except OSError:  # closed already
@@ -156,7 +156,7 @@ class Relay:
     def _send(self, data: bytes) -> None:
         try:
             if self._shaper.whole_trains:
-                there = self.client.deliver_train(data, PATIENCE)
+                there = self.client.deliver_train(data)
             else:
                 there = self.client.send(data)
         except NeverHappened as unread:
@@ -203,7 +203,7 @@ class Relay:
     def _wait_taken(self) -> None:
         what = f"the client reads the first {self.forwarded} bytes"
         try:
-            wait_until(lambda: self._stopping or self.client.taken(), what, PATIENCE, self.client.other_end)
+            wait_until(self.client.taking(), what, seen=self.client.other_end)
         except NeverHappened as unread:
             self.notes.append(str(unread))
 
@@ -224,6 +224,8 @@ class Proxy:
         self._server_port = server_port
         self._faults = faults
         self._closing = False
+        # What is held back has to wait in the server, not here.
+        self._receive_buffer = SMALL_BUFFER if any(fault.action is Action.HOLD for fault in faults) else None
         did(f"between client and server: a proxy that {' and '.join(map(str, faults)) or 'hands on all as it comes'}")
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = int(self._listener.getsockname()[1])
@@ -240,7 +242,7 @@ class Proxy:
                 continue
             client = Connection(connected, int(port))
             try:
-                server = RawClient(self._server_port)
+                server = RawClient(self._server_port, receive_buffer=self._receive_buffer)
             except Failure:  # the server doesn't listen any more: its clients shall see that
                 client.reset()
                 continue

@@ -15,21 +15,17 @@ from typing import Iterator, Optional
 from . import Failure, story
 from .files import AROUND, Difference, MiB, first_difference, md5_of
 from .observe import (
-    cpu_use_against_yardstick, descendants, descriptor_count, descriptors, sleeping, state, wait_until, zombies,
+    cpu_use_against_yardstick, descendants, descriptor_count, descriptors, facts, sleeping, state, wait_until, zombies,
 )  # fmt: skip
-from .peers import Connection, Ended, RawClient
+from .peers import SMALL_BUFFER, Connection, Ended, RawClient
 from .programs import Server
 from .proxy import Proxy, WholeTrains
 from .story import doing, expecting, quietly
-from .tcp_table import is_open
+from .tcp_table import SYN_RECV, TcpSocket, is_open
 from .verdicts import expect
-from .waiting import NeverHappened
 from .wire import Parser, WireError, pieces, place_of
 
 NAIVE = (1, 2)  # stages whose clients must be handed whole trains, one at a time
-SMALL_BUFFER = 64 * 1024  # of a client that reads nothing, so that the server blocks soon
-SPIN = 0.2  # of the CPU that we use ourselves; a process that spins has about 1, one that sleeps 0
-PATIENCE = 10.0  # seconds: a client may leave a part of a train in the kernel until the rest has come
 
 # Files and streams
 
@@ -53,23 +49,16 @@ def hand_over_trains(client: Connection, stage: int, trains: Iterable[bytes]) ->
 
 
 def deliver_cut(client: Connection, stream: bytes, cuts: Iterable[int], pid: int) -> bool:
-    """Sends a stream in pieces that end at the offsets in `cuts`; each is taken before the next one comes.
-
-    A client may leave the beginning of a train in the kernel's queue until there is more of it, so that a piece is
-    not taken for `PATIENCE` seconds: from then on the pieces only arrive one after the other. False if it is gone.
-    """
-    patience = PATIENCE
+    """Sends a stream in pieces that end at the offsets in `cuts`; each is taken before the next one comes, or left in the
+    kernel's queue by a client that wants more of it: see `Connection.wait_taken`. False if it is gone."""
     ends = [*sorted({cut for cut in cuts if 0 < cut < len(stream)}), len(stream)]
     with doing(f"our server sends {len(stream)} bytes in {len(ends)} pieces, each when the last is taken") as step:
         for number, (start, end) in enumerate(zip([0, *ends], ends), 1):
             if not client.send(stream[start:end]):
                 step.result = f"the client was gone when piece {number} came, bytes {start} to {end - 1}"
                 return False
-            try:
-                with quietly():
-                    client.wait_taken(pid, patience)
-            except NeverHappened:
-                patience = 0.0
+            with quietly():
+                client.wait_taken(pid)
     return True
 
 
@@ -257,6 +246,32 @@ def stalled(server: Server) -> tuple[RawClient, int]:
     return connection, worker
 
 
+def waiting_client(server: Server) -> RawClient:
+    """A client of our own that the server's kernel has taken in: it waits in the backlog, or wherever the server lets
+    it wait. (To us, a connection is made one packet earlier.)"""
+    __tracebackhide__ = True
+    connection = RawClient(server.port, server.host, receive_buffer=SMALL_BUFFER)
+
+    def taken_in() -> bool:
+        other = connection.other_end()
+        return other is None or other.state != SYN_RECV
+
+    wait_until(taken_in, "the server's kernel takes our client in", seen=connection.other_end)
+    return connection
+
+
+def lets_go(worker: int, end: Optional[TcpSocket]) -> None:
+    """Waits until a worker has noticed that the connection whose server's end that is has ended: it is dead, or it sleeps
+    without the connection."""
+    __tracebackhide__ = True
+    held = f"socket:[{end.inode if end else 0}]"
+
+    def noticed() -> bool:
+        return state(worker) in ("Z", "X", None) or (held not in descriptors(worker).values() and sleeping(worker))
+
+    wait_until(noticed, f"worker {worker} has noticed that its client is gone", seen=lambda: facts(worker))
+
+
 def comes_to_rest(server: Server) -> None:
     """Waits until every worker sleeps, and then the parent: so what a worker had to report has been heard.
 
@@ -309,15 +324,13 @@ class Pool:
 
 
 def uses_no_cpu(pid: int, who: str) -> None:
-    """A process sleeps. Looks again if it doesn't: work that is left over ends, spinning doesn't."""
+    """A process sleeps."""
     __tracebackhide__ = True
     with expecting(f"{who} (process {pid}) uses no CPU"):
-        for _ in range(3):
-            use = cpu_use_against_yardstick(pid, 0.2)
-            if use.share <= SPIN:
-                return
-        raise Failure(
-            f"{who} (pid {pid}) spins: it used {use.seconds:.2f} s of CPU, and woke up {use.wakeups} times, while a "
-            f"busy loop of the harness used {use.yardstick:g} s. Who waits for something should sleep in a system call.",
-            expected="no CPU time", actual=f"{use.seconds:.2f} s of CPU in {use.yardstick:g} s, {use.wakeups} wakeups",
-        )  # fmt: skip
+        use = cpu_use_against_yardstick(pid, 0.2)
+        if use.spins:
+            raise Failure(
+                f"{who} (pid {pid}) spins: it used {use.seconds:.2f} s of CPU, and woke up {use.wakeups} times, while a "
+                f"busy loop of the harness used {use.yardstick:g} s. Who waits for something should sleep in a system call.",
+                expected="no CPU time", actual=f"{use.seconds:.2f} s of CPU in {use.yardstick:g} s, {use.wakeups} wakeups",
+            )  # fmt: skip

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-ESTABLISHED, TIME_WAIT, CLOSE, CLOSE_WAIT, LISTEN = 1, 6, 7, 8, 10  # include/net/tcp_states.h
+ESTABLISHED, SYN_RECV, TIME_WAIT, CLOSE, CLOSE_WAIT, LISTEN = 1, 3, 6, 7, 8, 10  # include/net/tcp_states.h
 _NETLINK_SOCK_DIAG, _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST, _NLMSG_ERROR = 4, 20, 1, 2
 _HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
 _REQUEST = struct.Struct("=BBBxI")  # inet_diag_req_v2: family, protocol, extensions, states; then inet_diag_sockid
@@ -110,8 +110,9 @@ def backlog(port: int) -> Optional[int]:
 def is_open(end: Optional[TcpSocket]) -> bool:
     """Whether the process that has this end can still read: it has not closed it, and it was not reset.
 
-    A half close leaves it open: then the inode tells it from an end that nobody holds any more.
+    A half close leaves it open: then the inode tells it from an end that nobody holds any more. In SYN_RECV the last
+    packet of the handshake has not been looked at yet: nobody has had the end so far.
     """
     if end is None:
         return False
-    return end.state in (ESTABLISHED, CLOSE_WAIT) or (end.inode != 0 and end.state != CLOSE)
+    return end.state in (SYN_RECV, ESTABLISHED, CLOSE_WAIT) or (end.inode != 0 and end.state != CLOSE)

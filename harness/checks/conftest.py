@@ -1,16 +1,21 @@
-"""What only checks need: a server of our own, and a file that no connection's buffers can hold."""
+"""What only checks need: a server of our own, a file that no connection's buffers can hold, options of stage 06."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any, Callable
 
 import pytest
 
+from bytetrain.build import Programs
 from bytetrain.files import FileStore
 from bytetrain.paths import STAGES
 from bytetrain.peers import RawServer
+from bytetrain.programs import EndedAtStart, Server
 from bytetrain.stories import big_size
+from bytetrain.story import quietly
 
 
 @pytest.fixture
@@ -38,3 +43,40 @@ def target(folder: Path) -> Path:
     path = folder / "target"
     path.mkdir()
     return path
+
+
+@pytest.fixture
+def options(pair: Programs, store: FileStore) -> Callable[..., list[str]]:
+    """options("--drain-timeout=1") for a server of stage 06 that knows both timeouts; no option for others."""
+
+    def known(*words: str) -> list[str]:
+        return list(words) if pair.stage >= 6 and knows_timeouts(pair.server, store.seeded(1000)) else []
+
+    return known
+
+
+@cache
+def knows_timeouts(server: Path, file: Path) -> bool:
+    """Whether a server listens although it was given both options; it need not."""
+    try:
+        with quietly(), Server(server, file, options=["--drain-timeout=3600", "--stall-timeout=3600"]):
+            return True
+    except EndedAtStart:
+        return False
+
+
+@pytest.fixture
+def start_server(
+    start_server: Callable[..., Server], options: Callable[..., list[str]]
+) -> Callable[..., Server]:
+    """As everywhere; but a server of stage 06 whose file is big is told to be patient with clients that don't read: it
+    would drop them after 30 seconds, and a busy machine may take longer over a check."""
+
+    def start(pair: Programs, file: Path, **more: Any) -> Server:
+        __tracebackhide__ = True
+        given = list(more.pop("options", []))
+        if file.exists() and file.stat().st_size >= big_size() and not any("--stall-timeout" in word for word in given):
+            given += options("--stall-timeout=3600")
+        return start_server(pair, file, options=given, **more)
+
+    return start

@@ -202,7 +202,7 @@ def break_off(meeting: Meeting, offset: int) -> None:
         if offset > 0:
             meeting.sends([train[:offset]])
         offset -= len(train)
-    meeting.connection.wait_taken()
+    meeting.connection.wait_taken(meeting.client.pid)
 
 
 @pytest.mark.check("client.end_between_trains")
@@ -244,7 +244,7 @@ def test_two_clients_save_the_same_name(meet: Meet, target: Path) -> None:
     sent = trains(first.stage)
     with told("two clients save a file of the same name in the same directory; the second one begins later, and ends first"):
         first.sends(sent[:-1])
-        first.connection.wait_taken()
+        first.connection.wait_taken(first.client.pid)
         second.sends(sent)
         done = second.closes()
         expect(done.status == 0, f"the second client: {done}")
@@ -349,4 +349,4 @@ def test_memory_does_not_grow_with_the_file(meet: Meet) -> None:
 def anonymous_memory(pid: int) -> int:
     """Bytes of memory that a process has filled itself: heap and stack, not files that it maps."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon"))
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon")), 0)  # 0: it has ended

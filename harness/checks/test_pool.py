@@ -17,7 +17,7 @@ from bytetrain.observe import children, cont, descendants, sleeping, state, stop
 from bytetrain.peers import RawClient, free_port
 from bytetrain.programs import Program, Server
 from bytetrain.stories import (
-    Pool, can_connect, comes_to_rest, holds, read_cut_short, read_whole, serves, stalled, uses_no_cpu,
+    Pool, can_connect, comes_to_rest, holds, read_cut_short, read_whole, serves, stalled, uses_no_cpu, waiting_client,
 )  # fmt: skip
 from bytetrain.story import expecting
 from bytetrain.tcp_table import backlog, listening
@@ -84,7 +84,7 @@ def test_ready_means_ready(pair: Programs, store: FileStore, folder: Path, start
     server.start()
     with told("the server is about to say that it listens, and can't yet, because nobody reads its standard output"):
         wait_until(lambda: settled(server.states, "who waits") == "SSSS", "parent and workers wait", seen=server.states)
-        expect(listening(port), "it does not listen yet: a client that came now would be refused")
+        wait_until(lambda: listening(port), "it listens: otherwise a client that came now would be refused")
     with told("then the line is read"):
         server.speak()
         serves(server, pair.stage, small(store, pair.stage))
@@ -183,7 +183,8 @@ def test_clients_wait_for_a_worker(pair: Programs, big: Path, start_server: Star
 @pytest.mark.check("pool.served_in_turn")
 def test_clients_are_served_in_turn(pair: Programs, big: Path, start_server: StartServer) -> None:
     server = start_server(pair, big, workers=1)
-    queue = [stalled(server)[0], *(RawClient(server.port, receive_buffer=65536) for _ in range(4))]
+    queue = [stalled(server)[0], *(waiting_client(server) for _ in range(4))]
+    comes_to_rest(server)  # who takes clients in as they come, has taken them all
     for number, client in enumerate(queue, 1):
         with told(f"one worker, five clients that wait; it's the turn of number {number}"), client:
             wait_until(client.has_something, "the first byte comes")
@@ -334,7 +335,7 @@ def test_all_workers_die_as_clients_come(
     serves(server, pair.stage, file)
     pool = Pool.of(server)
     stop(server.pid)  # so that it finds the dead workers and the clients at the same moment
-    clients = [RawClient(server.port) for _ in range(2 if order == "clients first" else 0)]
+    clients = [waiting_client(server) for _ in range(2 if order == "clients first" else 0)]
     for worker in server.workers:
         kill_worker(worker)
     clients += [RawClient(server.port) for _ in range(2 - len(clients))]
@@ -377,8 +378,9 @@ def test_worker_dies_with_a_connection_it_has_not_taken(
     pool = Pool.of(server)
     worker = server.workers[0]
     stop(worker)
-    client = RawClient(server.port)
+    client = waiting_client(server)
     wait_until(lambda: backlog(server.port) == 0, "the parent accepts a client", seen=lambda: backlog(server.port))
+    wait_until(lambda: sleeping(server.pid), "the parent has handed it over, and sleeps")
     kill_worker(worker)
     with told("the only worker was killed with a connection on its channel that it had not taken yet"), client:
         pool.is_complete()

@@ -31,7 +31,6 @@ StartClient = Callable[..., Client]
 
 _PERCENT = re.compile(r"(-?\d+(?:[.,]\d+)?)\s*%")
 REDRAWS_A_SECOND = 10
-SMALLEST_BUFFER = 1000  # bytes: less than stdio collects for a terminal, and much more than a line has
 
 
 def percentages(client: TerminalClient) -> list[float]:
@@ -56,18 +55,19 @@ def announce(connection: Connection, size: int) -> None:
     connection.send(encode_train(b"file.bin") + encode_train(encode_size(size)))
 
 
-def dribble(connection: Connection, stage: int, data: bytes, seen: Callable[[], bool]) -> bytes:
-    """Sends content byte by byte until something is seen on the terminal; returns what has not been sent yet.
+def dribble(connection: Connection, stage: int, data: bytes, seen: Callable[[], bool], size: int = 1) -> bytes:
+    """Sends content in pieces of `size` bytes until something is seen on the terminal; returns what has not been sent.
 
     A client draws when bytes come and some time has passed: so bytes have to come while time passes.
     """
-    for sent in range(len(data)):
+    for sent in range(0, len(data), size):
         if seen():
             return data[sent:]
-        one = data[sent : sent + 1]
-        connection.deliver(encode_train(one) if stage == 4 else one)
+        piece = data[sent : sent + size]
+        connection.deliver(encode_train(piece) if stage == 4 else piece)
         with contextlib.suppress(NeverHappened):
             wait_until(seen, "the client draws", limit=0.01)
+            return data[sent + size :]
     return b""
 
 
@@ -124,11 +124,12 @@ def test_never_100_before_all_is_there(
             announce(connection, len(data))
             rest_of(connection, pair.stage, data[:-600])
             connection.wait_taken(client.pid)
+            client.sync()
             before = draws(client)
 
             def drawn() -> bool:
-                # A line from before may come late, through the terminal and our thread: so not just any two.
-                return draws(client) > before + 1 and percentages(client)[-1] >= 99
+                client.sync()
+                return draws(client) > before + 1  # the first may have been begun before
 
             left = dribble(connection, pair.stage, data[-600:-1], drawn)
             said = percentages(client)
@@ -150,16 +151,20 @@ def test_progress_is_seen_at_once(pair: Programs, raw_server: RawServer, start_c
     def half() -> bool:
         return any(50 <= percent < 100 for percent in percentages(client))
 
-    with told("half of a file has come, and some more bytes come one by one: that has to be seen while they come"):
+    def seen_at_once() -> bool:
+        return client.has_drawn_at_once() and half()
+
+    with told("half of a file has come, and some more bytes come, few at a time: that has to be seen while they come"):
         with raw_server.accept() as connection:
             announce(connection, len(data))
             rest_of(connection, pair.stage, data[:50_000])
-            left = dribble(connection, pair.stage, data[50_000:54_000], half)
+            connection.wait_taken(client.pid)
+            client.has_drawn_at_once()  # what has been drawn up to now says nothing
+            left = dribble(connection, pair.stage, data[50_000:55_000], seen_at_once, size=20)
             expect(half(), f"no line with 50 % or a little more: is standard error flushed? {shown(client)}")
-            first = client.arrivals[0][1]
-            held_back = f"{len(first)} bytes of redraws came at once, and nothing before: is standard error flushed?"
-            expect(len(first) < SMALLEST_BUFFER, f"{held_back} {shown(client)}")
-            rest_of(connection, pair.stage, left + data[54_000:])
+            held_back = "whole buffers full of redraws came, and never just a line: is standard error flushed?"
+            expect(len(left) > 0, f"{held_back} {shown(client)}")
+            rest_of(connection, pair.stage, left + data[55_000:])
             finished = client.wait()
             expect(finished.status == 0, str(finished))
 
@@ -173,8 +178,15 @@ def test_sizes_above_4_gib(pair: Programs, raw_server: RawServer, start_client: 
         with raw_server.accept() as connection:
             announce(connection, size)
             rest_of(connection, pair.stage, content(60_000))
+            connection.wait_taken(client.pid)
+            client.sync()
             before = draws(client)
-            dribble(connection, pair.stage, content(600), lambda: draws(client) > before + 1)
+
+            def drawn() -> bool:
+                client.sync()
+                return draws(client) > before + 1
+
+            dribble(connection, pair.stage, content(600), drawn)
         expect(client.wait().status == 1, f"it was cut short then: {client.wait()}")
         expect(set(percentages(client)) <= {0.0}, f"the line says {percentages(client)} %; {shown(client)}")
 

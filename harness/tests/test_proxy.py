@@ -72,14 +72,15 @@ def test_a_client_that_leaves_during_a_stall_is_seen_by_the_server(upstream: Raw
         assert proxy.wait_ended().ended == "the client went away after 0 bytes"
 
 
-def test_bytes_trickle_until_they_are_released(upstream: RawServer) -> None:
-    with Proxy(upstream.port, Trickle(10)) as proxy, RawClient(proxy.port) as client:
+@pytest.mark.parametrize("step", [1, 7])
+def test_bytes_trickle_until_they_are_released(step: int, upstream: RawServer) -> None:
+    with Proxy(upstream.port, Trickle(10, step)) as proxy, RawClient(proxy.port) as client:
         server = upstream.accept()
         server.send(DATA)
         assert client.read_exactly(10) == DATA[:10]
-        assert [client.read_some() for _ in range(3)] == [DATA[10:11], DATA[11:12], DATA[12:13]]
+        assert [client.read_some() for _ in range(3)] == [DATA[10 + n * step : 10 + (n + 1) * step] for n in range(3)]
         proxy.release()
-        assert client.read_exactly(len(DATA) - 13) == DATA[13:]
+        assert client.read_exactly(len(DATA) - 10 - 3 * step) == DATA[10 + 3 * step :]
         server.close()
         assert client.read_to_end() == b""
 

@@ -6,10 +6,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from bytetrain.build import Programs
 from bytetrain.files import FileStore
 from bytetrain.programs import Server
 from bytetrain.terminal import TerminalClient
+from bytetrain.waiting import wait_until
 
 
 def test_what_is_written_on_the_terminal_is_seen(
@@ -20,7 +23,24 @@ def test_what_is_written_on_the_terminal_is_seen(
             finished = client.wait()
     assert finished.status == 0 and finished.stderr.endswith("\r100 %\n"), finished
     assert client.redraws == [f"{number} %" for number in range(10, 101, 10)]
-    assert b"".join(data for _, data in client.arrivals).decode() == finished.stderr
+    assert client.stderr == finished.stderr
+
+
+def test_what_was_written_before_a_sync_is_there_after_it(folder: Path) -> None:
+    script = "import os, time; [os.write(2, b'%d\\r' % i) for i in range(300)]; print('x', flush=True); time.sleep(1000)"
+    with TerminalClient(Path("ignored"), 1, folder, prefix=[sys.executable, "-c", script]) as client:
+        wait_until(lambda: client.stdout, "all is written")
+        client.sync()
+        assert client.redraws == [str(number) for number in range(300)]
+
+
+@pytest.mark.parametrize(("lines", "at_once"), [(1, True), (30, False), (0, False)])
+def test_a_buffer_that_was_full_is_not_taken_for_lines_that_come_at_once(lines: int, at_once: bool, folder: Path) -> None:
+    script = f"import os, time; os.write(2, b'{'x' * 50}\\r' * {lines}); print('x', flush=True); time.sleep(1000)"
+    with TerminalClient(Path("ignored"), 1, folder, prefix=[sys.executable, "-c", script]) as client:
+        wait_until(lambda: client.stdout, "all is written")
+        assert client.has_drawn_at_once() == at_once
+        assert not client.has_drawn_at_once()  # nothing is new
 
 
 def test_more_than_a_terminal_holds_is_drained(folder: Path) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from bytetrain import Failure
 from bytetrain.files import write_file
+from bytetrain.observe import cont, stop
 from bytetrain.output import Finished
 from bytetrain.peers import RawClient, RawServer, free_port
+from bytetrain.programs import Program
 from bytetrain.stories import can_connect, deliver_cut, read_cut_short, read_whole
 from bytetrain.verdicts import bad_command_line, changes, received, refused, snapshot, start_refused, told
 from bytetrain.wire import stream
@@ -106,8 +109,36 @@ def test_a_free_port_is_free_and_not_given_again() -> None:
     assert len(set(ports)) == 5 and not any(can_connect(port) for port in ports)
 
 
-def test_pieces_that_nobody_takes_are_sent_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bytetrain.stories.PATIENCE", 0.05)
-    with RawServer() as server, RawClient(server.port) as client, server.accept() as connection:
-        assert deliver_cut(connection, b"12345678", [2, 5], pid=1)
-        assert client.read_exactly(8) == b"12345678"
+PEEKING = """
+import select, socket, sys
+client = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 8)
+select.select([client], [], [])
+sys.exit(client.recv(8) != b"12345678")
+"""
+POLLING = """
+import socket, sys
+client = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+while len(client.recv(8, socket.MSG_PEEK)) < 8:
+    pass
+sys.exit(client.recv(8) != b"12345678")
+"""
+
+
+@pytest.mark.parametrize("script", [PEEKING, POLLING], ids=["asleep", "busy"])
+def test_pieces_that_a_client_leaves_in_the_kernel_are_sent_all_the_same(script: str) -> None:
+    with RawServer() as server, Program([sys.executable, "-c", script, str(server.port)]) as client:
+        with server.accept() as connection:
+            assert deliver_cut(connection, b"12345678", [2, 5], client.pid)
+            assert client.wait().status == 0
+
+
+def test_a_piece_is_not_left_by_a_client_that_has_not_come_to_it() -> None:
+    with RawServer() as server, Program([sys.executable, "-c", PEEKING, str(server.port)]) as client:
+        with server.accept() as connection:
+            stop(client.pid)
+            connection.send(b"123")
+            looks = connection.taking(client.pid)
+            assert not any([looks() for _ in range(50)])
+            cont(client.pid)
+            assert connection.wait_taken(client.pid)

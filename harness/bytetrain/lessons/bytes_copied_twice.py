@@ -3,10 +3,13 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+from .. import wire
 from ..files import MiB
-from ..observe import PROC, state, wait_until
+from ..observe import PROC
 from ..programs import Client, Server
+from ..proxy import Timeout
 from ..trace import Event, Trace
 from .calls import WRITTEN
 from .evidence import Evidence, when
@@ -43,7 +46,7 @@ def play(scene: Scene) -> Evidence:
     if of_worker and of_client:
         calls, client = count_traced(scene, server, of_worker, of_client)
     else:
-        calls, client = count_untraced(scene, server)
+        calls, client = count_untraced(scene, server, file)
     md5_sent, md5_saved = scene.store.md5(file), saved_md5(client, file.name)
     whole = client.wait().status == 0 and md5_saved == md5_sent
     lines = [f"server: {in_words(calls.server)}", f"client: {in_words(calls.client)}"]
@@ -77,14 +80,19 @@ def moving(calls: list[Event]) -> dict[str, float]:
     return {name: count * MiB / SIZE for name, count in names.most_common()}
 
 
-def count_untraced(scene: Scene, server: Server) -> tuple[Calls, Client]:
-    """Where strace can't be used: the kernel counts the calls on files, though not those on sockets. See proc(5)."""
+def count_untraced(scene: Scene, server: Server, file: Path) -> tuple[Calls, Client]:
+    """Where strace can't be used: the kernel counts the calls on files, though not those on sockets. See proc(5).
+    Counted is what has been done when all but the last byte have come."""
     worker = server.workers[0]
     before = io_count(worker, "syscr")
-    receiver = scene.client(server.port)
-    wait_until(lambda: state(receiver.pid) == "Z", "the client has ended", seen=lambda: state(receiver.pid))
+    last = len(wire.stream(scene.stage, file.name.encode(), file.read_bytes())) - 1
+    proxy = scene.proxy(server.port, Timeout(last))  # who has ended can't be asked any more
+    receiver = scene.client(proxy.port)
+    proxy.wait_forwarded(last).client.wait_taken(receiver.pid)
     written = io_count(receiver.pid, "syscw")
     read = io_count(worker, "syscr") - before
+    proxy.release()
+    receiver.wait()
     what = {"reads of the file; strace can't be used": read * MiB / SIZE}
     return Calls(what, {"writes to the file; strace can't be used": written * MiB / SIZE}), receiver
 

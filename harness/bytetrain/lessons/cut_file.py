@@ -5,16 +5,15 @@ from pathlib import Path
 from typing import Optional
 
 from ..files import MiB, md5_of, write_file
-from ..observe import sleeping, wait_until, watch, zombies
+from ..observe import cpu_use_against_yardstick, sleeping, wait_until, zombies
 from ..programs import Server
-from ..stories import big_size
+from ..stories import big_size, comes_to_rest
 from .calls import asked, in_words
 from .evidence import Evidence, when
 from .scene import Scene, discard_to_end, read_train, saved_md5
 
 LEFT = MiB
 WORKERS = 2
-SLEEPS = 0.05  # of the CPU that our own busy loop gets meanwhile
 
 
 def play(scene: Scene) -> Evidence:
@@ -67,7 +66,8 @@ def copes_with_it(scene: Scene, server: Server, file: Path) -> tuple[bool, float
         return len(server.workers) == WORKERS and not zombies(server.pid) and all(map(sleeping, server.workers))
 
     wait_until(at_rest, f"{WORKERS} workers sleep, and nobody is a zombie", seen=lambda: server.workers)
-    used = watch([server.pid, *server.workers], 0.2)
+    comes_to_rest(server)
+    uses = [cpu_use_against_yardstick(pid, 0.2) for pid in (server.pid, *server.workers)]
     client = scene.client(server.port)
     served = client.wait().status == 0 and saved_md5(client, file.name) == md5_of(file)
-    return served and all(use.share < SLEEPS for use in used.values()), sum(use.seconds for use in used.values())
+    return served and not any(use.spins for use in uses), sum(use.seconds for use in uses)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from ..observe import PROC, cpu_seconds, descriptors, facts, sleeping, state, wait_until, zombies
+from ..observe import PROC, cpu_seconds, cpu_use_against_yardstick, state, wait_until, zombies
 from ..programs import Server
+from ..stories import lets_go
 from ..trace import Trace
 from .scene import Scene
 
@@ -47,10 +48,14 @@ class Loss:
         return f"worker {self.worker} was ended by signal {by.value} ({by.name})"
 
     def wait_for_parent(self) -> bool:
-        """Waits until the parent has made the pool whole again (True), or has used CPU without doing so (False)."""
+        """Waits until the parent has made the pool whole again (True), or uses CPU on and on without doing so (False)."""
+        parent = self.server.pid
+
+        def spins() -> bool:
+            return cpu_seconds(parent) - self.parent_cpu >= NOTICED and cpu_use_against_yardstick(parent, 0.1).spins
 
         def noticed() -> bool:
-            return self.whole_pool or cpu_seconds(self.server.pid) - self.parent_cpu >= NOTICED
+            return self.whole_pool or spins()
 
         what = f"the parent has reaped and replaced worker {self.worker}"
         wait_until(noticed, what, seen=lambda: f"workers {self.server.workers}, zombies {zombies(self.server.pid)}")
@@ -67,14 +72,9 @@ def lose_a_client(scene: Scene, calls: str = "") -> Loss:
     client, worker = scene.stalled_client(server)
     parent_cpu = cpu_seconds(server.pid)
     end = client.other_end()
-    held = f"socket:[{end.inode if end else 0}]"
     client.reset()
     scene.did("our client reads nothing until its worker blocks in a send, then it resets the connection")
-
-    def noticed() -> bool:
-        return dead(worker) or (held not in descriptors(worker).values() and sleeping(worker))
-
-    wait_until(noticed, f"worker {worker} has noticed that its client is gone", seen=lambda: facts(worker))
+    lets_go(worker, end)
     return Loss(server, file, worker, exit_code(worker) & 0x7F, parent_cpu, tracing)
 
 

@@ -7,27 +7,24 @@ from .dead_worker import lose_a_worker
 from .evidence import Evidence, when
 from .scene import Scene
 
-SPINS, SLEEPS = 0.2, 0.05  # of the CPU that our own busy loop gets meanwhile: far from either end, on any machine
-
 
 def play(scene: Scene) -> Evidence:
     loss = lose_a_worker(scene)
     replaced = loss.wait_for_parent()
     parent = loss.server.pid
     use = cpu_use_against_yardstick(parent)
-    spins, sleeps = use.share > SPINS, use.share < SLEEPS
-    returned = epoll_waits(scene, parent) if spins else None
+    returned = epoll_waits(scene, parent) if use.spins else None
     waiting = blocked_in(parent)
     where = waiting.name if waiting else None
     used = f"the parent used {use.seconds:.2f} s of CPU while a busy loop of ours used {use.yardstick:.2f} s"
-    lines = [loss.death, f"{used}, and {'went to sleep' if spins else 'woke'} {use.wakeups} times"]
+    lines = [loss.death, f"{used}, and {'went to sleep' if use.spins else 'woke'} {use.wakeups} times"]
     if returned is not None:
         lines.append(f"under strace, in a fifth of that: {returned} calls of epoll_wait, none of which waited")
-    if sleeps:
+    if not use.spins:
         lines += [f"its state is {state(parent)}" + (f", it waits in {where}" if where else ""), *loss.log]
     return Evidence(
-        failure=when(spins, f"the parent used {use.seconds:.2f} s of CPU in {use.yardstick:.2f} s"),
-        cure=when(replaced and sleeps, f"the parent used {use.seconds:.2f} s of CPU, and sleeps in {where or 'S'}"),
+        failure=when(use.spins, f"the parent used {use.seconds:.2f} s of CPU in {use.yardstick:.2f} s"),
+        cure=when(replaced and not use.spins, f"the parent used {use.seconds:.2f} s of CPU, and sleeps in {where or 'S'}"),
         lines=lines,
         facts={"cpu_seconds": use.seconds, "yardstick_seconds": use.yardstick, "wakeups": use.wakeups,
                "state": state(parent), "waits_in": where, "epoll_waits": returned},

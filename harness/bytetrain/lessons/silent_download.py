@@ -11,10 +11,11 @@ from .scene import Scene, outcome, read_train, saved_md5, wait_for
 
 FIVE_GIB = 5 * GiB  # more than 32 bits can say
 
-# How many bytes trickle before we believe that a client draws nothing. Whoever draws, may draw rarely: not more often
-# than ten times a second, and only when bytes come. Before stage 04 nobody has to draw.
-ENOUGH = 2000
-ENOUGH_BEFORE_STAGE_04 = 20
+# How many bytes trickle, so many at a time, before we believe that a client draws nothing. Whoever draws, may draw
+# rarely: not more often than ten times a second, and only when a train is complete. Before stage 04 nobody has to draw.
+STEP = 100
+ENOUGH = 400 * STEP
+ENOUGH_BEFORE_STAGE_04 = 20 * STEP
 
 
 def play(scene: Scene) -> Evidence:
@@ -47,13 +48,21 @@ def watch(scene: Scene, file: Path) -> tuple[TerminalClient, str]:
     half = file.stat().st_size // 2
     enough = half + (ENOUGH if scene.stage >= 4 else ENOUGH_BEFORE_STAGE_04)
     server = scene.server(file)
-    proxy = scene.proxy(server.port, Trickle(half))
+    proxy = scene.proxy(server.port, Trickle(half, STEP))
     client = scene.terminal_client(proxy.port)
     scene.did(f"behind {half} bytes a proxy lets the stream trickle, until we have looked at the terminal")
     relay = proxy.relay()
     wait_for(client, lambda: relay.forwarded >= half, f"the client reads {half} bytes")
-    wait_for(client, lambda: client.redraws or relay.forwarded >= enough, "the client draws, or enough bytes came")
-    seen = client.redraws[-1].strip() if client.redraws else ""
+    client.has_drawn_at_once()  # what has been drawn up to now may have been kept in a buffer that is full at last
+    seen = ""
+
+    def draws() -> bool:
+        nonlocal seen
+        if client.has_drawn_at_once():
+            seen = client.redraws[-1].strip()
+        return bool(seen)
+
+    wait_for(client, lambda: draws() or relay.forwarded >= enough, "the client draws, or enough bytes came")
     proxy.release()
     client.wait()
     return client, seen
