@@ -10,6 +10,7 @@ import platform
 import signal
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Optional, Union
@@ -23,7 +24,7 @@ __all__ = [
     "BlockedCall", "CpuUse", "ProcessFacts", "all_asleep", "be_subreaper", "blocked_in", "children", "comm", "cont", "kill",
     "cpu_seconds", "cpu_use_against_yardstick", "descendants", "descriptor_count", "descriptors", "doing", "facts",
     "holders", "is_pending",
-    "live_children", "processes", "session_members", "sleeping", "state", "stop", "wakeups", "watch", "zombies",
+    "live_children", "on_one_cpu", "processes", "session_members", "sleeping", "state", "step", "stop", "wakeups", "watch", "zombies",
 ]  # fmt: skip
 
 PROC = Path("/proc")
@@ -274,6 +275,40 @@ def cont(pid: int) -> None:
     with telling(f"SIGCONT to process {pid}"):
         os.kill(pid, signal.SIGCONT)
         wait_until(lambda: state(pid) not in ("T", "t"), f"process {pid} goes on", seen=lambda: facts(pid))
+
+
+@contextmanager
+def on_one_cpu() -> Iterator[None]:
+    """We, and all that is started here, share one CPU: while we look, nothing of it runs. See sched_setaffinity(2)."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def step(pid: int) -> None:
+    """Lets a stopped process run until it has had the CPU, and stops it again: however busy the machine is, it comes on.
+    If it shares our CPU, it doesn't come far (some ms). Nothing if it has ended."""
+
+    def has_run() -> bool:
+        return _time_on_cpu(pid) != before or state(pid) in ("Z", None)
+
+    with telling(f"process {pid} goes on for a moment"):
+        before = _time_on_cpu(pid)
+        os.kill(pid, signal.SIGCONT)
+        wait_until(has_run, f"process {pid} runs", seen=lambda: facts(pid), at_once=True)
+        stop(pid)
+
+
+def _time_on_cpu(pid: int) -> str:
+    """In nanoseconds: see "/proc/<pid>/schedstat" in Documentation/scheduler/sched-stats.rst of the kernel. Where a kernel
+    doesn't count those, in ticks."""
+    try:
+        return (PROC / str(pid) / "schedstat").read_text().split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return str(cpu_seconds(pid))
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,12 @@ def wait_until(
     what: str,
     limit: float = LIMIT,
     seen: Optional[Callable[[], object]] = None,
+    at_once: bool = False,
 ) -> T:
     """Looks again and again until `predicate()` is true, and returns its value.
 
-    `what` names the state for the error, and `seen` tells what was there instead: NeverHappened carries both.
+    `what` names the state for the error, and `seen` tells what was there instead: NeverHappened carries both. The pauses
+    between two looks grow, unless the state has to be seen `at_once`.
     """
     __tracebackhide__ = True
     deadline = time.monotonic() + limit
@@ -42,7 +44,7 @@ def wait_until(
                 words = f"waited {limit:g} s for this, in vain: {what}" + (f"; instead: {instead}" if instead else "")
                 raise NeverHappened(words, expected=what, actual=instead or f"it has not happened for {limit:g} s")
             time.sleep(pause)
-            pause = min(pause * 1.5, _LONGEST)
+            pause = min(pause * 1.5, _SHORTEST if at_once else _LONGEST)
 
 
 def settled(value: Callable[[], T], what: str, looks: int = 5, limit: float = LIMIT) -> T:

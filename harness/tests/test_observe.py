@@ -49,6 +49,26 @@ def test_a_process_is_stopped_and_goes_on() -> None:
         wait_until(lambda: observe.sleeping(program.pid), "it sleeps again")
 
 
+def test_a_stopped_process_goes_on_step_by_step() -> None:
+    cpus = os.sched_getaffinity(0)
+    with observe.on_one_cpu(), sh("while :; do i=$((i + 1)); echo $i; done") as program:
+        observe.stop(program.pid)
+        seen = {program.stdout}
+        while len(seen) < 5:  # more of it after each step, or after the next one
+            observe.step(program.pid)
+            assert observe.state(program.pid) == "T"
+            seen.add(program.stdout)
+    assert os.sched_getaffinity(0) == cpus
+
+
+def test_a_step_ends_with_the_process() -> None:
+    with sh("exit 3") as program:
+        observe.stop(program.pid)
+        while observe.state(program.pid) != "Z":
+            observe.step(program.pid)
+        assert program.wait().status == 3
+
+
 def test_children_and_zombies_are_told_apart(standin: Standin, store: FileStore) -> None:
     with Server(standin(3).server, store.seeded(1), workers=3, env={"STANDIN_FAULT": "zombie"}) as server:
         first, *others = server.workers
