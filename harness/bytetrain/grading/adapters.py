@@ -2,30 +2,43 @@
 
     python3 -m bytetrain.grading.adapters gradescope build/results.json > results.json
 
-Each is a function from our data to theirs; nothing is judged here. A run with a harness error is never a low score that
-looks like a verdict: it is said first, in each format's own words for a human.
+Each is a function from our data to theirs; nothing is judged here. A harness error is never shown as a program's failure,
+nor a score that it spoils as a verdict. Each format has its own way to say so: Gradescope a test with no score and no
+status, Autolab a stage without a score, Classroom 50 no result at all, and an exit status other than 0.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+import time
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Callable, Optional
 
+from .records import OURS
 from .results import load
 
 Results = dict[str, Any]
 TEXT_LIMIT = 4000  # characters of one test's output
+AGAIN = f"{OURS} Grade again."
+SAID = {"not applicable": "not applicable", "harness error": "harness error, not your program's", "not run": "not run"}
 
 
 def headline(results: Results) -> str:
     """The run in a line."""
-    trouble = " (the harness itself had an error: grade again)" if results["outcome"] == "harness error" else ""
+    trouble = f"{AGAIN} Until then: " if results["outcome"] == "harness error" else ""
     part = "" if results["complete"] else " (only some checks were run)"
-    return f"{_number(results['points'])} of {results['of']} points{part}{trouble}"
+    return f"{trouble}{_number(results['points'])} of {results['of']} points{part}"
+
+
+def title_of(check: dict[str, Any]) -> str:
+    """Its title, and what kept it from being judged, if anything did."""
+    said = SAID.get(check["verdict"])
+    return f"{check['title']} ({said})" if said else str(check["title"])
 
 
 def output_of(check: dict[str, Any]) -> str:
@@ -33,9 +46,10 @@ def output_of(check: dict[str, Any]) -> str:
     if check["verdict"] == "pass":
         return ""
     if check["story"] is None:
-        return str(check["why"] or check["verdict"])
+        return f"{SAID[check['verdict']]}: {check['why']}" if check["why"] else SAID[check["verdict"]]
     story = check["story"]
-    lines = [f"{'►' if step['failing'] else ' '} {step['at']:.3f} s  {step['words']}" for step in story["steps"][-12:]]
+    lines = [AGAIN, ""] if check["verdict"] == "harness error" else []
+    lines += [f"{'►' if step['failing'] else ' '} {step['at']:.3f} s  {step['words']}" for step in story["steps"][-12:]]
     lines += [f"expected: {story['expected']}", f"but was: {story['actual']}"] if story["expected"] else []
     lines += ["", story["message"], "", *(f"  {call}" for call in story["calls"])]
     lines += [f"hint: {check['hints'][0]}"] if check["hints"] and check["verdict"] == "fail" else []
@@ -43,21 +57,39 @@ def output_of(check: dict[str, Any]) -> str:
     return "\n".join(lines)[:TEXT_LIMIT]
 
 
+def _passed(check: dict[str, Any]) -> bool:
+    """Whether it has earned its points; what is not applicable has, unless the stage was not handed in."""
+    return bool(check["points"])
+
+
+def _hint(check: dict[str, Any]) -> dict[str, str]:
+    """What is read beside a check that has not passed."""
+    told = check["hints"][0] if check["verdict"] == "fail" and check["hints"] else check["why"]
+    return {"hint": told} if told and not _passed(check) else {}
+
+
+def _counting(results: Results) -> list[dict[str, Any]]:
+    return [check for check in results["checks"] if check["of"]]
+
+
 def gradescope(results: Results) -> str:
     """results.json of Gradescope's autograders: tests with score, max_score, status, name, output, visibility."""
+
+    def judged(check: dict[str, Any]) -> dict[str, Any]:
+        if check["verdict"] == "harness error":  # a score below max_score would be shown as a failure
+            return {}
+        return {"score": check["points"], "max_score": check["of"], "status": "passed" if _passed(check) else "failed"}
+
     tests = [
         {
-            "name": f"stage {check['stage']:02d}: {check['title']}",
+            "name": f"stage {check['stage']:02d}: {title_of(check)}",
             "number": f"{check['stage']}.{check['id']}",
-            "score": check["points"],
-            "max_score": check["of"],
-            "status": "passed" if check["verdict"] in ("pass", "not applicable") else "failed",
+            **judged(check),
             "output": output_of(check),
             "output_format": "text",
             "visibility": "visible",
         }
-        for check in results["checks"]
-        if check["of"]
+        for check in _counting(results)
     ]
     whole = {"score": results["points"], "output": headline(results), "output_format": "text",
              "execution_time": round(results["seconds"]), "visibility": "visible", "stdout_visibility": "hidden",
@@ -66,32 +98,59 @@ def gradescope(results: Results) -> str:
 
 
 def autolab(results: Results) -> str:
-    """The last two lines of an Autolab driver's output: hints as semantic feedback, then the scores."""
-    stages = {f"stage {each['stage']:02d}": each for each in results["stages"]}
-    feedback: dict[str, Any] = {"_presentation": "semantic", "stages": list(stages)}
-    for name, stage in stages.items():
-        feedback[name] = {
-            check["title"]: {
-                "passed": check["verdict"] in ("pass", "not applicable"),
-                **({"hint": check["hints"][0]} if check["verdict"] == "fail" and check["hints"] else {}),
-            }
-            for check in results["checks"]
-            if check["stage"] == stage["stage"] and check["of"]
+    """The last two lines of an Autolab driver's output: hints as semantic feedback, then the scores.
+
+    A problem without a score is one that was not graded: that is what a harness error makes of its stage, and one outside
+    of any check of all stages.
+    """
+    stages = {stage["stage"]: f"stage {stage['stage']:02d}" for stage in results["stages"] if stage["state"] != "not asked for"}
+    checks, strays = _counting(results), results["harness_errors"]
+    ours = [check for check in checks if check["verdict"] == "harness error"]
+    errors = {f"{stages[check['stage']]}: {check['title']}": output_of(check) for check in ours}
+    errors.update({stray["check"]: stray["message"] for stray in strays})
+    tables: dict[str, dict[str, Any]] = {AGAIN: {**errors}} if errors else {}
+    for number, name in stages.items():
+        tables[name] = {
+            title_of(check): {"passed": _passed(check), **_hint(check)}
+            for check in checks
+            if check["stage"] == number and check not in ours
         }
-    scores = {"scores": {name: stage["points"] for name, stage in stages.items()}}
-    return json.dumps(feedback, ensure_ascii=False) + "\n" + json.dumps(scores)
+    spoilt = set(stages) if strays else {check["stage"] for check in ours}
+    scores = {stages[each["stage"]]: each["points"] for each in results["stages"] if each["stage"] in set(stages) - spoilt}
+    feedback: dict[str, Any] = {"_presentation": "semantic", "stages": list(tables), **tables}
+    return json.dumps(feedback, ensure_ascii=False) + "\n" + json.dumps({"scores": scores})
 
 
 def classroom50(results: Results) -> str:
-    """result.json of Classroom 50, schema classroom50/result/v1."""
+    """result.json of Classroom 50, schema classroom50/result/v1; ValueError where there can be none.
+
+    Its scores are integers: hundredths of a point here, rounded so that the checks of a stage sum up to the stage. Whose
+    result it is, its runner tells in variables.
+    """
+    if results["outcome"] == "harness error":
+        raise ValueError(f"no result for Classroom 50: {AGAIN}")
+    wanted = {"classroom": "CLASSROOM", "assignment": "ASSIGNMENT", "submission": "SUBMISSION_TAG",
+              "commit": "COMMIT_URL", "release": "RELEASE_URL"}  # fmt: skip
+    missing = [name for name in wanted.values() if not os.environ.get(name)]
+    if missing:
+        raise ValueError(f"{', '.join(missing)} not set: Classroom 50's runner sets what its result.json needs")
+    checks = _counting(results)
+    ends = [round(100 * end) for end in accumulate(check["of"] for check in checks)]
     tests = [
-        {"name": f"{check['id']} (stage {check['stage']:02d})", "passed": check["verdict"] in ("pass", "not applicable"),
-         "score": check["points"], "max_score": check["of"], "message": output_of(check)}
-        for check in results["checks"]
-        if check["of"]
+        {"test-name": f"stage {check['stage']:02d}: {title_of(check)}", "passed": _passed(check),
+         "score": end - start if _passed(check) else 0, "max-score": end - start,
+         "check": check["id"], "verdict": check["verdict"], "output": output_of(check)}
+        for check, start, end in zip(checks, [0, *ends], ends)
     ]  # fmt: skip
-    whole = {"schema": "classroom50/result/v1", "score": results["points"], "max_score": results["of"],
-             "summary": headline(results), "tests": tests}  # fmt: skip
+    whole = {
+        "schema": "classroom50/result/v1",
+        **{key: os.environ[name] for key, name in wanted.items()},
+        "review": os.environ.get("REVIEW_URL") or os.environ["COMMIT_URL"],
+        "datetime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(results["began"])),  # the runner puts the commit's there
+        "score": sum(test["score"] for test in tests),
+        "max-score": sum(test["max-score"] for test in tests),
+        "tests": tests,
+    }
     return json.dumps(whole, indent=1, ensure_ascii=False)
 
 

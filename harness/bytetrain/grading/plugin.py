@@ -6,7 +6,7 @@ With pytest-xdist the records are made where a check runs, and travel to the con
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from fractions import Fraction
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from ..paths import BUILD, STAGES
 from ..story import Step
 from . import calls, protection, words
 from .hooks import around, first, last
-from .records import Record, Verdict, fill_in
+from .records import OURS, Record, Verdict, fill_in
 from .results import Results, forget, write
 from .selection import (
     add_options, case_of, check_of, check_options, chosen_stages, parametrize, rubric_of, select, stage_of,
@@ -105,15 +105,30 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     elif error is not None:
         fill_in(record, error, story.current(), getattr(item, "bytetrain_programs", []))
         record.replay += _what_was_graded(item.config)
-        report.longrepr = record.message
+        _for_pytest(item, report, record)
     if call.when == "teardown":
         record.calls = getattr(item, "bytetrain_calls", [])
     elif _wants_calls(item.config, record):
         record.calls = calls.from_second_run(record, _options(item.config))
     report.bytetrain = record.as_data()
-    if call.when == "call" or record.verdict is not Verdict.PASS:
-        item.user_properties[:] = _for_junit(item.config, record)  # pytest takes them with the last report of an item
-        report.user_properties[:] = item.user_properties
+    item.user_properties[:] = _for_junit(item, record)  # pytest takes them with the last report of an item
+    report.user_properties[:] = item.user_properties
+
+
+def _for_pytest(item: pytest.Item, report: Any, record: Record) -> None:
+    """A verdict in pytest's words: it calls failed what fails in the call, and an error what fails before or after it."""
+    ours = record.verdict is Verdict.HARNESS_ERROR
+    report.outcome, report.longrepr = "failed", f"{OURS}\n{record.message}" if ours else record.message
+    if record.verdict is Verdict.NOT_APPLICABLE:
+        path, line, _ = item.location
+        report.outcome, report.longrepr = "skipped", (path, (line or 0) + 1, f"Skipped: {record.message}")
+    elif report.when == "teardown" and record.verdict is Verdict.FAIL:  # this report has to end the item: one more tells
+        found = copy(report)
+        found.when = "call"
+        item.ihook.pytest_runtest_logreport(report=found)
+        report.outcome, report.longrepr = "passed", None
+    elif report.when != "teardown":
+        report.when = "setup" if ours else "call"
 
 
 def _what_was_graded(config: pytest.Config) -> list[str]:
@@ -123,10 +138,11 @@ def _what_was_graded(config: pytest.Config) -> list[str]:
     return named + ([] if preset == "release" else ["--preset", preset])
 
 
-def _for_junit(config: pytest.Config, record: Record) -> list[tuple[str, object]]:
-    known = rubric_of(config)
-    worth = known.points(known.checks[record.check], record.stage) if record.stage else Fraction(0)
-    return [("check", record.check), ("verdict", record.verdict.value), ("of", f"{float(worth):.4f}")]
+def _for_junit(item: pytest.Item, record: Record) -> list[tuple[str, object]]:
+    """The properties of a test case; its verdict is the worst of its phases."""
+    known = [Verdict(str(value)) for name, value in item.user_properties if name == "verdict"]
+    verdict = Verdict.worst([*known, record.verdict])
+    return [("check", record.check), ("stage", record.stage), ("verdict", verdict.value)]
 
 
 def _reason(longrepr: Any) -> str:
@@ -238,7 +254,20 @@ class Teller:
             session.exitstatus = self.results.exit_status
         else:
             self.results.complete = False
-        write(self.results.as_data(), self._file)
+        data = self.results.as_data()
+        write(data, self._file)
+        self._points_for_junit(data)
+
+    def _points_for_junit(self, data: dict[str, Any]) -> None:
+        """Points are a check's, not a test case's: they are properties of the whole suite. (pytest's fixture for these is
+        for tests only.)"""
+        for plugin in self.config.pluginmanager.get_plugins():
+            if hasattr(plugin, "add_global_property"):
+                for key in ("outcome", "points", "of"):
+                    plugin.add_global_property(key, data[key])
+                for check in data["checks"]:
+                    plugin.add_global_property(f"points {check['id']} {check['stage']}", check["points"])
+                    plugin.add_global_property(f"of {check['id']} {check['stage']}", check["of"])
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

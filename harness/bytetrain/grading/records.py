@@ -15,6 +15,9 @@ from ..programs import Program
 from ..story import Story
 
 
+OURS = "The grader or this machine is at fault here, not your program."
+
+
 class Verdict(str, Enum):
     """What was found out. Of several, the worst counts: they stand in that order."""
 

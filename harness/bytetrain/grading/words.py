@@ -9,7 +9,7 @@ from typing import Any, Optional
 
 from ..catalogue import Check
 from ..output import shown
-from .records import Record, Verdict
+from .records import OURS, Record, Verdict
 from .results import Results
 
 Line = tuple[str, str]  # the text, and its style: "", "bold", "red", "green", "yellow", "cyan"
@@ -29,7 +29,7 @@ def story(record: Record, check: Optional[Check], *, whole: bool = False) -> Ite
     yield f"{MARKS[record.verdict]} {name}: {title}", f"bold {colour}"
     yield "  " + " · ".join(_where(record, check)), ""
     if record.verdict is Verdict.HARNESS_ERROR:
-        yield "  The grader or this machine is at fault here, not your program. Nothing was found out about it.", "yellow"
+        yield f"  {OURS} Nothing was found out about it.", "yellow"
     yield "", ""
     yield from _steps(record.steps, whole) if not (whole and record.calls) else _timeline(record)
     yield from _expected(record)
