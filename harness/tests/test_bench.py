@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from bytetrain import paths
-from bytetrain.bench import comparisons, contestants, meters, page, tools
-from bytetrain.bench.__main__ import judge
-from bytetrain.bench.comparisons import Bar, Comparison, Outcome
+from bytetrain.bench import comparisons, contestants, growth, many, meters, page, tools
+from bytetrain.bench.__main__ import compare, judge
+from bytetrain.bench.comparisons import Bar, Comparison, Measures, Outcome
 
 HARNESS = paths.REPO / "harness"
 
@@ -64,6 +64,43 @@ def test_who_begins_changes_and_the_first_pair_is_thrown_away() -> None:
     assert len(outcome.ours) == len(outcome.peer) == 2
 
 
+def test_the_middle_of_some_runs_comes_with_its_quartiles() -> None:
+    found = comparisons.summed_up([{"p50": 1, "worst": 7}, {"p50": 5, "worst": 7}, {"p50": 3, "worst": 7}])
+    assert found == {"p50": 3, "worst": 7, "spread": {"p50": [2, 4], "worst": [7, 7]}}
+
+
+def loaded(rate: float) -> Measures:
+    return {"rate": rate, "server_cpu": 5e-5, "p50": 1e-4, "p99": 3e-4, "worst": 0.02, "packets": 7}
+
+
+@pytest.mark.parametrize(("peer", "servers"), [("sh", ["stage 06", "sh"]), ("no-such-peer", ["stage 06"])])
+def test_small_files_are_told_in_figures_of_their_own_and_without_the_peer_too(
+    peer: str, servers: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = Comparison("small_16", "small", lambda: loaded(9000), lambda: loaded(6000), (peer,), "4000 of 1 KiB", at_once=16)
+    large = Comparison("server", "large", dict, dict, (peer, "no-such-peer"))
+    data: dict[str, Any] = {"comparisons": [], "small": [], "left_out": []}
+    outcomes = compare(data, [small, large], 3)
+    assert [(each["server"], each["at_once"]) for each in data["small"]] == [(server, 16) for server in servers]
+    assert data["small"][0]["rate"] == 9000 and data["small"][0]["spread"]["worst"] == [0.02, 0.02]
+    assert len(outcomes) == len(servers) - 1 and [each["id"] for each in data["comparisons"]] == ["small_16"]
+    assert [line.split() for line in capsys.readouterr().out.splitlines()[-len(servers) :]] == [
+        ["16", *server.split(), rate, "50.0", "0.10", "0.30", "20.00"] for server, rate in zip(servers, ("9000", "6000"))
+    ]
+
+
+def test_a_crowd_is_told_by_the_middle_of_its_rounds() -> None:
+    runs = [{"p50": middle, "worst": 2.0, "worst_by_median": 2 / middle} for middle in (1.0, 0.5, 2.0)]
+    found = many.Crowd("nginx", contestants.nginx(), 64, runs).figures()
+    assert (found["server"], found["at_once"], found["p50"], found["worst_by_median"]) == ("nginx", 64, 1.0, 2.0)
+    assert found["spread"]["p50"] == [0.75, 1.5]
+
+
+def test_a_size_is_told_by_the_middle_of_its_runs_and_its_highest_peaks() -> None:
+    found = growth.Point(1024, [3.0, 1.0, 2.0], 5, 6).figures()
+    assert found == {"size": 1024, "seconds": 2.0, "server_peak": 5, "client_peak": 6, "spread": {"seconds": [1.5, 2.5]}}
+
+
 def test_cpu_time_is_that_of_the_process() -> None:
     burn = "import time\nwhile time.process_time() < 0.3: pass\nprint('done', flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", burn], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
@@ -94,12 +131,14 @@ def figures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     assert done.returncode in (0, 1), done.stdout
     assert "<svg" in file.with_suffix(".html").read_text()
     data: dict[str, Any] = json.loads(file.read_text())
-    return data
+    return {**data, "said": done.stdout.splitlines()}
 
 
 def test_a_bench_tells_what_the_machine_was(figures: dict[str, Any]) -> None:
     assert figures["schema"] == "bytetrain/bench/v1" and figures["machine"]["cores"] >= 1
     assert figures["network"]["congestion_control"] == "reno" or figures["network"]["why_not"]
+    said = next(line for line in figures["said"] if line.startswith("machine: "))
+    assert f"Linux {figures['machine']['kernel']}" in said and f"{figures['machine']['cores']} cores" in said
 
 
 def test_a_bench_compares_what_was_asked_for(figures: dict[str, Any]) -> None:
@@ -108,6 +147,7 @@ def test_a_bench_compares_what_was_asked_for(figures: dict[str, Any]) -> None:
         ("against_trains", "throughput"), ("against_trains", "cpu"), ("against_fork", "rate"),
     ]  # fmt: skip
     assert all(each["median"] > 0 for each in figures["bars"])
+    assert [each["amount"] for each in figures["bars"]] == ["128 MiB", "128 MiB", "4000 of 1 KiB"]
 
 
 def test_figures_without_a_peer_are_judged_too() -> None:
@@ -115,30 +155,94 @@ def test_figures_without_a_peer_are_judged_too() -> None:
     assert [(bar.measure, middle, bar.met(middle)) for bar, (_, middle, _) in found] == [("server_calls", 2.4, False)]
 
 
+def growing() -> list[dict[str, Any]]:
+    return [
+        growth.Point(1024, [0.001, 0.002, 0.001], 2 << 20, 0).figures(),
+        growth.Point(8 << 30, [4.0], 2 << 20, 3 << 20).figures(),
+    ]
+
+
 def test_a_page_needs_nothing_but_the_figures(figures: dict[str, Any]) -> None:
     way = {"name": "05 <b>", "bytes_per_second": 2e9, "server_cpu_per_gib": 0.1, "client_cpu_per_gib": 0.5,
            "server_faults_per_mib": 0.0, "client_faults_per_mib": 256.0, "server_calls": 1.8, "client_calls": 3100.0,
            "server_peak": 1.5e6, "client_peak": 3e6, "spread": {"bytes_per_second": [1e9, 3e9]}}  # fmt: skip
-    crowd = {"server": "nginx", "at_once": 1000, "bytes_per_second": 7e9, "p50": 0.6, "worst": 1.2, "memory": 2e7}
-    growth = [{"size": 1024, "seconds": 0.001}, {"size": 8 << 30, "seconds": 4.0}]
-    text = page.page({**figures, "copies": [way, {**way, "name": "06"}], "many": [crowd], "growth": growth, "left_out": ["nginx"]})
-    assert text.count("<svg") == 13 and "nginx, 1000" in text and "05 &lt;b&gt;" in text and "8 GiB" in text and "Left out: nginx" in text
+    runs: list[Measures] = [
+        {"bytes_per_second": 7e9, "p50": p50, "worst": 1.2, "worst_by_median": 1.2 / p50, "memory": 2e7} for p50 in (0.4, 0.6, 0.8)
+    ]
+    crowd = many.Crowd("nginx", contestants.nginx(), 1000, runs).figures()
+    small = {"server": "stage 06", "at_once": 64, **comparisons.summed_up([loaded(rate) for rate in (8000, 9000, 9900)])}
+    feedback = {"stage": 3, "build": 2.0, "verdict": 11.0, "checks": 40}
+    text = page.page({
+        **figures, "copies": [way, {**way, "name": "06"}], "small": [small], "many": [crowd], "growth": growing(),
+        "feedback": feedback, "left_out": ["nginx"],
+    })  # fmt: skip
+    assert text.count("<svg") == 20 and "05 &lt;b&gt;" in text and "8 GiB" in text and "Left out: nginx" in text
+    for expected in ("nginx, 1000", "stage 06, 64: p99", "9,000", "50 µs", "20 ms", "40 checks have a verdict", "11 s"):
+        assert expected in text, expected
     assert "http" not in text.replace("http-equiv", "")  # nothing is loaded from anywhere
 
 
+def drawn(data: dict[str, Any], title: str) -> str:
+    return next(plot["svg"] for plot in page.plots(data) if plot["title"] == title)
+
+
+EMPTY: dict[str, Any] = {
+    "copies": [], "comparisons": [], "small": [], "bars": [], "many": [], "growth": [], "feedback": None
+}  # fmt: skip
+
+
 def test_a_page_of_one_section_shows_that_alone(figures: dict[str, Any]) -> None:
-    growth = [{"size": 1024, "seconds": 0.001}, {"size": 8 << 30, "seconds": 4.0}]
     without_peer = [{"comparison": "growth", "measure": "client_peak", "what": "MiB"}]
-    text = page.page({**figures, "bars": without_peer, "growth": growth})
-    assert text.count("<svg") == 1 and "Time by file size" in text
+    text = page.page({**figures, **EMPTY, "bars": without_peer, "growth": growing()})
+    assert text.count("<svg") == 2 and "Time by file size" in text and "Peak memory by file size" in text
+    assert page.page({**figures, **EMPTY}).count("<svg") == 0
+
+
+def test_a_figure_that_was_measured_again_and_again_has_error_bars() -> None:
+    assert drawn({**EMPTY, "growth": growing()}, "Time by file size").count('class="mark"') == 2
+    runs: list[Measures] = [{"bytes_per_second": each, "memory": 2e7} for each in (6e9, 7e9, 8e9)]
+    crowd = many.Crowd("nginx", contestants.nginx(), 1000, runs).figures()
+    plots = list(page.plots({**EMPTY, "many": [crowd]}))
+    assert len(plots) == 2 and all('class="mark"' in plot["svg"] for plot in plots)
+
+
+def test_a_peak_that_nobody_has_seen_is_no_point_of_the_plot() -> None:
+    svg = drawn({**EMPTY, "growth": growing()}, "Peak memory by file size")
+    assert svg.count("<circle") == 3 and "worker" in svg and "client" in svg
+
+
+def test_a_comparison_without_a_bar_is_among_the_peers_too() -> None:
+    ratios = {"throughput": (0.7, 0.8, 0.9), "packets": (1, 1, 1)}
+    comparison = {"id": "against_iperf3", "amount": "1 GiB", "ratios": ratios}
+    bar = {"comparison": "server", "measure": "cpu", "what": "", "amount": "128 MiB", "low": 0.9, "median": 1.0, "high": 1.1, "must": 1.0, "met": True}
+    svg = drawn({**EMPTY, "comparisons": [comparison], "bars": [bar]}, "Against peers")
+    assert "against_iperf3: throughput" in svg and "0.80 (1 GiB)" in svg and "packets" not in svg
+    assert "1.00 (128 MiB)" in svg and svg.count('class="mark"') == 1  # of the one that has a bar
 
 
 @pytest.mark.parametrize(("client_peak", "judged"), [(0, ["server_peak"]), (3 << 20, ["server_peak", "client_peak"])])
 def test_a_peak_that_nobody_has_seen_meets_no_bar(client_peak: int, judged: list[str]) -> None:
-    point = {"server_peak": 2 << 20, "client_peak": client_peak}
+    point = {"size": 8 << 30, "server_peak": 2 << 20, "client_peak": client_peak}
     data: dict[str, Any] = {"copies": [], "growth": [point], "network": {"congestion_control": "reno"}, "bars": [], "left_out": []}
     judge(data, [])
     assert [bar["measure"] for bar in data["bars"]] == judged
+
+
+def test_a_bar_says_what_it_was_judged_with(capsys: pytest.CaptureFixture[str]) -> None:
+    point = {"size": 256 << 20, "server_peak": 9 << 20, "client_peak": 3 << 20}
+    crowd = Comparison("many", "60 downloads", dict, dict, amount="60 of 10 MiB")
+    runs = [{"throughput": 1.0, "p50": 1.0, "worst": 1.0}]
+    data: dict[str, Any] = {
+        "copies": [{"server_calls": 0.1}], "growth": [point], "network": {"congestion_control": "reno"}, "bars": [], "left_out": []
+    }  # fmt: skip
+    judge(data, [Outcome(crowd, runs, runs)])
+    assert [(bar["comparison"], bar["amount"]) for bar in data["bars"]] == [
+        *[("many", "60 of 10 MiB")] * 3, ("copies", "100 MiB"), *[("growth", "256 MiB")] * 2
+    ]  # fmt: skip
+    out, err = capsys.readouterr()
+    told = [line for line in out.splitlines() if "must be" in line]
+    assert [bar["amount"] in line for bar, line in zip(data["bars"], told)] == [True] * 6
+    assert "growth server_peak (256 MiB): 9.00 is beyond 8" in err
 
 
 def test_the_load_generator_counts_what_it_reads(figures: dict[str, Any], tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -20,8 +20,8 @@ from ..paths import BUILD, STAGES
 from ..sessions import prepare
 from . import comparisons, contestants, copies, feedback, growth, many, network
 from .comparisons import MiB, Place
-from .meters import BenchError
-from .page import page
+from .meters import BenchError, size_words
+from .page import machine_words, page
 from .tools import build_tools
 
 RESULTS = BUILD.parent / "bench.json"
@@ -73,7 +73,7 @@ def measured(options: argparse.Namespace, why_not: str) -> dict[str, Any]:
         "schema": "bytetrain/bench/v1", "date": time.strftime("%Y-%m-%d", time.gmtime()), "commit": commit(),
         "machine": machine(), "quick": options.quick,
         "network": {"congestion_control": network.congestion_control(), "own": not why_not, "why_not": why_not},
-        "copies": [], "comparisons": [], "bars": [], "many": [], "growth": [], "feedback": None, "left_out": [],
+        "copies": [], "comparisons": [], "small": [], "bars": [], "many": [], "growth": [], "feedback": None, "left_out": [],
     }  # fmt: skip
     with workplace() as (place, store):
         every = comparisons.all_of(stages, store, place, options.quick)
@@ -82,6 +82,7 @@ def measured(options: argparse.Namespace, why_not: str) -> dict[str, Any]:
         if not wanted <= known:
             raise BenchError(f"--only {options.only}: there are {', '.join(sorted(known))}")
         said = f"the machine as it is: {why_not}" if why_not else "a namespace of its own"
+        print(f"machine: {machine_words(data['machine'])}")
         print(f"network: {network.congestion_control()}, {said}")
         if "copies" in wanted:
             measure_copies(data, stages, store, place, options.quick)
@@ -124,25 +125,41 @@ def compare(data: dict[str, Any], chosen: Sequence[comparisons.Comparison], pair
         absent = contestants.missing(*comparison.needs)
         if absent:
             data["left_out"].append(f"{comparison.title} ({absent})")
+            if not comparison.at_once:
+                continue
+        outcome = comparisons.in_turns(comparison, pairs, alone=bool(absent))
+        data["small"] += outcome.small()
+        data["comparisons"].append({
+            "id": comparison.id, "title": comparison.title, "amount": comparison.amount, "ours": outcome.ours, "peer": outcome.peer,
+            "ratios": {measure: outcome.spread(measure) for measure in outcome.measures},
+        })  # fmt: skip
+        if absent:
             continue
         if not outcomes:
             print("\nOurs against the peer's: median of the ratios (quartiles)")
-        outcome = comparisons.in_turns(comparison, pairs)
         outcomes.append(outcome)
         told = [f"{measure} {'{1:.2f} ({0:.2f} to {2:.2f})'.format(*outcome.spread(measure))}" for measure in outcome.measures]
         print(f"{comparison.title}:\n  {', '.join(told)}", flush=True)
-        data["comparisons"].append({
-            "id": comparison.id, "title": comparison.title, "ours": outcome.ours, "peer": outcome.peer,
-            "ratios": {measure: outcome.spread(measure) for measure in outcome.measures},
-        })  # fmt: skip
+    tell_small(data["small"])
     return outcomes
+
+
+def tell_small(figures: Sequence[Mapping[str, Any]]) -> None:
+    if figures:
+        print("\nFiles of 1 KiB, so many at once, a new connection for each: medians")
+        print(f"{'':17}{'a second':>10}{'CPU us':>9}{'p50 ms':>9}{'p99 ms':>9}{'worst ms':>10}")
+    for each in figures:
+        times = f"{each['p50'] * 1e3:9.2f}{each['p99'] * 1e3:9.2f}{each['worst'] * 1e3:10.2f}"
+        print(f"  {each['at_once']:5} {each['server']:9}{each['rate']:10.0f}{each['server_cpu'] * 1e6:9.1f}{times}")
 
 
 def judge(data: dict[str, Any], outcomes: Sequence[comparisons.Outcome]) -> None:
     """What came of the bars, and what could not be measured."""
     last = data["copies"][-1] if data["copies"] else {}
     figures = {("copies", name): last[name] for name in ("server_calls", "client_calls") if name in last}
+    amounts = {outcome.comparison.id: outcome.comparison.amount for outcome in outcomes} | {"copies": size_words(copies.CLOSER)}
     if data["growth"]:
+        amounts["growth"] = size_words(data["growth"][-1]["size"])
         for name in ("server_peak", "client_peak"):
             highest = max(point[name] for point in data["growth"])
             if highest:  # what nobody has seen meets no bar
@@ -151,17 +168,19 @@ def judge(data: dict[str, Any], outcomes: Sequence[comparisons.Outcome]) -> None
     paced = data["network"]["congestion_control"] == "bbr"  # then no figure of a loopback tells anything about programs
     for bar, (low, middle, high) in found:
         data["bars"].append({
-            **asdict(bar), "low": low, "median": middle, "high": high, "met": bar.met(middle), "missed_in_ci": not paced and bar.missed_in_ci(low, high),
+            **asdict(bar), "amount": amounts[bar.comparison],
+            "low": low, "median": middle, "high": high, "met": bar.met(middle), "missed_in_ci": not paced and bar.missed_in_ci(low, high),
         })  # fmt: skip
     if found:
         print("\nBars")
     for bar, (_, middle, _) in found:
-        print(f"  {bar.comparison:16}{bar.measure:13}{middle:7.2f}   must be {bar.words}: {'met' if bar.met(middle) else 'missed'}")
+        outcome = "met" if bar.met(middle) else "missed"
+        print(f"  {bar.comparison:16}{bar.measure:13}{amounts[bar.comparison]:15}{middle:7.2f}   must be {bar.words}: {outcome}")
     if found and paced:
         print("bbr paces the loopback here, and no network of our own could be had: no bar counts")
     for entry in data["bars"]:
         if entry["missed_in_ci"]:
-            where = f"{entry['comparison']} {entry['measure']}"
+            where = f"{entry['comparison']} {entry['measure']} ({entry['amount']})"
             print(f"bench: {where}: {entry['median']:.2f} is beyond {entry['ci']}, and so are both quartiles", file=sys.stderr)
     for each in data["left_out"]:
         print(f"left out: {each}")
@@ -169,11 +188,11 @@ def judge(data: dict[str, Any], outcomes: Sequence[comparisons.Outcome]) -> None
 
 def measure_many(data: dict[str, Any], stage: Programs, store: FileStore, place: Place, quick: bool) -> None:
     crowds = many.measure(stage, store.seeded(10 * MiB), place, many.AT_ONCE[:4] if quick else many.AT_ONCE)
-    data["many"] = [asdict(each) for each in crowds]
+    data["many"] = [each.figures() for each in crowds]
     print("\nMany downloads of 10 MiB at once: all together, the median client, the worst, and memory of the whole server")
-    for each in crowds:
-        times = f"{each.p50:8.3f} s {each.worst:8.3f} s ({each.worst / each.p50:.1f} times)"
-        print(f"  {each.at_once:5} {each.server:9}{each.bytes_per_second / 1e6:7.0f} MB/s {times} {each.memory / MiB:7.1f} MiB")
+    for each in data["many"]:
+        times = f"{each['p50']:8.3f} s {each['worst']:8.3f} s ({each['worst_by_median']:.1f} times)"
+        print(f"  {each['at_once']:5} {each['server']:9}{each['bytes_per_second'] / 1e6:7.0f} MB/s {times} {each['memory'] / MiB:7.1f} MiB")
 
 
 def measure_feedback(data: dict[str, Any], place: Place) -> None:
@@ -184,11 +203,11 @@ def measure_feedback(data: dict[str, Any], place: Place) -> None:
 
 def measure_growth(data: dict[str, Any], stage: Programs, store: FileStore, place: Place, quick: bool) -> None:
     points = growth.measure(stage, store, place, growth.SIZES[:5] if quick else growth.SIZES)
-    data["growth"] = [asdict(point) for point in points]
+    data["growth"] = [point.figures() for point in points]
     print("\nBy size, saved on the disk's file system: time, and peak memory of a worker and of the client")
-    for point in points:
-        peaks = [f"{peak / MiB:.1f} MiB" if peak else "-" for peak in (point.server_peak, point.client_peak)]
-        print(f"  {point.size:>12} bytes {point.seconds:9.4f} s  {peaks[0]:>9}  {peaks[1]:>9}")
+    for point in data["growth"]:
+        peaks = [f"{peak / MiB:.1f} MiB" if peak else "-" for peak in (point["server_peak"], point["client_peak"])]
+        print(f"  {point['size']:>12} bytes {point['seconds']:9.4f} s  {peaks[0]:>9}  {peaks[1]:>9}")
 
 
 if __name__ == "__main__":

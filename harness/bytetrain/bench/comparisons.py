@@ -6,15 +6,17 @@ import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ..build import Programs
 from ..catalogue import load_toml
 from ..files import FileStore
 from .contestants import Receiver, Sender, curl, discarded, forking, iperf3, nginx, ours, saved_by, told
-from .meters import Finished, GiB, Run, packets_sent, timed, used
+from .meters import Finished, GiB, Run, packets_sent, size_words, timed, used
 
 KiB, MiB = 1 << 10, 1 << 20
 BARS = Path(__file__).with_name("bars.toml")
+SMALL = ("rate", "server_cpu", "p50", "p99", "worst")  # of small files: told as they are too, not only as ratios
 Measures = dict[str, float]  # of one run: throughput in bytes a second, rate in connections a second, seconds of CPU
 Subject = Callable[[], Measures]
 Spread = tuple[float, float, float]
@@ -38,6 +40,8 @@ class Comparison:
     ours: Subject
     peer: Subject
     needs: tuple[str, ...] = ()  # programs of the peer
+    amount: str = ""  # what one run moves, in words
+    at_once: int = 0  # so many small files: worth a run without the peer, too
 
 
 @dataclass
@@ -50,14 +54,21 @@ class Outcome:
 
     @property
     def measures(self) -> list[str]:
-        """What was measured of both."""
-        return [name for name in self.ours[0] if name in self.peer[0]]
+        """What was measured of both; nothing, if ours ran alone."""
+        return [name for name in self.ours[0] if name in self.peer[0]] if self.peer else []
 
     def ratios(self, measure: str) -> list[float]:
         return [mine[measure] / its[measure] for mine, its in zip(self.ours, self.peer) if its.get(measure)]
 
     def spread(self, measure: str) -> Spread:
         return spread(self.ratios(measure))
+
+    def small(self) -> Iterator[dict[str, Any]]:
+        """Of small files: the figures of each server by itself."""
+        for server, runs in (("stage 06", self.ours), (", ".join(self.comparison.needs), self.peer)):
+            if self.comparison.at_once and runs:
+                figures = summed_up([{name: run[name] for name in SMALL} for run in runs])
+                yield {"server": server, "at_once": self.comparison.at_once, **figures}
 
 
 def spread(values: Iterable[float]) -> Spread:
@@ -67,6 +78,15 @@ def spread(values: Iterable[float]) -> Spread:
         return found[0], statistics.median(found), found[-1]
     low, middle, high = statistics.quantiles(found, n=4, method="inclusive")
     return low, middle, high
+
+
+def summed_up(runs: Sequence[Measures]) -> dict[str, Any]:
+    """The median of each measure, and all their quartiles as "spread"."""
+    found = {name: spread(run[name] for run in runs) for name in runs[0]}
+    return {
+        **{name: middle for name, (_, middle, _) in found.items()},
+        "spread": {name: [low, high] for name, (low, _, high) in found.items()},
+    }
 
 
 def measured(sender: Sender, receiver: Receiver, file: Path, place: Place, times: int = 1) -> tuple[Run, Finished]:
@@ -120,19 +140,26 @@ def streamed(size: int, place: Place) -> Subject:
 
 
 def all_of(stages: Callable[[int], Programs], store: FileStore, place: Place, quick: bool) -> list[Comparison]:
-    """The comparisons with a bar, in the order of bars.toml."""
+    """The comparisons, in the order of bars.toml."""
     large = store.seeded((128 if quick else 1024) * MiB)
     small, middle = store.seeded(KiB), store.seeded(10 * MiB)
     last = stages(6)
     server = ours(last)
     to_memory, to_disk = saved_by(last, place.memory), saved_by(last, place.disk)
     connections, downloads = (4000, 60) if quick else (20_000, 1000)
+    one_large = size_words(large.stat().st_size)
 
-    def compare(id: str, title: str, mine: Subject, its: Subject, *needs: str) -> Comparison:
-        return Comparison(id, title, mine, its, needs)
+    def compare(id: str, title: str, mine: Subject, its: Subject, *needs: str, amount: str = one_large, at_once: int = 0) -> Comparison:
+        return Comparison(id, title, mine, its, needs, amount, at_once)
 
     def pair(receiver: Receiver, sender: Sender = server) -> Subject:
         return transfer(sender, receiver, large, place)
+
+    def small_files(at_once: int) -> Comparison:
+        total = connections if at_once > 1 else connections // 4  # one by one takes longer
+        mine, its = (load(sender, at_once, total, small, place) for sender in (server, nginx()))
+        return compare(f"small_{at_once}", f"1 KiB files, {at_once} at once, nginx", mine, its, "nginx",
+                       amount=f"{total} of 1 KiB", at_once=at_once)  # fmt: skip
 
     return [
         compare("server", "stage 06 and nginx, to the same receiver", pair(discarded()), pair(discarded(), nginx()), "nginx"),
@@ -147,21 +174,20 @@ def all_of(stages: Callable[[int], Programs], store: FileStore, place: Place, qu
         compare("against_iperf3", "our server to our receiver, discarded, and iperf3 -Z", pair(discarded()), streamed(large.stat().st_size, place), "iperf3"),
         compare("against_trains", "stage 06, and the trains of stage 02 (taken by the client of stage 03)",
                 pair(to_memory), pair(saved_by(stages(3), place.memory), ours(stages(2)))),
-        *(compare(f"small_{at_once}", f"1 KiB files, {at_once} at once, nginx",
-                  load(server, at_once, connections, small, place), load(nginx(), at_once, connections, small, place), "nginx")
-          for at_once in (1, 16, 64)),
+        *map(small_files, (1, 16, 64)),
         compare("against_fork", "1 KiB files, 16 at once, a server that forks for each connection",
-                load(server, 16, connections, small, place), load(forking(), 16, connections // 4, small, place)),
+                load(server, 16, connections, small, place), load(forking(), 16, connections // 4, small, place), amount=f"{connections} of 1 KiB"),
         compare("many", f"{downloads} downloads of 10 MiB at once, nginx",
-                load(server, downloads, downloads, middle, place), load(nginx(), downloads, downloads, middle, place), "nginx"),
+                load(server, downloads, downloads, middle, place), load(nginx(), downloads, downloads, middle, place), "nginx",
+                amount=f"{downloads} of 10 MiB"),
     ]  # fmt: skip
 
 
-def in_turns(comparison: Comparison, pairs: int) -> Outcome:
-    """Runs both, pair after pair; who begins changes each time. The first pair warms up, and is thrown away."""
+def in_turns(comparison: Comparison, pairs: int, alone: bool = False) -> Outcome:
+    """Runs both, or ours alone, pair after pair; who begins changes each time. The first pair warms up, and is thrown away."""
     outcome = Outcome(comparison)
     for number in range(pairs + 1):
-        both = [(comparison.ours, outcome.ours), (comparison.peer, outcome.peer)]
+        both = [(comparison.ours, outcome.ours), (comparison.peer, outcome.peer)][: 1 if alone else 2]
         for subject, results in both if number % 2 else reversed(both):
             found = subject()
             if number:

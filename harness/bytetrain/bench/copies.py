@@ -13,13 +13,13 @@ from ..files import FileStore
 from ..lessons.bytes_copied_twice import MOVING
 from ..programs import Client
 from ..trace import Trace
-from .comparisons import MiB, Place, measured, spread
+from .comparisons import Measures, MiB, Place, measured, summed_up
 from .contestants import Receiver, Sender, ours, saved_by
 from .meters import Peak, Run, peak_memory
 
 SEND = ("copy", "mmap", "sendfile", "splice")  # the ways of stage 05: --send and --receive
 RECEIVE = ("copy", "mmap", "splice")
-
+CLOSER = 100 * MiB  # of which calls are counted
 
 MEASURES: dict[str, Callable[[Run], float]] = {
     "bytes_per_second": lambda run: run.throughput,
@@ -50,11 +50,8 @@ class Way:
 
     def figures(self) -> dict[str, Any]:
         """Medians of all runs, their quartiles as "spread", and what was seen once."""
-        found = {name: spread(map(of, self.runs)) for name, of in MEASURES.items()}
-        return {
-            **{name: middle for name, (_, middle, _) in found.items()}, **self.seen,
-            "spread": {name: [low, high] for name, (low, _, high) in found.items()},
-        }  # fmt: skip
+        runs: list[Measures] = [{name: of(run) for name, of in MEASURES.items()} for run in self.runs]
+        return {**summed_up(runs), **self.seen}
 
 
 def ways(stages: Callable[[int], Programs]) -> list[Way]:
@@ -79,7 +76,7 @@ def look_closer(chosen: Sequence[Way], store: FileStore, place: Place) -> str:
     """Counts calls, with strace, and memory, in a run of its own for each way; or says why the calls can't be counted."""
     why_not = trace.why_not_running()
     for way in chosen:
-        size = (4 if way.server.stage < 5 else 100) * MiB
+        size = 4 * MiB if way.server.stage < 5 else CLOSER
         way.seen = watched(way, store.seeded(size), place, traced=not why_not)
     return why_not or ""
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..build import Programs
 from ..files import FileStore
 from ..programs import Client
-from .comparisons import KiB, MiB, Place
+from .comparisons import KiB, MiB, Place, summed_up
 from .contestants import ours
 from .meters import GiB, Peak, peak_memory
 
 SIZES = (KiB, 64 * KiB, MiB, 16 * MiB, 256 * MiB, GiB, 8 * GiB)
-LARGE = 256 * MiB  # from here on one run tells enough
+LARGE = 256 * MiB  # from here on three runs tell enough
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,19 @@ class Point:
     """One size."""
 
     size: int
-    seconds: float  # from the client's start to its end
+    seconds: list[float]  # from the client's start to its end, of each run
     server_peak: int  # bytes; of the worker that has most
-    client_peak: int  # 0 if it was over before anybody could look
+    client_peak: int  # of the run that had most; 0 if it was over before anybody could look
+
+    def figures(self) -> dict[str, Any]:
+        """The peaks, the median of the seconds, and their quartiles as "spread"."""
+        peaks = {"server_peak": self.server_peak, "client_peak": self.client_peak}
+        return {"size": self.size, **summed_up([{"seconds": each} for each in self.seconds]), **peaks}
 
 
 def measure(stage: Programs, store: FileStore, place: Place, sizes: Sequence[int]) -> list[Point]:
     """Sparse files, saved on the disk's file system and removed at once."""
-    return [point(stage, store.sparse(size), place, 1 if size >= LARGE else 5) for size in sizes]
+    return [point(stage, store.sparse(size), place, 3 if size >= LARGE else 5) for size in sizes]
 
 
 def point(stage: Programs, file: Path, place: Place, runs: int) -> Point:
@@ -44,4 +49,4 @@ def point(stage: Programs, file: Path, place: Place, runs: int) -> Point:
             seconds.append(time.perf_counter() - start)
             peaks.append(peak.bytes)
             (place.disk / file.name).unlink()
-        return Point(file.stat().st_size, statistics.median(seconds), max(map(peak_memory, server.pids[1:])), max(peaks))
+        return Point(file.stat().st_size, seconds, max(map(peak_memory, server.pids[1:])), max(peaks))

@@ -3,40 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ..build import Programs
-from .comparisons import Place
+from .comparisons import Measures, Place, summed_up
 from .contestants import Sender, discarded, missing, nginx, ours, told
 from .meters import peak_memory
 
 AT_ONCE = (1, 4, 16, 64, 256, 1000)
 LEAST = 16  # downloads: fewer at once are repeated
+ROUNDS = 3
 
 
-@dataclass(frozen=True)
+@dataclass
 class Crowd:
     """So many downloads at once from one server."""
 
     server: str
+    sender: Sender
     at_once: int
-    bytes_per_second: float  # all together
-    p50: float  # seconds that the median client took
-    worst: float
-    memory: int  # bytes: the peaks of all processes of the server, added up
+    runs: list[Measures] = field(default_factory=list)
+
+    def run(self, file: Path, place: Place) -> None:
+        with self.sender(file, place.scratch) as server:
+            answer = told(discarded(self.at_once, max(self.at_once, LEAST))(server, place.scratch))
+            memory = sum(map(peak_memory, server.pids))
+        self.runs.append({
+            "bytes_per_second": answer["bytes"] / answer["seconds"],  # all together
+            "p50": answer["p50"], "worst": answer["worst"],  # seconds that the median client took, and the worst
+            "worst_by_median": answer["worst"] / answer["p50"],
+            "memory": memory,  # bytes: the peaks of all processes of the server, added up
+        })  # fmt: skip
+
+    def figures(self) -> dict[str, Any]:
+        """Medians of all runs, and their quartiles as "spread"."""
+        return {"server": self.server, "at_once": self.at_once, **summed_up(self.runs)}
 
 
 def measure(stage: Programs, file: Path, place: Place, counts: Sequence[int]) -> list[Crowd]:
-    """One run each, in turns."""
+    """All in turn, again and again."""
     servers = {"stage 06": ours(stage)}
     if not missing("nginx"):
         servers["nginx"] = nginx()
-    return [crowd(name, sender, file, place, count) for count in counts for name, sender in servers.items()]
-
-
-def crowd(name: str, sender: Sender, file: Path, place: Place, at_once: int) -> Crowd:
-    with sender(file, place.scratch) as server:
-        answer = told(discarded(at_once, max(at_once, LEAST))(server, place.scratch))
-        memory = sum(map(peak_memory, server.pids))
-    return Crowd(name, at_once, answer["bytes"] / answer["seconds"], answer["p50"], answer["worst"], memory)
+    crowds = [Crowd(name, sender, count) for count in counts for name, sender in servers.items()]
+    for _ in range(ROUNDS):
+        for crowd in crowds:
+            crowd.run(file, place)
+    return crowds

@@ -14,6 +14,14 @@ from typing import Optional
 GiB = 1 << 30
 
 
+def size_words(size: float) -> str:
+    """8589934592 as "8 GiB"."""
+    for unit, factor in (("GiB", GiB), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if size >= factor:
+            return f"{size / factor:g} {unit}"
+    return f"{size:g} B"
+
+
 class BenchError(Exception):
     """Something could not be measured; says what, and what to do."""
 

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple, Optional
 
 import jinja2
 
+from .meters import size_words
+
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 LEFT, WIDTH, ROW = 190, 700, 26  # pixels: the names, the plot, a line of it
 
@@ -18,7 +20,12 @@ def page(data: Mapping[str, Any]) -> str:
     """The whole page."""
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(data=_escaped(data), plots=list(plots(data)))
+    return template.render(data=_escaped(data), machine=html.escape(machine_words(data["machine"])), plots=list(plots(data)))
+
+
+def machine_words(machine: Mapping[str, Any]) -> str:
+    """What it was measured on."""
+    return "{system}, Linux {kernel}, {processor}, {cores} cores, {memory_gib} GiB".format(**machine)
 
 
 def _escaped(value: Any) -> Any:
@@ -32,39 +39,92 @@ def _escaped(value: Any) -> Any:
 
 def plots(data: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     """Title, words and SVG of each plot for which there are figures."""
+    longer, shorter = ("{} is better; the axis is logarithmic, the lines are quartiles.".format(each) for each in ("Longer", "Shorter"))
     copies = data["copies"]
-    if copies:
-        def per(key: str) -> list[Row]:
-            ends = [way.get("spread", {}).get(key, (way.get(key, 0),) * 2) for way in copies]
-            return [Row(way["name"], way[key], *end) for way, end in zip(copies, ends) if way.get(key)]
+    yield from chart("Throughput, bytes a second", longer, rows(copies, "bytes_per_second"), rate)
+    for who in ("server", "client"):
+        yield from chart(f"CPU seconds for each GiB, {who}", shorter, rows(copies, f"{who}_cpu_per_gib"), seconds)
+    for who in ("server", "client"):
+        words = "Calls that move bytes, counted by strace in a run of its own."
+        yield from chart(f"System calls for each MiB, {who}", words, rows(copies, f"{who}_calls"), plain)
+    words = "A mapped target is faulted in page by page: 256 pages are a MiB."
+    yield from chart("Page faults for each MiB, client", words, rows(copies, "client_faults_per_mib"), plain)
+    for who in ("server", "client"):
+        words = "What it had in memory at the most, libraries and mapped files included."
+        yield from chart(f"Peak memory, {who}", words, rows(copies, f"{who}_peak"), memory)
 
-        yield plot("Throughput, bytes a second", "Longer is better; the axis is logarithmic, the lines are quartiles.", bars(per("bytes_per_second"), rate))
-        yield plot("CPU seconds for each GiB, server", "Shorter is better.", bars(per("server_cpu_per_gib"), seconds))
-        yield plot("CPU seconds for each GiB, client", "Shorter is better.", bars(per("client_cpu_per_gib"), seconds))
-        for who in ("server", "client"):
-            if per(f"{who}_calls"):
-                words = "Calls that move bytes, counted by strace in a run of its own."
-                yield plot(f"System calls for each MiB, {who}", words, bars(per(f"{who}_calls"), plain))
-        yield plot("Page faults for each MiB, client", "A mapped target is faulted in page by page: 256 pages are a MiB.",
-                   bars(per("client_faults_per_mib"), plain))  # fmt: skip
-        for who in ("server", "client"):
-            words = "What it had in memory at the most, libraries and mapped files included."
-            yield plot(f"Peak memory, {who}", words, bars(per(f"{who}_peak"), memory))
-    against_peers = [entry for entry in data["bars"] if not entry["what"]]
-    if against_peers:
+    if entries := [*judged(data), *unjudged(data)]:
         words = "Ours by the peer's: the median with its quartiles, run in pairs. The tick is what it must come to."
-        yield plot("Against peers", words, ratios(against_peers))
-    if data["many"]:
-        words = "Many downloads of 10 MiB at once: the bar is the median client, the line ends at the worst."
-        rows = [Row(f"{each['server']}, {each['at_once']}", each["p50"], each["p50"], each["worst"]) for each in data["many"]]
-        yield plot("Seconds of a client among many", words, bars(rows, seconds))
-        rows = [Row(f"{each['server']}, {each['at_once']}", each["bytes_per_second"]) for each in data["many"]]
-        yield plot("Many at once: all together, bytes a second", "Longer is better.", bars(rows, rate))
-        rows = [Row(f"{each['server']}, {each['at_once']}", each["memory"]) for each in data["many"]]
-        yield plot("Many at once: memory of the server", "The peaks of its processes, added up.", bars(rows, memory))
-    if data["growth"]:
-        points = [(point["size"], point["seconds"]) for point in data["growth"]]
-        yield plot("Time by file size", "Both axes are logarithmic: a straight line is in proportion.", line(points))
+        yield plot("Against peers", words, ratios(entries))
+
+    small = data.get("small", [])
+    yield from chart("Files of 1 KiB, so many at once: connections a second", longer, rows(small, "rate"), plain)
+    yield from chart("Files of 1 KiB: CPU of the server for a connection", shorter, rows(small, "server_cpu"), microseconds)
+    words = "From connect to the end of the stream: the median, the 99th percentile, the worst."
+    times = [row for key in ("p50", "p99", "worst") for row in rows(small, key, f": {key}")]
+    yield from chart("Files of 1 KiB: time of a connection", words, times, milliseconds)
+
+    many = data["many"]
+    yield from chart("Many downloads of 10 MiB at once: all together, bytes a second", longer, rows(many, "bytes_per_second"), rate)
+    yield from chart("Many at once: time of the median client", shorter, rows(many, "p50"), seconds)
+    yield from chart("Many at once: time of the worst client", shorter, rows(many, "worst"), seconds)
+    yield from chart("Many at once: time of the worst client by the median one's", "1 is fair.", rows(many, "worst_by_median"), plain)
+    yield from chart("Many at once: memory of the server", "The peaks of its processes, added up.", rows(many, "memory"), memory)
+
+    growth = data["growth"]
+    if times_by_size := spots(growth, "seconds"):
+        words = "Both axes are logarithmic: a straight line is in proportion. The strokes are quartiles."
+        yield plot("Time by file size", words, lines({"": times_by_size}, seconds))
+    peaks = {"worker": spots(growth, "server_peak"), "client": spots(growth, "client_peak")}
+    if any(peaks.values()):
+        words = "What a worker and the client had in memory at the most, in any run of that size."
+        yield plot("Peak memory by file size", words, lines(peaks, memory))
+
+    if feedback := data["feedback"]:
+        words = f"After an edit of one line of stage {feedback['stage']:02}, measured once."
+        found = [Row("built", feedback["build"]), Row(f"{feedback['checks']} checks have a verdict", feedback["verdict"])]
+        yield from chart("Time to feedback", words, found, seconds)
+
+
+def chart(title: str, words: str, found: Sequence["Row"], unit: Callable[[float], str]) -> Iterator[dict[str, str]]:
+    """A plot of bars, if there are any."""
+    if found:
+        yield plot(title, words, bars(found, unit))
+
+
+def rows(figures: Sequence[Mapping[str, Any]], key: str, ending: str = "") -> list["Row"]:
+    """A bar for each that has this figure, with its quartiles where there are some."""
+    return [Row(label(each) + ending, each[key], *quartiles(each, key)) for each in figures if each.get(key)]
+
+
+def spots(growth: Sequence[Mapping[str, Any]], key: str) -> list["Spot"]:
+    """A point for each size that has this figure, with its quartiles where there are some."""
+    return [Spot(each["size"], each[key], *quartiles(each, key)) for each in growth if each.get(key)]
+
+
+def label(figures: Mapping[str, Any]) -> str:
+    return str(figures["name"]) if "name" in figures else f"{figures['server']}, {figures['at_once']}"
+
+
+def quartiles(figures: Mapping[str, Any], key: str) -> Sequence[float]:
+    found: Sequence[float] = figures.get("spread", {}).get(key, ())
+    return found
+
+
+def judged(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The bars that are ratios."""
+    return [{**bar, "kind": "met" if bar["met"] else "missed"} for bar in data["bars"] if not bar["what"]]
+
+
+def unjudged(data: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Throughput and CPU of the comparisons that have no bar."""
+    known = {bar["comparison"] for bar in data["bars"]}
+    for comparison in data["comparisons"]:
+        for measure in ("throughput", "cpu"):
+            if comparison["id"] not in known and measure in comparison["ratios"]:
+                low, median, high = comparison["ratios"][measure]
+                found = {"comparison": comparison["id"], "measure": measure, "amount": comparison["amount"]}
+                yield {**found, "low": low, "median": median, "high": high, "kind": "plain"}
 
 
 def plot(title: str, words: str, drawing: str) -> dict[str, str]:
@@ -90,11 +150,12 @@ def memory(value: float) -> str:
     return f"{value / 1e6:.3g} MB"
 
 
-def size(value: float) -> str:
-    for unit, factor in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
-        if value >= factor:
-            return f"{value / factor:g} {unit}"
-    return f"{value:g} B"
+def milliseconds(value: float) -> str:
+    return f"{value * 1e3:.3g} ms"
+
+
+def microseconds(value: float) -> str:
+    return f"{value * 1e6:.3g} µs"
 
 
 # Plots
@@ -155,33 +216,55 @@ def bars(rows: Sequence[Row], words: Callable[[float], str]) -> str:
 
 
 def ratios(entries: Sequence[Mapping[str, Any]]) -> str:
-    """A row for each bar: quartiles, median, and the mark."""
-    values = [entry[key] for entry in entries for key in ("low", "median", "high", "must")]
-    axis = Log([value for value in values if value > 0], LEFT + 60, WIDTH - 60)
+    """A row for each comparison: quartiles, median, and the mark, if it has one."""
+    values = [entry[key] for entry in entries for key in ("low", "median", "high", "must") if key in entry]
+    axis = Log([value for value in values if value > 0], LEFT + 60, WIDTH - 120)
     height = ROW * len(entries) + 26
     parts = [f'<line class="grid" x1="{axis.at(each):.1f}" x2="{axis.at(each):.1f}" y1="0" y2="{height - 22}"/>' for each in axis.decades]
     parts += [text(axis.at(each), height - 6, f"{each:g}", "middle", "axis") for each in axis.decades]
     for row, entry in enumerate(entries):
         y = ROW * row + ROW / 2
-        kind = "met" if entry["met"] else "missed"
-        low, middle, high, must = (axis.at(entry[key]) for key in ("low", "median", "high", "must"))
+        kind = entry["kind"]
+        low, middle, high = (axis.at(entry[key]) for key in ("low", "median", "high"))
+        end = high
         parts.append(text(LEFT + 52, y + 4, f"{entry['comparison']}: {entry['measure']}", "end"))
         parts.append(f'<line class="{kind}" x1="{low:.1f}" x2="{high:.1f}" y1="{y}" y2="{y}"/>')
         parts.append(f'<circle class="{kind}" cx="{middle:.1f}" cy="{y}" r="5"/>')
-        parts.append(f'<line class="mark" x1="{must:.1f}" x2="{must:.1f}" y1="{y - 9}" y2="{y + 9}"/>')
-        parts.append(text(max(high, must) + 10, y + 4, f"{entry['median']:.2f}", "start", "value"))
+        if "must" in entry:
+            must = axis.at(entry["must"])
+            end = max(high, must)
+            parts.append(f'<line class="mark" x1="{must:.1f}" x2="{must:.1f}" y1="{y - 9}" y2="{y + 9}"/>')
+        parts.append(text(end + 10, y + 4, f"{entry['median']:.2f} ({entry['amount']})", "start", "value"))
     return svg(height, parts)
 
 
-def line(points: Sequence[tuple[float, float]]) -> str:
-    """Seconds over bytes."""
+class Spot(NamedTuple):
+    """A point of a line: something over a file's size, and the ends of the stroke through it."""
+
+    size: float
+    value: float
+    low: Optional[float] = None
+    high: Optional[float] = None
+
+
+def lines(named: Mapping[str, Sequence[Spot]], words: Callable[[float], str]) -> str:
+    """Lines over file sizes, each with its name at its end; both axes are logarithmic."""
     tall = 300
-    across, up = Log([x for x, _ in points], LEFT, WIDTH), Log([y for _, y in points], 0, tall)
-    at = [(across.at(x), tall - up.at(y) + 10) for x, y in points]
-    parts = [f'<line class="grid" x1="{LEFT}" x2="{LEFT + WIDTH}" y1="{tall - up.at(each) + 10:.1f}" y2="{tall - up.at(each) + 10:.1f}"/>' for each in up.decades]
-    parts += [text(LEFT - 8, tall - up.at(each) + 14, seconds(each), "end", "axis") for each in up.decades]
-    parts += [f'<polyline class="line" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in at)}"/>']
-    for (x, y), (bytes_, _) in zip(at, points):
-        parts.append(f'<circle class="met" cx="{x:.1f}" cy="{y:.1f}" r="4"/>')
-        parts.append(text(x, tall + 32, size(bytes_), "middle", "axis"))
+    every = [spot for spots in named.values() for spot in spots]
+    across, up = Log([spot.size for spot in every], LEFT, WIDTH), Log([value for spot in every for value in spot[1:] if value], 0, tall)
+
+    def height(value: float) -> float:
+        return tall - up.at(value) + 10
+
+    parts = [f'<line class="grid" x1="{LEFT}" x2="{LEFT + WIDTH}" y1="{height(each):.1f}" y2="{height(each):.1f}"/>' for each in up.decades]
+    parts += [text(LEFT - 8, height(each) + 4, words(each), "end", "axis") for each in up.decades]
+    parts += [text(across.at(each), tall + 32, size_words(each), "middle", "axis") for each in sorted({spot.size for spot in every})]
+    for name, spots in named.items():
+        at = [(across.at(spot.size), height(spot.value)) for spot in spots]
+        parts.append(f'<polyline class="line" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in at)}"/>')
+        for (x, y), spot in zip(at, spots):
+            parts.append(f'<circle class="plain" cx="{x:.1f}" cy="{y:.1f}" r="4"/>')
+            if spot.low and spot.high:
+                parts.append(f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{height(spot.low):.1f}" y2="{height(spot.high):.1f}"/>')
+        parts += [text(x + 10, y + 4, name) for x, y in at[-1:]]
     return svg(tall + 40, parts)
