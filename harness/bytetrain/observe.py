@@ -23,7 +23,7 @@ __all__ = [
     "LIMIT", "NeverHappened", "TcpSocket", "backlog", "listening", "settled", "tcp_socket", "tcp_sockets", "wait_until",
     "BlockedCall", "CpuUse", "ProcessFacts", "all_asleep", "be_subreaper", "blocked_in", "children", "comm", "cont", "kill",
     "cpu_seconds", "cpu_use_against_yardstick", "descendants", "descriptor_count", "descriptors", "doing", "facts",
-    "holders", "is_pending",
+    "has_acted_on", "holders", "is_pending",
     "live_children", "on_one_cpu", "processes", "session_members", "sleeping", "state", "step", "stop", "wakeups", "watch", "zombies",
 ]  # fmt: skip
 
@@ -31,6 +31,7 @@ PROC = Path("/proc")
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 _TICKS = os.sysconf("SC_CLK_TCK")
 SPIN = 0.2  # of the CPU that we use ourselves; a process that spins has about 1, one that sleeps 0
+POLLS = 20  # wakeups in a second
 LOOKS = 50  # at the state of a process, while we watch it
 _SYSCALLS = {
     "x86_64": {0: "read", 1: "write", 7: "poll", 23: "select", 40: "sendfile", 42: "connect", 43: "accept",
@@ -263,6 +264,11 @@ def is_pending(pid: int, number: int) -> bool:
     return bool((own | of_all_threads) & ~blocked & 1 << (number - 1))
 
 
+def has_acted_on(pid: int, number: int) -> bool:
+    """Whether a process that was sent a signal has ended, or has done whatever it does about it, and sleeps again."""
+    return state(pid) in ("Z", None) or (sleeping(pid) and not is_pending(pid, number))
+
+
 def stop(pid: int) -> None:
     """SIGSTOP, and waits until the process has stopped."""
     with telling(f"SIGSTOP to process {pid}, until it is stopped"):
@@ -319,6 +325,7 @@ class CpuUse:
     yardstick: float
     wakeups: int
     runnable: float  # the share of our looks, meanwhile, that found it in state R: it has a CPU, or waits for one
+    elapsed: float  # seconds on the wall
 
     @property
     def share(self) -> float:
@@ -330,19 +337,27 @@ class CpuUse:
         """Whether it doesn't sleep: it uses CPU, or would if others left it some."""
         return self.share > SPIN or self.runnable > 0.5
 
+    @property
+    def polls(self) -> bool:
+        """Whether it wakes up again and again to look. Who keeps house once a second doesn't."""
+        return self.wakeups > POLLS * max(1.0, self.elapsed)
+
 
 def watch(pids: Iterable[int], yardstick: float = 0.5) -> dict[int, CpuUse]:
     """Observes processes while we burn `yardstick` seconds of CPU: no clock on the wall is involved."""
     before = {pid: (cpu_seconds(pid), wakeups(pid)) for pid in pids}
     looks, runnable = 0, dict.fromkeys(before, 0)
-    start = time.thread_time()
+    began, start = time.monotonic(), time.thread_time()
     while (used := time.thread_time() - start) < yardstick:
         if used >= looks * yardstick / LOOKS:
             looks += 1
             for pid in before:
                 runnable[pid] += state(pid) == "R"
+    elapsed = time.monotonic() - began
     return {
-        pid: CpuUse(max(0.0, cpu_seconds(pid) - cpu), yardstick, max(0, wakeups(pid) - wakes), runnable[pid] / looks)
+        pid: CpuUse(
+            max(0.0, cpu_seconds(pid) - cpu), yardstick, max(0, wakeups(pid) - wakes), runnable[pid] / looks, elapsed
+        )
         for pid, (cpu, wakes) in before.items()
     }
 
@@ -351,6 +366,6 @@ def cpu_use_against_yardstick(pid: int, yardstick: float = 0.5) -> CpuUse:
     """As `watch`, for one process. Watches again if it doesn't sleep: work that is left over ends, spinning doesn't."""
     for _ in range(3):
         use = watch([pid], yardstick)[pid]
-        if not use.spins:
+        if not (use.spins or use.polls):
             break
     return use

@@ -258,7 +258,8 @@ class Server(Program):
 
 
 class Client(Program):
-    """`client [OPTIONS] HOST PORT [DIRECTORY]`, run in `directory`, which must exist."""
+    """`client [OPTIONS] HOST PORT [DIRECTORY]`, run in `directory`, which must exist, unless `cwd` is another folder: then
+    DIRECTORY is the way from there to `directory`."""
 
     kind = "client"
 
@@ -272,11 +273,13 @@ class Client(Program):
         options: Sequence[str] = (),
         prefix: Sequence[Argument] = (),
         name_directory: bool = True,  # False: DIRECTORY is left out, and the current one is meant
+        cwd: Optional[Path] = None,
         env: Optional[Mapping[str, str]] = None,
         traced: bool = False,
     ) -> None:
-        command = [*prefix, executable, *options, host, str(port)] + ([directory] if name_directory else [])
-        super().__init__(command, cwd=directory, env=env, traced=traced)
+        named = directory if cwd is None else Path(os.path.relpath(directory, cwd))
+        command = [*prefix, executable, *options, host, str(port)] + ([named] if name_directory else [])
+        super().__init__(command, cwd=cwd or directory, env=env, traced=traced)
         self.directory = directory
 
     def files(self) -> list[str]:

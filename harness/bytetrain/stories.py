@@ -5,6 +5,7 @@ Nothing here belongs to one stage; where the naive receive of stages 01 and 02 n
 
 import hashlib
 import os
+import signal
 import socket
 from collections.abc import Iterable
 from contextlib import contextmanager
@@ -285,6 +286,26 @@ def comes_to_rest(server: Server) -> None:
     wait_until(lambda: all(map(sleeping, [*server.workers, server.pid])), "workers and parent sleep", seen=states)
 
 
+def kill_worker(pid: int) -> None:
+    """SIGKILL, and waits until the worker is dead. (Before that it can still be given a connection, and lose it.)"""
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: state(pid) in ("Z", None), f"worker {pid} is dead", seen=lambda: state(pid))
+
+
+def replace_workers(server: Server) -> None:
+    """All workers are killed while they are idle, and others have taken their place. From stage 03 on."""
+    __tracebackhide__ = True
+    first = server.workers
+    with expecting("all workers are killed (SIGKILL), and replaced"):
+        for worker in first:
+            kill_worker(worker)
+        wait_until(
+            lambda: len(server.workers) == len(first) and not zombies(server.pid) and not set(first) & set(server.workers),
+            f"there are {len(first)} new workers", seen=lambda: facts(server.pid),
+        )  # fmt: skip
+        comes_to_rest(server)
+
+
 @dataclass(frozen=True)
 class Pool:
     """A pool as it should be: how many workers it has, and how many descriptors its parent."""
@@ -300,7 +321,8 @@ class Pool:
         return cls(server, len(server.workers), descriptor_count(server.pid))
 
     def is_complete(self) -> None:
-        """The parent lives, with all its workers, without zombies, and with as many descriptors as before."""
+        """The parent lives, with all its workers, without zombies, and with as many descriptors as before; it said nothing
+        on standard output."""
         __tracebackhide__ = True
         pid = self.server.pid
         what = f"the server has {self.workers} live workers, no zombie, and no more than {self.descriptors} descriptors"
@@ -317,6 +339,8 @@ class Pool:
             return f"{found}, {descriptor_count(pid)} descriptors in its parent: {descriptors(pid)}"
 
         wait_until(well, what, seen=seen)
+        said = self.server.stdout
+        expect(not said.partition("\n")[2], f"standard output has {said!r}, not the one line alone")
 
     def is_calm(self) -> None:
         """The parent sleeps, and uses no CPU."""
@@ -333,4 +357,10 @@ def uses_no_cpu(pid: int, who: str) -> None:
                 f"{who} (pid {pid}) spins: it used {use.seconds:.2f} s of CPU, and woke up {use.wakeups} times, while a "
                 f"busy loop of the harness used {use.yardstick:g} s. Who waits for something should sleep in a system call.",
                 expected="no CPU time", actual=f"{use.seconds:.2f} s of CPU in {use.yardstick:g} s, {use.wakeups} wakeups",
+            )  # fmt: skip
+        if use.polls:
+            raise Failure(
+                f"{who} (pid {pid}) polls: it woke up {use.wakeups} times in {use.elapsed:.2f} s, with nothing to do. Who "
+                "waits for something should sleep in a system call until it happens, without a short timeout.",
+                expected="it sleeps on", actual=f"{use.wakeups} wakeups in {use.elapsed:.2f} s",
             )  # fmt: skip

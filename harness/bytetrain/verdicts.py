@@ -3,6 +3,7 @@ with everything that is wrong at once, or finds nothing to say.
 """
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,10 @@ from .story import did, heading
 from .wire import place_of
 
 Snapshot = Mapping[str, str]
+
+# What perror(3) says where no call has failed, as at the end of a stream: errno is 0 there.
+_SUCCESS = re.compile(r"(?<!no )(?<!without )\bsuccess\b", re.IGNORECASE)
+_NAME_ALONE = re.compile(r"(\S*/)?(client|server)(\.\w+)?[\s:.!-]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -120,7 +125,7 @@ def _saved(directory: Path, original: Path, name: str) -> list[Problem]:
 def refused(finished: Finished, directory: Path, before: Snapshot) -> None:
     """The client has failed as it should: status 1, one line on standard error, and its directory as it was."""
     __tracebackhide__ = True
-    problems = _status(finished, 1) + _silent(finished) + _one_line(finished) + untouched(directory, before)
+    problems = _status(finished, 1) + _silent(finished) + _one_cause(finished) + untouched(directory, before)
     raise_if(problems, "the client reports a failure, and its directory is as it was")
 
 
@@ -137,7 +142,7 @@ def start_refused(finished: Finished, thing: str, causes: str = "") -> None:
     another alphabet is not judged by its words.
     """
     __tracebackhide__ = True
-    problems = _status(finished, 1) + _silent(finished) + _one_line(finished)
+    problems = _status(finished, 1) + _silent(finished) + _one_cause(finished)
     line = finished.stderr
     if thing not in line:
         words = f"the line on standard error doesn't name {thing!r}"
@@ -176,9 +181,16 @@ def _silent(finished: Finished) -> list[Problem]:
     return [Problem(words, "nothing on standard output", repr(finished.stdout[:100]))]
 
 
-def _one_line(finished: Finished) -> list[Problem]:
-    lines = [line for line in finished.stderr.splitlines() if line.strip()]
-    if len(lines) == 1:
+def _one_cause(finished: Finished) -> list[Problem]:
+    """One line on standard error, and it may be the cause of a failure."""
+    lines = [line.strip() for line in finished.stderr.splitlines() if line.strip()]
+    if len(lines) != 1:
+        words = f"there are {len(lines)} lines on its standard error: one, which names the cause, was expected"
+        return [Problem(words, "one line on standard error", f"{len(lines)} lines")]
+    if _SUCCESS.search(lines[0]):
+        words = f"success is no cause of a failure (errno is 0 where no call has failed); on standard error is {lines[0]!r}"
+    elif _NAME_ALONE.fullmatch(lines[0]):
+        words = f"the line on standard error is {lines[0]!r}, and names no cause"
+    else:
         return []
-    words = f"there are {len(lines)} lines on its standard error: one, which names the cause, was expected"
-    return [Problem(words, "one line on standard error", f"{len(lines)} lines")]
+    return [Problem(words, "the cause on standard error", repr(lines[0]))]

@@ -27,12 +27,13 @@ Launch = Callable[..., Program]
 Run = Callable[..., Finished]
 
 GOOD = ("127.0.0.1", "0", "2", "FILE")  # of a server; FILE stands for one that is there
+BAD_PORTS = ("65536", "-1", "12x", "x", "99999999999", "")
 BAD_SERVER_LINES = {
     "nothing": (),
     "too few": GOOD[:3],
     "too many": (*GOOD, "more"),
     "unknown option": ("--no-such-option", *GOOD),
-    **{f"port {port or 'empty'}": ("127.0.0.1", port, *GOOD[2:]) for port in ("65536", "12x", "x", "99999999999", "")},
+    **{f"port {port or 'empty'}": ("127.0.0.1", port, *GOOD[2:]) for port in BAD_PORTS},
     **{
         f"workers {workers or 'empty'}": ("127.0.0.1", "0", workers, "FILE")
         for workers in ("0", "513", "-1", "2x", "many", "4294967298", "")
@@ -43,7 +44,7 @@ BAD_CLIENT_LINES = {
     "too few": ("127.0.0.1",),
     "too many": ("127.0.0.1", "4711", ".", "more"),
     "unknown option": ("--no-such-option", "127.0.0.1", "4711"),
-    **{f"port {port or 'empty'}": ("127.0.0.1", port) for port in ("65536", "12x", "x", "99999999999", "")},
+    **{f"port {port or 'empty'}": ("127.0.0.1", port) for port in BAD_PORTS},
 }
 NOBODY = "nobody.invalid"  # a name that is never given to anyone: RFC 2606
 MISSING = "no such file|not found|missing|not exist|errno 2"
@@ -150,10 +151,18 @@ def test_host_that_a_client_can_not_resolve(pair: Programs, run: Run) -> None:
 
 
 @pytest.mark.check("server.port_taken")
-def test_taken_port(pair: Programs, store: FileStore, raw_server: RawServer, run: Run) -> None:
+def test_taken_port(
+    pair: Programs, store: FileStore, raw_server: RawServer, start_server: StartServer, run: Run
+) -> None:
     port = str(raw_server.port)
     with told(f"somebody else listens on PORT {port}"):
         start_refused(run(pair.server, "127.0.0.1", port, "2", store.seeded(10)), port, TAKEN)
+    # Two that both set SO_REUSEPORT may listen on one port, and neither of them is told: socket(7).
+    first = start_server(pair, store.seeded(100))
+    port = str(first.port)
+    with told(f"the same server listens on PORT {port} already, and is started a second time"):
+        start_refused(run(pair.server, "127.0.0.1", port, "2", store.seeded(10)), port, TAKEN)
+        serves(first, pair.stage, store.seeded(100))
 
 
 @pytest.mark.check("client.nobody_listens")

@@ -13,18 +13,20 @@ import pytest
 
 from bytetrain.build import Programs
 from bytetrain.files import FileStore, write_file
-from bytetrain.observe import children, cont, descendants, sleeping, state, stop, wait_until
+from bytetrain.observe import children, cont, descendants, facts, has_acted_on, sleeping, state, stop, wait_until
 from bytetrain.peers import RawClient, free_port
 from bytetrain.programs import Program, Server
 from bytetrain.stories import (
-    Pool, can_connect, comes_to_rest, holds, read_cut_short, read_whole, serves, stalled, uses_no_cpu, waiting_client,
+    Pool, can_connect, comes_to_rest, holds, kill_worker, read_cut_short, read_whole, replace_workers, serves, stalled,
+    uses_no_cpu, waiting_client,
 )  # fmt: skip
-from bytetrain.story import expecting
+from bytetrain.story import expecting, quietly
 from bytetrain.tcp_table import backlog, listening
 from bytetrain.verdicts import expect, told
 from bytetrain.waiting import LIMIT, settled
 
 StartServer = Callable[..., Server]
+CROWD = 64  # more than a backlog of 5 or an array of 10 events can hold
 
 
 def small(store: FileStore, stage: int) -> Path:
@@ -130,12 +132,17 @@ class MuteServer(Server):
 def test_idle_server_uses_no_cpu(pair: Programs, store: FileStore, start_server: StartServer) -> None:
     server = start_server(pair, small(store, pair.stage))
     with told("nobody has come yet"):
-        uses_no_cpu(server.pid, "the parent")
+        sleep_on(server)
     for _ in range(3):
         serves(server, pair.stage, small(store, pair.stage))
     with told("three transfers are over"):
-        uses_no_cpu(server.pid, "the parent")
-        uses_no_cpu(server.workers[0], "a worker")
+        sleep_on(server)
+
+
+def sleep_on(server: Server) -> None:
+    uses_no_cpu(server.pid, "the parent")
+    for worker in server.workers:
+        uses_no_cpu(worker, "a worker")
 
 
 @pytest.mark.check("server.binds_host")
@@ -217,22 +224,38 @@ def test_connection_waits_for_a_stopped_worker(pair: Programs, store: FileStore,
     workers = server.workers
     for worker in workers:
         stop(worker)
-    clients = [RawClient(server.port) for _ in range(5)]
+    with quietly():
+        clients = [waiting_client(server) for _ in range(CROWD)]
+    what = "the parent accepts a client for each worker: it doesn't leave that to them"
+    wait_until(lambda: (backlog(server.port) or 0) <= CROWD - len(workers), what, seen=lambda: backlog(server.port))
     for worker in workers:
         cont(worker)
     for number, client in enumerate(clients, 1):
-        with told(f"five clients came while both workers were stopped (SIGSTOP); this is number {number}"), client:
+        with told(f"{CROWD} clients came while both workers were stopped (SIGSTOP); this is number {number}"), client:
             read_whole(client, pair.stage, small(store, pair.stage))
 
 
 @pytest.mark.check("pool.parent_stopped")
 def test_parent_survives_stop_and_cont(pair: Programs, store: FileStore, start_server: StartServer) -> None:
-    server = start_server(pair, small(store, pair.stage))
+    server = start_server(pair, small(store, pair.stage), workers=CROWD)
     serves(server, pair.stage, small(store, pair.stage))
     pool = Pool.of(server)
+    workers = server.workers
+    with quietly():
+        for worker in workers:
+            stop(worker)
+        clients = [waiting_client(server) for _ in workers]
+    wait_until(lambda: sleeping(server.pid), "the parent has handed over as many as it can", seen=lambda: facts(server.pid))
     stop(server.pid)
+    with quietly():
+        for worker in workers:
+            cont(worker)
+        wait_until(lambda: all(map(sleeping, workers)), "the workers have served those", seen=lambda: children(server.pid))
     cont(server.pid)  # epoll_wait, poll and select return EINTR now, handler or not: signal(7)
-    with told("the parent was stopped and went on (SIGSTOP, SIGCONT)"):
+    with told(f"the parent was stopped (SIGSTOP) while workers served {CROWD} clients, and has gone on (SIGCONT)"):
+        for client in clients:
+            with client:
+                read_whole(client, pair.stage, small(store, pair.stage))
         serves(server, pair.stage, small(store, pair.stage))
         pool.is_complete()
 
@@ -293,21 +316,19 @@ def test_starts_again_at_once(pair: Programs, how: str, store: FileStore, start_
 @pytest.mark.check("server.restart_beside_transfer")
 @pytest.mark.parametrize("how", ["SIGKILL to the parent", "SIGKILL to all"])
 def test_starts_again_beside_a_transfer(pair: Programs, how: str, big: Path, start_server: StartServer) -> None:
-    server = start_server(pair, big, port=free_port())
-    connection, _ = stalled(server)
-    end_server(server, how)
-    with told(f"in mid-transfer the server was ended ({how}), and the same command is started again"), connection:
-        again = start_server(pair, big, port=server.port)
-        serves(again, pair.stage, big)
+    for workers in ("first", "replaced") if pair.stage >= 3 else ("first",):
+        server = start_server(pair, big, port=free_port())
+        if workers == "replaced":
+            replace_workers(server)
+        connection, _ = stalled(server)
+        end_server(server, how)
+        what = f"the {workers} workers, one in mid-transfer; the server was ended ({how}), and is started again"
+        with told(what), connection:
+            again = start_server(pair, big, port=server.port)
+            serves(again, pair.stage, big)
 
 
 # Workers that die: from stage 03 on
-
-
-def kill_worker(pid: int) -> None:
-    """SIGKILL, and waits until the worker is dead. (Before that it can still be given a connection, and lose it.)"""
-    os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: state(pid) in ("Z", None), f"worker {pid} is dead", seen=lambda: state(pid))
 
 
 @pytest.mark.check("pool.idle_worker_dies")
@@ -316,9 +337,12 @@ def test_dead_idle_worker_is_replaced(pair: Programs, store: FileStore, start_se
     server = start_server(pair, file, workers=3)
     serves(server, pair.stage, file)
     pool = Pool.of(server)
-    for number in range(3):
-        kill_worker(server.workers[number])
-        with told(f"three idle workers; number {number + 1} was killed"):
+    for number, by in enumerate((signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM)):
+        worker = server.workers[number]
+        os.kill(worker, by)
+        what = f"worker {worker} has ended, or does nothing about {by.name}"
+        wait_until(lambda: has_acted_on(worker, by), what, seen=lambda: facts(worker))
+        with told(f"three idle workers; number {number + 1} got {by.name}"):
             pool.is_complete()
             serves_again(server, pair.stage, file)
             pool.is_complete()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Callable
@@ -12,11 +13,12 @@ import pytest
 
 from bytetrain.build import Programs
 from bytetrain.files import FileStore, MiB, write_file
-from bytetrain.peers import RawClient, RawServer
+from bytetrain.peers import Ended, RawClient, RawServer
 from bytetrain.programs import Client, Server
 from bytetrain.stories import hand_over, hand_over_trains, read_whole, serves, way_to
-from bytetrain.verdicts import received, told
-from bytetrain.wire import encode_size, encode_train
+from bytetrain.story import expecting
+from bytetrain.verdicts import expect, received, refused, told
+from bytetrain.wire import Parser, encode_size, encode_train, pieces
 
 StartServer = Callable[..., Server]
 StartClient = Callable[..., Client]
@@ -151,6 +153,63 @@ def test_client_saves_in_the_current_directory(
     with told("DIRECTORY is left out: the file belongs in the current one"), raw_server.accept() as connection:
         hand_over(connection, pair.stage, original.name.encode(), original.read_bytes())
         received(client.wait(), client.directory, original)
+
+
+@pytest.mark.check("server.file_opened_anew")
+@pytest.mark.parametrize("change", ["grown"])
+def test_file_has_grown_since_the_start(
+    pair: Programs, change: str, folder: Path, start_server: StartServer
+) -> None:
+    file = write_file(folder / "growing", 900)
+    server = start_server(pair, file, workers=1)
+    write_file(file, 2500, seed=2)
+    for _ in range(3):
+        if pair.stage > 1:
+            with told("FILE has grown to 2500 bytes since the server was started"):
+                serves(server, pair.stage, file)
+            continue
+        with told("FILE has grown to 2500 bytes since the server was started: no train can carry that"):
+            with RawClient(server.port) as connection:
+                carries_no_more_than_a_train(connection)
+    with told("FILE had grown to 2500 bytes, and has 700 now"):
+        for _ in range(3):
+            serves(server, pair.stage, write_file(file, 700, seed=3))
+
+
+def carries_no_more_than_a_train(connection: RawClient) -> None:
+    """Nothing that comes breaks the format: no length is above 1000, no body longer than its head says. It may end early."""
+    __tracebackhide__ = True
+    parser = Parser(1, keep=False)
+    with expecting("the connection ends, and no train on it is too long"), suppress(Ended):
+        while data := connection.read_some():
+            parser.feed(data)
+
+
+@pytest.mark.check("client.current_directory")
+@pytest.mark.parametrize("current", ["an empty folder", "/proc"])
+def test_client_saves_nothing_in_the_current_directory(
+    pair: Programs, store: FileStore, folder: Path, target: Path, current: str, raw_server: RawServer,
+    start_client: StartClient,
+) -> None:  # fmt: skip
+    # In /proc nobody can make a file, not even for a while.
+    elsewhere = Path(current) if current == "/proc" else folder / "elsewhere"
+    elsewhere.mkdir(exist_ok=True)
+    original = store.seeded(999)
+    sent = [piece.data for piece in pieces(pair.stage, original.name.encode(), original.read_bytes())]
+    words = f"the current directory is {current}, and DIRECTORY is another one: {os.path.relpath(target, elsewhere)}"
+    for whole in (False, True):
+        client = start_client(pair, raw_server.port, target, cwd=elsewhere)
+        with told(f"{words}; {'the whole file comes' if whole else 'the server closes before the end'}"):
+            with raw_server.accept() as connection:
+                hand_over_trains(connection, pair.stage, sent if whole else sent[:-1])
+                connection.finish_sending()
+                finished = client.wait()
+            if whole:
+                received(finished, target, original)
+            else:
+                refused(finished, target, {})
+            left = [] if current == "/proc" else os.listdir(elsewhere)
+            expect(not left, f"in the current directory is left: {left}", expected="nothing in the current directory")
 
 
 @pytest.mark.check("pair.one_after_the_other")

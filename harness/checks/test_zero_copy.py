@@ -19,7 +19,7 @@ from bytetrain.stories import (
     Pool, big_size, discard, hand_over, read_cut_short, read_whole, serves, stalled, uses_no_cpu,
 )  # fmt: skip
 from bytetrain.verdicts import expect, received, refused, snapshot, told
-from bytetrain.wire import encode_size, encode_train
+from bytetrain.wire import Parser, encode_size, encode_train
 
 StartServer = Callable[..., Server]
 StartClient = Callable[..., Client]
@@ -99,6 +99,13 @@ def test_announced_size_has_64_bits(size: int, pair: Programs, store: FileStore,
         told_size = client.read_exactly(len(wanted)).hex(" ")
         words = f"after the train of the name come the bytes {told_size}"
         expect(told_size == wanted.hex(" "), words, expected=f"{wanted.hex(' ')}: the train of the size", actual=told_size)
+        parser = Parser(pair.stage, keep=False)
+        parser.feed(name + wanted)
+        while parser.received < 100_000:
+            data = client.read_some()
+            words = f"{parser.received} of {size} bytes of content came, and then the server closed"
+            expect(data != b"", words, expected="the content after its size")
+            parser.feed(data)
 
 
 # Every way of sending and receiving

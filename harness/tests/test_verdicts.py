@@ -38,6 +38,23 @@ def test_a_failure_that_is_told_well(tmp_path: Path) -> None:
         refused(Finished(0, "received x, 1 bytes\n", ""), tmp_path, before)
 
 
+NO_CAUSE = ("recv: Success", "client: recv: Success", "[Errno 0] Success", "client:", "Client: ", "a/client: -", "client")
+A_CAUSE = ("recv", "client closed", "client: 连接提前结束", "it ended without success", "unsuccessful")
+
+
+@pytest.mark.parametrize("line", NO_CAUSE)
+def test_a_line_without_a_cause(line: str, tmp_path: Path) -> None:
+    with pytest.raises(Failure, match="no cause"):
+        refused(Finished(1, "", line + "\n"), tmp_path, snapshot(tmp_path))
+    with pytest.raises(Failure, match="no cause"):
+        start_refused(Finished(1, "", line + "\n"), "", "")
+
+
+@pytest.mark.parametrize("line", A_CAUSE)
+def test_a_line_that_may_be_a_cause(line: str, tmp_path: Path) -> None:
+    refused(Finished(1, "", line + "\n"), tmp_path, snapshot(tmp_path))
+
+
 def test_changes_of_a_directory(tmp_path: Path) -> None:
     for name in ("gone", "other"):
         (tmp_path / name).write_text(name)

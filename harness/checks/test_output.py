@@ -1,0 +1,49 @@
+"""What a server says while it serves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from bytetrain.build import Programs
+from bytetrain.files import FileStore
+from bytetrain.programs import Program
+from bytetrain.stories import comes_to_rest, lets_go, serves, stalled
+from bytetrain.terminal import TerminalServer
+from bytetrain.verdicts import expect, told
+
+
+@pytest.mark.check("server.ready_line")
+@pytest.mark.parametrize("output", ["terminal"])
+def test_one_line_on_a_terminal(
+    pair: Programs, output: str, store: FileStore, big: Path, folder: Path, options: Callable[..., list[str]],
+    started: list[Program],
+) -> None:  # fmt: skip
+    # What is left in a buffer of stdio is never seen in a file. For a terminal every line is written at once: setbuf(3).
+    file = big if pair.stage >= 3 else store.seeded(1000)
+    server = TerminalServer(pair.server, file, cwd=folder, options=options("--stall-timeout=3600"))
+    started.append(server)
+    server.start()
+    with told("standard output is a terminal; three clients came"):
+        for _ in range(3):
+            serves(server, pair.stage, file)
+        says_no_more(server)
+    if pair.stage >= 3:
+        with told("then one came that reset its connection in mid-transfer"):
+            connection, worker = stalled(server)
+            end = connection.other_end()
+            connection.reset()
+            lets_go(worker, end)
+            says_no_more(server)
+
+
+def says_no_more(server: TerminalServer) -> None:
+    """There is the one line on standard output, once everybody has come to rest."""
+    __tracebackhide__ = True
+    comes_to_rest(server)
+    server.sync()
+    said = f"listening on 127.0.0.1:{server.port}\n"
+    words = f"standard output has {server.stdout!r}, not {said!r} alone"
+    expect(server.stdout == said, words, expected=repr(said), actual=repr(server.stdout))
