@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
+import resource
 import select
 import signal
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 
 from bytetrain.build import Programs
 from bytetrain.files import FileStore, write_file
-from bytetrain.observe import children, cont, descendants, facts, has_acted_on, sleeping, state, stop, wait_until
+from bytetrain.observe import children, cont, descendants, descriptors, facts, has_acted_on, sleeping, state, stop, wait_until
 from bytetrain.peers import RawClient, free_port
 from bytetrain.programs import Program, Server
 from bytetrain.stories import (
@@ -412,3 +414,22 @@ def test_worker_dies_with_a_connection_it_has_not_taken(
         with told("that client may be served by another worker, or see its connection end, but not wait for ever"):
             wait_until(client.has_something, "something comes to it, if only the end of the stream")
 
+
+
+@pytest.mark.check("pool.out_of_descriptors")
+def test_parent_is_out_of_descriptors(pair: Programs, store: FileStore, start_server: StartServer) -> None:
+    file = small(store, pair.stage)
+    server = start_server(pair, file)
+    serves(server, pair.stage, file)
+    pool = Pool.of(server)
+    used = descriptors(server.pid)
+    free = next(number for number in itertools.count() if number not in used)
+    soft, hard = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+    with told("the parent may have no more descriptors than it has now; a client comes"):
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (free, hard))
+        client = waiting_client(server)
+        pool.is_calm()
+    with told("then it may have more again"), client:
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (soft, hard))
+        read_whole(client, pair.stage, file)
+        pool.is_complete()
