@@ -339,7 +339,7 @@ def test_dead_idle_worker_is_replaced(pair: Programs, store: FileStore, start_se
     server = start_server(pair, file, workers=3)
     serves(server, pair.stage, file)
     pool = Pool.of(server)
-    for number, by in enumerate((signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM)):
+    for number, by in enumerate((signal.SIGKILL, signal.SIGABRT, signal.SIGTERM)):
         worker = server.workers[number]
         os.kill(worker, by)
         what = f"worker {worker} has ended, or does nothing about {by.name}"
