@@ -351,7 +351,7 @@ def uses_no_cpu(pid: int, who: str) -> None:
     """A process sleeps."""
     __tracebackhide__ = True
     with expecting(f"{who} (process {pid}) uses no CPU"):
-        use = cpu_use_against_yardstick(pid, 0.2)
+        use = cpu_use_against_yardstick(pid, 0.1)
         if use.spins:
             raise Failure(
                 f"{who} (pid {pid}) spins: it used {use.seconds:.2f} s of CPU, and woke up {use.wakeups} times, while a "

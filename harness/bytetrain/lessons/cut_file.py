@@ -67,7 +67,7 @@ def copes_with_it(scene: Scene, server: Server, file: Path) -> tuple[bool, float
 
     wait_until(at_rest, f"{WORKERS} workers sleep, and nobody is a zombie", seen=lambda: server.workers)
     comes_to_rest(server)
-    uses = [cpu_use_against_yardstick(pid, 0.2) for pid in (server.pid, *server.workers)]
+    uses = [cpu_use_against_yardstick(pid, 0.1) for pid in (server.pid, *server.workers)]
     client = scene.client(server.port)
     served = client.wait().status == 0 and saved_md5(client, file.name) == md5_of(file)
     return served and not any(use.spins for use in uses), sum(use.seconds for use in uses)
