@@ -48,6 +48,12 @@ def write_sparse(path: Path, size: int) -> Path:
     return path
 
 
+def drop_pages(path: Path, start: int, size: int) -> None:
+    """Takes a part of a file out of the page cache: POSIX_FADV_DONTNEED of posix_fadvise(2)."""
+    with path.open("rb") as file:
+        os.posix_fadvise(file.fileno(), start, size, os.POSIX_FADV_DONTNEED)
+
+
 def md5_of(path: Path) -> str:
     """The md5 of a file, in hexadecimal."""
     with path.open("rb") as file:

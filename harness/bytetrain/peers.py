@@ -10,14 +10,16 @@ import os
 import select
 import socket
 import struct
+import sys
 import termios
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Callable, Optional, TypeVar
 
 from . import Failure, HarnessError
+from .files import MiB, drop_pages
 from .observe import all_asleep, cpu_seconds, holders, sleeping
 from .story import did, doing, expecting
 from .tcp_table import TcpSocket, is_open, tcp_socket
@@ -28,7 +30,8 @@ _numbers = itertools.count(0, 7)  # so that the same process seldom tries a port
 SelfConnection = TypeVar("SelfConnection", bound="Connection")
 
 READ_SIZE = 256 * 1024
-_NOTHING_COMES_HERE = bytearray(1 << 20)  # room that recv(2) wants to see, also where it copies nothing
+_NOTHING_COMES_HERE = bytearray(MiB)  # room that recv(2) wants to see, also where it copies nothing
+_DROPPED_AT_ONCE = 16 * MiB  # bytes of the page cache
 SLICE = 256 * 1024  # bytes that are sent with one time limit
 UNREAD_LIMIT = 16 * 1024  # bytes of whole trains that may wait unread: far below any receive buffer, so none is cut
 SMALL_BUFFER = 64 * 1024  # of a client that reads nothing, so that the server blocks soon
@@ -99,6 +102,22 @@ class Connection:
         __tracebackhide__ = True
         with self._reading():
             return self.socket.recv_into(_NOTHING_COMES_HERE, min(most, len(_NOTHING_COMES_HERE)), socket.MSG_TRUNC)
+
+    def skip(self, most: int = sys.maxsize, file: Optional[Path] = None, start: int = 0) -> int:
+        """Throws away up to `most` bytes, fewer only if the stream ends or is reset before, and says how many they were.
+
+        If they are those of a sparse `file` from offset `start` on, its pages leave the page cache behind us, and serve
+        again for what comes: where a virtual machine asks its host for each new page, 3 GiB took 1.5 s so, and else 7.5 s.
+        """
+        __tracebackhide__ = True
+        count = dropped = 0
+        with suppress(Ended):
+            while count < most and (got := self.skip_some(min(most - count, MiB))):
+                count += got
+                if file is not None and count - dropped >= _DROPPED_AT_ONCE:
+                    drop_pages(file, start + dropped, count - dropped)
+                    dropped = count
+        return count
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

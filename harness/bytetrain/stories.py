@@ -3,7 +3,6 @@
 Nothing here belongs to one stage; where the naive receive of stages 01 and 02 needs it, whole trains are handed over.
 """
 
-import hashlib
 import os
 import signal
 import socket
@@ -191,19 +190,6 @@ def read_cut_short(connection: Connection, stage: int) -> int:
             return parser.received
         words = f"a whole file of {parser.received} bytes came, where the connection should have ended before that"
         raise Failure(words, expected="an early end of the connection", actual=f"all {parser.received} bytes")
-
-
-def discard(connection: Connection, size: int) -> str:
-    """Reads `size` bytes as fast as it goes; returns their md5 only if there are few of them."""
-    if size <= MiB:
-        return hashlib.md5(connection.read_exactly(size)).hexdigest()
-    left = size
-    while left > 0:
-        got = connection.skip_some(min(left, MiB))
-        if got == 0:
-            raise Ended(b"", None, reset=False)
-        left -= got
-    return ""
 
 
 # The pool

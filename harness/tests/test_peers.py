@@ -6,14 +6,15 @@ import errno
 import os
 import signal
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from bytetrain import Failure, files, observe, tcp_table, wire
+from bytetrain import Failure, files, observe, peers, tcp_table, wire
 from bytetrain.build import Programs
-from bytetrain.files import FileStore
+from bytetrain.files import FileStore, MiB
 from bytetrain.observe import wait_until
 from bytetrain.peers import Connection, Ended, RawClient, RawServer
 from bytetrain.programs import Client, Server
@@ -180,6 +181,34 @@ def test_bytes_can_be_skipped_without_being_copied() -> None:
         assert client.skip_some(4) == 4 and client.read_exactly(6) == b"456789"
         connection.finish_sending()
         assert client.skip_some(1) == 0
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_the_rest_of_a_stream_is_skipped_and_counted(reset: bool) -> None:
+    with RawServer() as server, RawClient(server.port) as client, server.accept() as connection:
+        connection.send(bytes(100_000))
+        assert client.skip(1000) == 1000
+        if not reset:
+            connection.finish_sending()
+            assert client.skip() == 99_000
+            return
+        connection.reset()
+        assert client.skip() <= 99_000
+
+
+def test_the_pages_of_what_was_skipped_are_dropped(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    size, start, dropped = 40 * MiB, 1000, []
+    monkeypatch.setattr(peers, "drop_pages", lambda *part: dropped.append(part))
+    file = store.sparse(start + size)
+    with RawServer() as server, RawClient(server.port) as client, server.accept() as connection:
+        sender = threading.Thread(target=connection.send, args=(bytes(size),))
+        sender.start()
+        assert client.skip(size, file, start) == size
+        sender.join()
+    ends = [begin + length for _, begin, length in dropped]
+    assert {path for path, _, _ in dropped} == {file}
+    assert [begin for _, begin, _ in dropped] == [start, *ends[:-1]]
+    assert 32 * MiB <= ends[-1] - start <= size
 
 
 def test_a_silent_peer_is_a_failure_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,11 +19,9 @@ from bytetrain.lessons.calls import asked, in_words
 from bytetrain.lessons.cut_trains import cuts_in_heads, listed, start_of_content
 from bytetrain.lessons.dead_worker import exit_code
 from bytetrain.lessons.one_call_limit import a_call_of_ours
-from bytetrain.lessons.scene import MEMORY, discard_to_end, read_train
 from bytetrain.observe import state, wait_until
-from bytetrain.peers import RawClient, RawServer
 from bytetrain.sessions import left_over
-from bytetrain.wire import encode_train, head_offsets
+from bytetrain.wire import head_offsets
 
 StandIn = Callable[[int], Programs]
 
@@ -92,36 +90,11 @@ def test_the_exit_code_of_a_zombie_is_read_without_reaping_it() -> None:
     assert exit_code(pid) == 0
 
 
-@pytest.mark.parametrize("reset", [False, True])
-def test_the_rest_of_a_stream_is_thrown_away_and_counted(reset: bool) -> None:
-    with RawServer() as server, RawClient(server.port) as client, server.accept() as connection:
-        connection.send(encode_train(b"name") + bytes(100_000))
-        assert read_train(client) == b"name"
-        if not reset:
-            connection.finish_sending()
-            assert discard_to_end(client) == 100_000
-            return
-        connection.reset()
-        assert discard_to_end(client) <= 100_000
-
-
 def test_one_call_of_our_own_sends_what_there_is(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(content(5000))
     words, returned = a_call_of_ours(file)
     assert returned == 5000 and "= 5000" in words
-
-
-@pytest.mark.parametrize("release, memory", [("5.15.153.1-microsoft-standard-WSL2", False), ("6.8.0-45", True)])
-def test_sparse_files_lie_in_memory_where_that_is_free(
-    release: str, memory: bool, standin: StandIn, store: FileStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("platform.release", lambda: release)
-    monkeypatch.setattr("os.access", lambda path, mode: True)
-    with scene(standin, store, 3) as where:
-        folder = where.in_memory()
-        assert (folder.parent == MEMORY) == memory
-    assert not folder.exists()
 
 
 # Scenes

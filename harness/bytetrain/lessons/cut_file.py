@@ -10,7 +10,7 @@ from ..programs import Server
 from ..stories import big_size, comes_to_rest
 from .calls import asked, in_words
 from .evidence import Evidence, when
-from .scene import Scene, discard_to_end, read_train, saved_md5
+from .scene import Scene, read_train, saved_md5
 
 LEFT = MiB
 WORKERS = 2
@@ -40,7 +40,7 @@ def cut_in_mid_transfer(scene: Scene, way: str, options: Optional[list[str]]) ->
     scene.did(f"our client reads nothing until the worker blocks; truncate -s 1M {file.name}; our client reads on")
     read_train(client)
     announced = int.from_bytes(read_train(client), "big")
-    came = discard_to_end(client)
+    came = client.skip()
     calls = tracing.detach().calls(pid=worker) if tracing else []
     content = [call for call in calls if (asked(call) or 0) > MiB]
     copes, used = copes_with_it(scene, server, file)

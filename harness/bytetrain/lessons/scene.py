@@ -7,10 +7,6 @@
 Whatever is started here ends with the scene. `steps` tells what was done: command lines, and words of our own.
 """
 
-import contextlib
-import os
-import platform
-import re
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -22,10 +18,10 @@ from .. import Failure, trace
 from ..build import Programs
 from ..catalogue import Run
 from ..faults import Fault
-from ..files import FileStore, MiB, md5_of
+from ..files import FileStore, md5_of
 from ..observe import NeverHappened, wait_until
 from ..output import status_in_words
-from ..peers import Connection, Ended, RawClient, RawServer
+from ..peers import Connection, RawClient, RawServer
 from ..programs import Client, Program, Server, sanitizer_report
 from ..proxy import Proxy
 from ..stories import big_size, stalled
@@ -35,7 +31,6 @@ from ..wire import HEAD
 
 AFTER_ITS_END = 2.0  # seconds until a thread of ours has surely seen what a client did that is gone already
 LOG_TAIL = 5  # lines of a server's log
-MEMORY = Path("/dev/shm")
 
 SomeClient = TypeVar("SomeClient", bound=Client)
 
@@ -67,7 +62,7 @@ class Scene:
         self._programs: list[Program] = []
         self._stack = ExitStack()
         self._received = 0
-        self.folder = self._new_temporary_folder()
+        self.folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="bytetrain-")))
 
     @property
     def stage(self) -> int:
@@ -89,16 +84,6 @@ class Scene:
     def blocking(self) -> Path:
         """A file that is by far too big for the buffers of a connection: without a reader, its sender blocks."""
         return self.store.seeded(2 * big_size())
-
-    def in_memory(self) -> Path:
-        """A folder for a sparse file: on tmpfs, where reading a hole costs nothing, if this kernel allocates no page
-        for it (from Linux 5.18 on, "tmpfs: do not allocate pages on read"); else on the disk."""
-        version = re.match(r"(\d+)\.(\d+)", platform.release())
-        usable = version and (int(version[1]), int(version[2])) >= (5, 18) and os.access(MEMORY, os.W_OK)
-        return self._new_temporary_folder(MEMORY) if usable else self.folder
-
-    def _new_temporary_folder(self, parent: Optional[Path] = None) -> Path:
-        return Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="bytetrain-", dir=parent)))
 
     # Programs
 
@@ -224,12 +209,3 @@ def saved_md5(client: Client, name: str) -> str:
 def read_train(connection: Connection) -> bytes:
     """The body of the next train."""
     return connection.read_exactly(int.from_bytes(connection.read_exactly(HEAD), "big"))
-
-
-def discard_to_end(connection: Connection) -> int:
-    """Throws away what still comes, up to the end of the stream or a reset, and counts it."""
-    count = 0
-    with contextlib.suppress(Ended):
-        while got := connection.skip_some(MiB):
-            count += got
-    return count
