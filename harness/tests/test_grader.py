@@ -136,6 +136,21 @@ def test_one_case_can_be_chosen(grade: Grade) -> None:
     assert graded.verdicts() == {"server.cases 2": "pass"}
 
 
+@pytest.mark.parametrize(
+    "options", [["-m", "not long"], ["-k", "one"], ["--case=one"], ["--check=pair.*"], ["-x"], ["--deselect=no/such"]]
+)
+def test_a_run_of_which_something_was_left_out_is_not_complete(options: list[str], grade: Grade) -> None:
+    graded = grade("-n0", "--stage=1", *options)
+    assert graded.data["complete"] is False and "Only some checks were run" in graded.output
+
+
+@pytest.mark.parametrize("stage", [2, 4])
+def test_a_run_of_everything_is_complete_whatever_was_found(stage: int, grade: Grade, tmp_path: Path) -> None:
+    (tmp_path / "submission" / "04_stand_in" / "client").unlink()
+    graded = grade(f"--stage={stage}")
+    assert graded.status == 1 and graded.data["complete"] is True and "Only some checks" not in graded.output
+
+
 def test_steps_are_numbered_and_the_failing_one_is_marked(grade: Grade, tmp_path: Path) -> None:
     client = tmp_path / "submission" / "01_stand_in" / "client"
     client.write_text(client.read_text().replace("exec", "exit 1; exec"))

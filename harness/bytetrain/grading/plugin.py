@@ -49,7 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
     check_options(config)
     results = Results(rubric_of(config), submission_of(config), str(config.getoption("--preset")), chosen_stages(config))
     results.protection = protection.in_words(config)
-    results.complete = not (config.getoption("--check") or config.getoption("keyword") or config.getoption("--case"))
+    results.partial = any(map(config.getoption, ("--check", "--case", "keyword", "markexpr", "deselect")))
     config.__dict__["bytetrain_results"] = results  # pytest 6 has no stash
 
 
@@ -253,7 +253,7 @@ class Teller:
         if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             session.exitstatus = self.results.exit_status
         else:
-            self.results.complete = False
+            self.results.partial = True
         data = self.results.as_data()
         write(data, self._file)
         self._points_for_junit(data)

@@ -30,7 +30,7 @@ class Results:
         self.preset = preset
         self.stages = stages  # those that were asked for
         self.protection = ""  # what keeps the submission from doing harm
-        self.complete = True  # False if checks were chosen, or the run was cut short
+        self.partial = False  # True if checks or cases were chosen, or the run was interrupted
         self.began = time.time()
         self._cases: dict[tuple[str, int], dict[str, Record]] = {}
         self.strays: list[Record] = []  # harness errors outside of any check
@@ -43,6 +43,12 @@ class Results:
         else:
             cases[record.case] = record
         return cases[record.case]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every check that counts in the stages that were asked for has its verdict, from all of its cases."""
+        counting = ((check, stage) for stage in self.stages for check in self.rubric.of_stage(stage) if check.weight)
+        return not self.partial and all(self.verdict(check.id, stage) for check, stage in counting)
 
     def cases(self, check: str, stage: int) -> list[Record]:
         return list(self._cases.get((check, stage), {}).values())
