@@ -18,7 +18,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from bytetrain import Failure, NotApplicable, programs as running, story, trace  # noqa: E402
+from bytetrain import Failure, NotApplicable, containment, programs as running, story, trace  # noqa: E402
 from bytetrain.build import BuildFailed, NotGraded, Programs, build  # noqa: E402
 from bytetrain.files import FileStore  # noqa: E402
 from bytetrain.external import ExternalServer  # noqa: E402
@@ -112,7 +112,7 @@ def started(
     the check, and so does one that goes beyond the limits."""
     programs: list[Program] = []
     request.node.bytetrain_programs = programs
-    watch = Watch(folder, lambda: [each for program in programs for each in program.printed()])
+    watch = Watch(folder, lambda: [each for program in programs for each in program.printed()], containment.strays)
     with ExitStack() as stack:
         if request.config.getoption("--containment") != "off":
             stack.enter_context(watch)

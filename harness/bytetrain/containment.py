@@ -25,6 +25,8 @@ from .build import build_folder
 from .observe import be_subreaper, children
 
 INSIDE = "BYTETRAIN_CONTAINED"  # set in the environment of the run that is inside
+SHARED = (Path("/tmp"), Path("/dev/shm"))  # where programs may write beside the folders that they are given
+OURS = ("bytetrain-", "pytest-")  # how the names begin that the harness makes there
 HIDDEN = ("/home", "/root", "/run", "/media", "/mnt", "/var/lib", "/var/tmp")
 # The terminal, which bwrap shows as /dev/console, is not for programs; nor are the settings of the kernel, which the
 # real root could change even without any capability.
@@ -41,6 +43,18 @@ SAID = {
 
 def is_inside() -> bool:
     return INSIDE in os.environ
+
+
+def _in_shared() -> set[Path]:
+    return {path for folder in SHARED for path in folder.iterdir() if not path.name.startswith(OURS)} if is_inside() else set()
+
+
+_there_before = _in_shared()  # what is bound there: the clone and the submission, if they lie there
+
+
+def strays() -> list[Path]:
+    """What programs have put into the shared folders of a sandbox, where nobody else could have."""
+    return sorted(_in_shared() - _there_before)
 
 
 @cache
@@ -88,7 +102,8 @@ class Sandbox:
         hidden = [folder for folder in HIDDEN if os.path.isdir(folder) and not os.path.islink(folder)]
         builds = build_folder(self.submission, self.preset)
         words = [*_ROOT, *(word for folder in hidden for word in ("--tmpfs", folder))]
-        words += ["--bind", _made(room / "tmp"), "/tmp", "--bind", _made(room / "shm"), "/dev/shm"]
+        for shared in SHARED:
+            words += ["--bind", _made(room / shared.name), str(shared)]
         for shown in (*self.shown, *_of_this_python()):
             words += ["--ro-bind", str(shown), str(shown)]
         words += ["--bind", _made(builds), str(builds)]

@@ -27,6 +27,7 @@ PROCESSES = 1500  # the largest pool that a check asks for has 512 workers
 OUTPUT = 64 * MiB  # of one program; the contract asks for a line
 DISK = 3 * GiB  # in the folder of one check; the largest transfer that is saved has 20 MB
 FILES = 20_000  # in that folder
+STRAYS = GiB  # of files beside it, in a sandbox
 RESERVE = 256 * MiB  # of free disk, which nobody may touch
 _BETWEEN = 0.2  # seconds between two looks
 _PR_SET_DUMPABLE = 4  # linux/prctl.h
@@ -82,10 +83,12 @@ class Usage:
     files: int
 
 
-def usage(folder: Path) -> Usage:
+def usage(path: Path) -> Usage:
     """Looks into all folders below, no further than FILES files: whoever has more is beyond the limit anyway."""
     size = files = 0
-    waiting = [str(folder)]
+    if not path.is_dir():
+        return Usage(path.lstat().st_blocks * 512 if path.exists() else 0, 1)
+    waiting = [str(path)]
     while waiting and files <= FILES:
         try:
             with os.scandir(waiting.pop()) as entries:
@@ -110,10 +113,14 @@ class Printed:
 class Watch:
     """Watches over the programs of one check, or over a build, while a `with` lasts; `breach` tells what went wrong."""
 
-    def __init__(self, folder: Path, printed: Callable[[], Sequence[Printed]]) -> None:
+    def __init__(
+        self, folder: Path, printed: Callable[[], Sequence[Printed]], strays: Callable[[], Sequence[Path]] = tuple
+    ) -> None:
+        """`strays`: what programs have left beside the folders that they were given, where that can be told."""
         self.breach: Optional[Exception] = None
         self._folder = folder
         self._printed = printed
+        self._strays = strays
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -140,6 +147,8 @@ class Watch:
         self.breach = self.breach or self._too_many_processes() or self._too_much_output() or self._too_much_on_disk()
         if self.breach is not None:
             end_descendants()
+            for stray in self._strays():  # else whoever comes later has no room
+                _remove(stray)
 
     def _too_many_processes(self) -> Optional[Exception]:
         if len(os.listdir("/proc")) < PROCESSES:  # a cheap look, which tells nearly always that all is well
@@ -163,11 +172,24 @@ class Watch:
             actual = f"{found.size // MiB} MiB in {found.files} files"
             return Failure(f"the disk fills up: there are {actual} in the folder of this check, and all was ended.",
                            expected=f"at most {DISK // MiB} MiB in {FILES} files", actual=actual)  # fmt: skip
+        strays = self._strays()
+        beside = sum(usage(stray).size for stray in strays)
+        if beside > STRAYS:
+            actual = f"{beside // MiB} MiB beside the folder of this check: {', '.join(map(str, strays[:3]))}"
+            return Failure(f"the disk fills up: there are {actual}; and all was ended.",
+                           expected=f"at most {STRAYS // MiB} MiB", actual=actual)  # fmt: skip
         free = shutil.disk_usage(self._folder).free
         if free >= RESERVE:
             return None
         words = f"the disk is full: {free // MiB} MiB are left, and {found.size // MiB} MiB of it lie in the folder of this check"
         return Failure(words) if found.size >= GiB else HarnessError(words)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def end_descendants() -> None:

@@ -9,12 +9,13 @@ import os
 import platform
 import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Optional, Union
 
+from . import Failure
 from .story import did, doing as telling
 from .tcp_table import CLOSE_WAIT, TcpSocket, backlog, listening, tcp_socket, tcp_sockets
 from .waiting import LIMIT, NeverHappened, settled, wait_until
@@ -22,7 +23,7 @@ from .waiting import LIMIT, NeverHappened, settled, wait_until
 __all__ = [
     "LIMIT", "NeverHappened", "TcpSocket", "backlog", "listening", "settled", "tcp_socket", "tcp_sockets", "wait_until",
     "BlockedCall", "CpuUse", "ProcessFacts", "all_asleep", "be_subreaper", "blocked_in", "children", "comm", "cont", "kill",
-    "cpu_seconds", "cpu_use_against_yardstick", "descendants", "descriptor_count", "descriptors", "doing", "facts",
+    "cpu_seconds", "cpu_use", "cpu_use_against_yardstick", "descendants", "descriptor_count", "descriptors", "doing", "facts",
     "has_acted_on", "holders", "is_pending",
     "live_children", "on_one_cpu", "processes", "session_members", "sleeping", "state", "step", "stop", "wakeups", "watch", "zombies",
 ]  # fmt: skip
@@ -31,7 +32,8 @@ PROC = Path("/proc")
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 _TICKS = os.sysconf("SC_CLK_TCK")
 SPIN = 0.2  # of the CPU that we use ourselves; a process that spins has about 1, one that sleeps 0
-POLLS = 20  # wakeups in a second
+POLLS = 20  # wakeups in a second...
+SPARE = 4  # ...and a few more, however short the look
 LOOKS = 50  # at the state of a process, while we watch it
 _SYSCALLS = {
     "x86_64": {0: "read", 1: "write", 7: "poll", 23: "select", 40: "sendfile", 42: "connect", 43: "accept",
@@ -248,9 +250,19 @@ def _of_what(pid: int, call: BlockedCall) -> str:
 
 
 def kill(pid: int, number: int = signal.SIGKILL) -> None:
-    """Sends a signal to one process of a server."""
-    did(f"{signal.Signals(number).name} to process {pid}")
-    os.kill(pid, number)
+    """Sends a signal to one process of a server. If it has gone already, a check can't go on: it should be there."""
+    name = signal.Signals(number).name
+    did(f"{name} to process {pid}")
+    _send(pid, number)
+
+
+def _send(pid: int, number: int) -> None:
+    __tracebackhide__ = True
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        words = f"process {pid} has gone, before {signal.Signals(number).name} could be sent to it: here it should still be there"
+        raise Failure(words, expected=f"process {pid}", actual="nobody has that pid") from None
 
 
 def is_pending(pid: int, number: int) -> bool:
@@ -272,14 +284,14 @@ def has_acted_on(pid: int, number: int) -> bool:
 def stop(pid: int) -> None:
     """SIGSTOP, and waits until the process has stopped."""
     with telling(f"SIGSTOP to process {pid}, until it is stopped"):
-        os.kill(pid, signal.SIGSTOP)
+        _send(pid, signal.SIGSTOP)
         wait_until(lambda: state(pid) in ("T", "t", "Z", None), f"process {pid} is stopped", seen=lambda: facts(pid))
 
 
 def cont(pid: int) -> None:
     """SIGCONT, and waits until the process is no longer stopped."""
     with telling(f"SIGCONT to process {pid}"):
-        os.kill(pid, signal.SIGCONT)
+        _send(pid, signal.SIGCONT)
         wait_until(lambda: state(pid) not in ("T", "t"), f"process {pid} goes on", seen=lambda: facts(pid))
 
 
@@ -340,7 +352,7 @@ class CpuUse:
     @property
     def polls(self) -> bool:
         """Whether it wakes up again and again to look. Who keeps house once a second doesn't."""
-        return self.wakeups > POLLS * max(1.0, self.elapsed)
+        return self.wakeups > SPARE + POLLS * self.elapsed
 
 
 def watch(pids: Iterable[int], yardstick: float = 0.5) -> dict[int, CpuUse]:
@@ -363,9 +375,14 @@ def watch(pids: Iterable[int], yardstick: float = 0.5) -> dict[int, CpuUse]:
 
 
 def cpu_use_against_yardstick(pid: int, yardstick: float = 0.5) -> CpuUse:
-    """As `watch`, for one process. Watches again if it doesn't sleep: work that is left over ends, spinning doesn't."""
+    """As `cpu_use`, for one process."""
+    return cpu_use([pid], yardstick)[pid]
+
+
+def cpu_use(pids: Collection[int], yardstick: float) -> dict[int, CpuUse]:
+    """As `watch`. Watches again if anybody doesn't sleep: work that is left over ends, spinning doesn't."""
     for _ in range(3):
-        use = watch([pid], yardstick)[pid]
-        if not (use.spins or use.polls):
+        found = watch(pids, yardstick)
+        if not any(use.spins or use.polls for use in found.values()):
             break
-    return use
+    return found

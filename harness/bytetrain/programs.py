@@ -256,6 +256,14 @@ class Server(Program):
         """The pids of its live children."""
         return live_children(self.pid)
 
+    def worker(self, number: int = 0) -> int:
+        """The pid of one of its workers; Failure if there are not so many."""
+        workers = self.workers
+        if number < len(workers):
+            return workers[number]
+        words = f"the server (process {self.pid}) has {len(workers)} live children: worker number {number + 1} should be there"
+        raise Failure(words, expected=f"{number + 1} workers or more", actual=f"{len(workers)} workers")
+
 
 class Client(Program):
     """`client [OPTIONS] HOST PORT [DIRECTORY]`, run in `directory`, which must exist, unless `cwd` is another folder: then

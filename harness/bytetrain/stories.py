@@ -4,9 +4,8 @@ Nothing here belongs to one stage; where the naive receive of stages 01 and 02 n
 """
 
 import os
-import signal
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Iterator, Optional
 from . import Failure, story
 from .files import AROUND, Difference, MiB, first_difference, md5_of
 from .observe import (
-    cpu_use_against_yardstick, descendants, descriptor_count, descriptors, facts, sleeping, state, wait_until, zombies,
+    cpu_use, descendants, descriptor_count, descriptors, facts, kill, sleeping, state, wait_until, zombies,
 )  # fmt: skip
 from .peers import SMALL_BUFFER, Connection, Ended, RawClient
 from .programs import Server
@@ -274,7 +273,7 @@ def comes_to_rest(server: Server) -> None:
 
 def kill_worker(pid: int) -> None:
     """SIGKILL, and waits until the worker is dead. (Before that it can still be given a connection, and lose it.)"""
-    os.kill(pid, signal.SIGKILL)
+    kill(pid)
     wait_until(lambda: state(pid) in ("Z", None), f"worker {pid} is dead", seen=lambda: state(pid))
 
 
@@ -336,17 +335,23 @@ class Pool:
 def uses_no_cpu(pid: int, who: str) -> None:
     """A process sleeps."""
     __tracebackhide__ = True
-    with expecting(f"{who} (process {pid}) uses no CPU"):
-        use = cpu_use_against_yardstick(pid, 0.1)
-        if use.spins:
-            raise Failure(
-                f"{who} (pid {pid}) spins: it used {use.seconds:.2f} s of CPU, and woke up {use.wakeups} times, while a "
-                f"busy loop of the harness used {use.yardstick:g} s. Who waits for something should sleep in a system call.",
-                expected="no CPU time", actual=f"{use.seconds:.2f} s of CPU in {use.yardstick:g} s, {use.wakeups} wakeups",
-            )  # fmt: skip
-        if use.polls:
-            raise Failure(
-                f"{who} (pid {pid}) polls: it woke up {use.wakeups} times in {use.elapsed:.2f} s, with nothing to do. Who "
-                "waits for something should sleep in a system call until it happens, without a short timeout.",
-                expected="it sleeps on", actual=f"{use.wakeups} wakeups in {use.elapsed:.2f} s",
-            )  # fmt: skip
+    all_sleep({pid: who}, 0.1)
+
+
+def all_sleep(whom: Mapping[int, str], yardstick: float) -> None:
+    """Processes, told by their pids, sleep while we burn `yardstick` seconds of CPU."""
+    __tracebackhide__ = True
+    for pid, use in cpu_use(whom, yardstick).items():
+        with expecting(f"{whom[pid]} (process {pid}) uses no CPU"):
+            if use.spins:
+                raise Failure(
+                    f"{whom[pid]} (pid {pid}) spins: it used {use.seconds:.2f} s of CPU, and woke up {use.wakeups} times, while a "
+                    f"busy loop of the harness used {use.yardstick:g} s. Who waits for something should sleep in a system call.",
+                    expected="no CPU time", actual=f"{use.seconds:.2f} s of CPU in {use.yardstick:g} s, {use.wakeups} wakeups",
+                )  # fmt: skip
+            if use.polls:
+                raise Failure(
+                    f"{whom[pid]} (pid {pid}) polls: it woke up {use.wakeups} times in {use.elapsed:.2f} s, with nothing to do. Who "
+                    "waits for something should sleep in a system call until it happens, without a short timeout.",
+                    expected="it sleeps on", actual=f"{use.wakeups} wakeups in {use.elapsed:.2f} s",
+                )  # fmt: skip

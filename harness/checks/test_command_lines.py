@@ -53,6 +53,7 @@ RESOLVE = "resol|known|lookup|look up|no address|not found|getaddrinfo|errno -"
 TAKEN = "in use|taken|occupied|errno 98"
 REFUSED = "refused|nobody|errno 111"
 DENIED = "denied|permi|not readable|unreadable|errno 13"
+TOO_LARGE = "1000|large|big|long|exceed|limit|most|more than|fit"
 NOT_THERE = f"{MISSING}|not a directory|no directory"
 
 
@@ -135,7 +136,7 @@ def like_anybody() -> list[Union[str, Path]]:
 def test_file_too_large_for_one_train(pair: Programs, store: FileStore, run: Run) -> None:
     for size in (1001, 65536):
         with told(f"stage 01, and a FILE of {size} bytes: one train carries 1000 at most"):
-            start_refused(run(pair.server, "127.0.0.1", "0", "2", store.seeded(size)), store.seeded(size).name, "1000")
+            start_refused(run(pair.server, "127.0.0.1", "0", "2", store.seeded(size)), store.seeded(size).name, TOO_LARGE)
 
 
 @pytest.mark.check("server.host_unknown")

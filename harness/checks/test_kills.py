@@ -260,7 +260,8 @@ def test_descriptors_of_a_worker_do_not_grow(pair: Programs, big: Path, start_se
     server = start_server(pair, big, workers=1)
     serves(server, pair.stage, big)
     comes_to_rest(server)
-    worker, before = server.workers[0], descriptor_count(server.workers[0])
+    worker = server.worker()
+    before = descriptor_count(worker)
     for number in range(12):
         with told("one worker; of 12 clients each second one goes away early"), RawClient(server.port) as connection:
             connection.read_exactly(HEAD) if number % 2 else read_whole(connection, pair.stage, big)

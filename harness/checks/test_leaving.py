@@ -5,7 +5,6 @@ Timeouts are set by options where the server knows these. Another one need not, 
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from bytetrain import HarnessError
 from bytetrain.build import Programs
 from bytetrain.files import FileStore
 from bytetrain.observe import (
-    children, cont, has_acted_on, live_children, on_one_cpu, state, step, stop, wait_until, zombies,
+    children, cont, has_acted_on, kill, live_children, on_one_cpu, state, step, stop, wait_until, zombies,
 )  # fmt: skip
 from bytetrain.output import Finished
 from bytetrain.peers import RawClient
@@ -315,8 +314,8 @@ def test_worker_is_dead_already(
     for how, leave in STEPS.items():
         server = start_server(pair, store.seeded(1000), workers=3, options=options("--drain-timeout=3600"))
         stop(server.pid)  # so that it finds the dead worker and the signal at the same moment
-        dead = server.workers[1]
-        os.kill(dead, signal.SIGKILL)
+        dead = server.worker(1)
+        kill(dead)
         wait_until(lambda: state(dead) == "Z", f"worker {dead} is dead")
         leave(server)
         cont(server.pid)
@@ -332,7 +331,7 @@ def test_worker_that_dies_while_draining_is_not_replaced(
     connection, worker = stalled(server)
     server.signal(signal.SIGTERM)
     stops_listening(server)
-    os.kill(worker, signal.SIGKILL)
+    kill(worker)
     with told("SIGTERM came, and the last busy worker was killed while it finished its transfer"), connection:
         has_left(server, AT_ONCE)
 

@@ -5,19 +5,47 @@ The scenarios are those of ./lab demo: bytetrain/lessons/.
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Callable
+
 import pytest
 
-from bytetrain import Failure
+from bytetrain import Failure, NotApplicable
 from bytetrain.build import Programs
 from bytetrain.catalogue import Lesson, Run
 from bytetrain.files import FileStore
+from bytetrain.grading.calls import Tracing
 from bytetrain.lessons import Evidence, Scene, play
+from bytetrain.programs import Program
+
+
+Play = Callable[[Lesson, Run, bool], "tuple[Scene, Evidence]"]
+
+
+@pytest.fixture
+def played(
+    pair: Programs, store: FileStore, started: list[Program], folder: Path, tracing: Tracing, pytestconfig: pytest.Config
+) -> Play:
+    """played(lesson, run, reference) plays a scenario; a Failure on the way tells which it was, and what had been done."""
+    if pytestconfig.getoption("--external-port") is not None:
+        raise NotApplicable("a lesson starts its server by itself: run it without --external-port")
+
+    def play_it(lesson: Lesson, run: Run, reference: bool) -> tuple[Scene, Evidence]:
+        __tracebackhide__ = True
+        prefix = tracing.prefix if tracing.wanted else None
+        with Scene(pair, run, store, reference=reference, programs=started, folder=folder, prefix=prefix) as scene:
+            try:
+                return scene, play(lesson, scene)
+            except Failure as failure:
+                raise Failure(told(lesson, scene, None, str(failure))) from None
+
+    return play_it
 
 
 @pytest.mark.check("reference.shows_*")
-def test_shows(lesson: Lesson, pair: Programs, store: FileStore) -> None:
+def test_shows(lesson: Lesson, played: Play) -> None:
     """The reference pair of the stage before the cure has the failure, and not its cure."""
-    scene, evidence = played(lesson, lesson.shown_by, pair, store, reference=True)
+    scene, evidence = played(lesson, lesson.shown_by, True)
     if not evidence.shown:
         raise Failure(told(lesson, scene, evidence, "this pair is there to show the failure, and has not shown it"))
     if evidence.cured and not lesson.in_calls:
@@ -25,27 +53,15 @@ def test_shows(lesson: Lesson, pair: Programs, store: FileStore) -> None:
 
 
 @pytest.mark.check("lesson.*")
-def test_cured(lesson: Lesson, pair: Programs, store: FileStore, reference: bool) -> None:
+def test_cured(lesson: Lesson, pair: Programs, reference: bool, played: Play) -> None:
     """From the stage of the cure on, whatever is graded does what it should instead. Options are for the reference."""
     run = lesson.cured_by if reference and lesson.cured_by.stage == pair.stage else Run(pair.stage)
-    scene, evidence = played(lesson, run, pair, store, reference=reference)
+    scene, evidence = played(lesson, run, reference)
     if evidence.shown and not lesson.in_calls:
         problem = f"this failure should be cured from stage {lesson.cured_from:02d} on, and it has shown itself"
         raise Failure(told(lesson, scene, evidence, problem))
     if not evidence.cured:
         raise Failure(told(lesson, scene, evidence, "what should happen has not happened"))
-
-
-def played(
-    lesson: Lesson, run: Run, pair: Programs, store: FileStore, reference: bool
-) -> tuple[Scene, Evidence]:
-    """Plays the scenario of a lesson; a Failure on the way tells which lesson it was, and what had been done."""
-    __tracebackhide__ = True
-    with Scene(pair, run, store, reference=reference) as scene:
-        try:
-            return scene, play(lesson, scene)
-        except Failure as failure:
-            raise Failure(told(lesson, scene, None, str(failure))) from None
 
 
 def told(lesson: Lesson, scene: Scene, evidence: Evidence | None, problem: str) -> str:

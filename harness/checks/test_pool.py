@@ -15,11 +15,11 @@ import pytest
 
 from bytetrain.build import Programs
 from bytetrain.files import FileStore, write_file
-from bytetrain.observe import children, cont, descendants, descriptors, facts, has_acted_on, sleeping, state, stop, wait_until
+from bytetrain.observe import children, cont, descendants, descriptors, facts, has_acted_on, kill, sleeping, state, stop, wait_until
 from bytetrain.peers import RawClient, free_port
 from bytetrain.programs import Program, Server
 from bytetrain.stories import (
-    Pool, can_connect, comes_to_rest, holds, kill_worker, read_cut_short, read_whole, replace_workers, serves, stalled,
+    Pool, all_sleep, can_connect, comes_to_rest, holds, kill_worker, read_cut_short, read_whole, replace_workers, serves, stalled,
     uses_no_cpu, waiting_client,
 )  # fmt: skip
 from bytetrain.story import expecting, quietly
@@ -49,11 +49,11 @@ def end_server(server: Server, how: str) -> None:
         server.signal_group(signal.SIGINT)
     for pid in everybody if how == "SIGKILL to all" else everybody[:1]:
         if how != "Ctrl-C":
-            os.kill(pid, signal.SIGTERM if how == "SIGTERM" else signal.SIGKILL)
+            kill(pid, signal.Signals[how.partition(" ")[0]])
     server.wait()
 
 
-ENDS = ("SIGTERM", "Ctrl-C", "SIGKILL to the parent", "SIGKILL to all")
+ENDS = ("SIGTERM", "SIGINT", "Ctrl-C", "SIGKILL to the parent", "SIGKILL to all")
 
 
 @pytest.mark.check("pool.size")
@@ -142,9 +142,7 @@ def test_idle_server_uses_no_cpu(pair: Programs, store: FileStore, start_server:
 
 
 def sleep_on(server: Server) -> None:
-    uses_no_cpu(server.pid, "the parent")
-    for worker in server.workers:
-        uses_no_cpu(worker, "a worker")
+    all_sleep({server.pid: "the parent", **dict.fromkeys(server.workers, "a worker")}, 0.3)
 
 
 @pytest.mark.check("server.binds_host")
@@ -230,6 +228,10 @@ def test_connection_waits_for_a_stopped_worker(pair: Programs, store: FileStore,
         clients = [waiting_client(server) for _ in range(CROWD)]
     what = "the parent accepts a client for each worker: it doesn't leave that to them"
     wait_until(lambda: (backlog(server.port) or 0) <= CROWD - len(workers), what, seen=lambda: backlog(server.port))
+    wait_until(lambda: sleeping(server.pid), "the parent has handed over as many as it can", seen=lambda: facts(server.pid))
+    served = sum(client.has_something() for client in clients)
+    words = f"all workers are stopped, and bytes have come to {served} clients: who sent them?"
+    expect(not served, words, expected="every transfer is made by a worker: so nobody gets a byte now")
     for worker in workers:
         cont(worker)
     for number, client in enumerate(clients, 1):
@@ -340,8 +342,8 @@ def test_dead_idle_worker_is_replaced(pair: Programs, store: FileStore, start_se
     serves(server, pair.stage, file)
     pool = Pool.of(server)
     for number, by in enumerate((signal.SIGKILL, signal.SIGABRT, signal.SIGTERM)):
-        worker = server.workers[number]
-        os.kill(worker, by)
+        worker = server.worker(number)
+        kill(worker, by)
         what = f"worker {worker} has ended, or does nothing about {by.name}"
         wait_until(lambda: has_acted_on(worker, by), what, seen=lambda: facts(worker))
         with told(f"three idle workers; number {number + 1} got {by.name}"):
@@ -402,7 +404,7 @@ def test_worker_dies_with_a_connection_it_has_not_taken(
     server = start_server(pair, file, workers=1)
     serves(server, pair.stage, file)
     pool = Pool.of(server)
-    worker = server.workers[0]
+    worker = server.worker()
     stop(worker)
     client = waiting_client(server)
     wait_until(lambda: backlog(server.port) == 0, "the parent accepts a client", seen=lambda: backlog(server.port))

@@ -42,6 +42,10 @@ def test_deed(stage, pair, store, start_server):
     server.signal(15)
     server.wait(2)
 
+@pytest.mark.check("server.tidy")
+def test_tidy(stage):
+    assert not os.path.exists("/tmp/filler")
+
 @pytest.mark.check("server.alone")
 def test_alone(stage):
     strangers = [each for each in observe.processes() if each not in observe.descendants(1) and each.pid != 1]
@@ -52,7 +56,7 @@ def test_alone(stage):
         return
     raise Failure("a server of the outer world can be reached")
 """
-RANGES = {"server.deed": (1, 1), "server.alone": (1, 1)}
+RANGES = {"server.deed": (1, 1), "server.tidy": (1, 1), "server.alone": (1, 1)}
 needs_bubblewrap = pytest.mark.skipif(bool(containment.why_not()), reason=containment.why_not() or "it works")
 HaveDone = Callable[[str, str], Graded]
 MODES = [pytest.param("bubblewrap", marks=needs_bubblewrap), "limits"]
@@ -106,6 +110,15 @@ def test_harm_is_ended_and_named(deed: str, words: str, mode: str, have_done: Ha
     assert re.search(words, graded.story("server.deed")["message"]), graded.output
     assert not left(trial)
     assert limits.usage(trial.folder).size < 64 * limits.MiB
+
+
+@needs_bubblewrap
+def test_who_fills_the_disk_beside_its_folder_is_named_and_cleaned_up(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEED", "litters")
+    graded = trial.grade("--containment", "bubblewrap", "-n0", only="server.[dt]*")
+    words = r"the disk fills up: there are \d+ MiB beside the folder of this check: /tmp/filler"
+    assert re.search(words, graded.story("server.deed")["message"]), graded.output
+    assert graded.verdicts()["server.tidy 1"] == "pass", graded.output
 
 
 @needs_bubblewrap

@@ -29,7 +29,13 @@ TRACED = ",".join(
      "kill", "ftruncate", "fallocate", "linkat", "?rename", "renameat", "?renameat2", "?unlink", "unlinkat",
      "exit_group"]
 )  # fmt: skip
-KINDS = {"client": ("client",), "progress": ("client",), "server": ("server",), "pool": ("server",), "exit": ("server",)}
+OF_CLIENT, OF_SERVER = ("client",), ("server",)
+KINDS = {  # of a check, or of the group that its id begins with
+    "client": OF_CLIENT, "progress": OF_CLIENT, "server": OF_SERVER, "pool": OF_SERVER, "exit": OF_SERVER, "lesson": OF_SERVER,
+    **{f"lesson.{about_receiving}": OF_CLIENT for about_receiving in (
+        "no_boundaries", "half_packet", "zeros_hide_it", "waitall_returns_short", "silent_download")},
+    "client.file_cut": OF_CLIENT + OF_SERVER, "lesson.bytes_copied_twice": OF_CLIENT + OF_SERVER,
+}  # fmt: skip
 
 
 def from_second_run(record: Record, options: list[str]) -> list[str]:
@@ -64,6 +70,10 @@ class Tracing:
         self._folder = folder
         self.traces: list[tuple[str, Trace]] = []  # "server" or "client", and its trace
 
+    @property
+    def wanted(self) -> bool:
+        return self._folder is not None
+
     def prefix(self, kind: str) -> list[str]:
         """To be put in front of a program's command."""
         if self._folder is None:
@@ -80,7 +90,7 @@ class Tracing:
 
 def around_failure(check: str, story: Story, traces: list[tuple[str, Trace]], most: Optional[int] = SHOWN) -> list[str]:
     """The last calls before the step that failed, of the program that the check is about; `most` None: all of them."""
-    kinds = KINDS.get(check.partition(".")[0], ("client", "server"))
+    kinds = KINDS.get(check, KINDS.get(check.partition(".")[0], OF_CLIENT + OF_SERVER))
     failing = story.failing
     until = failing.ended if failing is not None and failing.ended else float("inf")
     events = [

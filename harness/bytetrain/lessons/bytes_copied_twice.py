@@ -83,7 +83,7 @@ def moving(calls: list[Event]) -> dict[str, float]:
 def count_untraced(scene: Scene, server: Server, file: Path) -> tuple[Calls, Client]:
     """Where strace can't be used: the kernel counts the calls on files, though not those on sockets. See proc(5).
     Counted is what has been done when all but the last byte have come."""
-    worker = server.workers[0]
+    worker = server.worker()
     before = io_count(worker, "syscr")
     last = len(wire.stream(scene.stage, file.name.encode(), file.read_bytes())) - 1
     proxy = scene.proxy(server.port, Timeout(last))  # who has ended can't be asked any more

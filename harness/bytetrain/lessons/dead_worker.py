@@ -1,13 +1,12 @@
 """What four lessons have in common: a client that resets its connection in mid-transfer, and what that does to the
 pool."""
 
-import os
 import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from ..observe import PROC, cpu_seconds, cpu_use_against_yardstick, state, wait_until, zombies
+from ..observe import PROC, cpu_seconds, cpu_use_against_yardstick, kill, state, wait_until, zombies
 from ..programs import Server
 from ..stories import lets_go
 from ..trace import Trace
@@ -82,7 +81,7 @@ def lose_a_worker(scene: Scene) -> Loss:
     """As `lose_a_client`; a worker that survives that is killed, so that in any case one is dead."""
     loss = lose_a_client(scene)
     if not dead(loss.worker):
-        os.kill(loss.worker, signal.SIGKILL)
+        kill(loss.worker)
         scene.did(f"the worker has survived that, so we kill it: kill -KILL {loss.worker}")
         wait_until(lambda: dead(loss.worker), f"worker {loss.worker} is dead")
     return loss

@@ -48,9 +48,15 @@ class Scene:
         traced: bool = False,
         reference: bool = True,
         listen: Callable[[str], object] = len,
+        programs: Optional[list[Program]] = None,
+        folder: Optional[Path] = None,
+        prefix: Optional[Callable[[str], list[str]]] = None,
     ) -> None:
         """`big`: bytes of a big file, where a lesson likes one. `traced`: strace may add lines of evidence, though it
-        changes the timing. `reference`: the pair has the options of the reference pairs. `listen` hears each step."""
+        changes the timing. `reference`: the pair has the options of the reference pairs. `listen` hears each step.
+
+        A check has its own list of `programs`, which are watched, its own `folder`, and where it traces all that it
+        starts, a `prefix` for a "server" or a "client"; then a scene doesn't trace anything by itself."""
         self.pair = pair
         self.run = run
         self.store = store
@@ -59,10 +65,11 @@ class Scene:
         self.reference = reference
         self.steps: list[str] = []
         self._listen = listen
-        self._programs: list[Program] = []
+        self._programs: list[Program] = [] if programs is None else programs
+        self._prefix = prefix
         self._stack = ExitStack()
         self._received = 0
-        self.folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="bytetrain-")))
+        self.folder = folder or Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="bytetrain-")))
 
     @property
     def stage(self) -> int:
@@ -90,15 +97,18 @@ class Scene:
     def server(self, file: Path, workers: int = 2, options: Optional[Sequence[str]] = None) -> Server:
         """Starts the server, with the options of the run or with others; it listens."""
         words = self.run.server if options is None else options
-        server = Server(self.pair.server, file, workers=workers, options=words, cwd=self.folder)
+        prefix = self._prefix("server") if self._prefix else []
+        server = Server(
+            self.pair.server, file, workers=workers, options=words, cwd=self.folder, prefix=prefix, traced=bool(prefix)
+        )
         self._register(server)
         self.did(_command("server", words, "127.0.0.1", "0", str(workers), file.name))
         return server.start()
 
     def client(self, port: int, tracing: Optional[Trace] = None) -> Client:
         """Starts the client in a new folder, under strace if there is a trace."""
-        prefix = tracing.prefix() if tracing else []
-        options, traced = self.run.client, tracing is not None
+        prefix = tracing.prefix() if tracing else self._prefix("client") if self._prefix else []
+        options, traced = self.run.client, bool(prefix)
         client = Client(self.pair.client, port, self._new_folder(), options=options, prefix=prefix, traced=traced)
         return self._start_client(client)
 
@@ -148,10 +158,10 @@ class Scene:
     def tracing(self, name: str, calls: str, *, needed: bool = False, running: bool = False) -> Optional[Trace]:
         """A trace to be begun, of a `running` process or of one to be started.
 
-        None where strace can't do that, or where it isn't wanted and not `needed`.
+        None where strace can't do that, where all is traced already, or where it isn't wanted and not `needed`.
         """
         why_not = trace.why_not_running() if running else trace.why_not()
-        if why_not or not (self.traced or needed):
+        if why_not or self._prefix or not (self.traced or needed):
             return None
         tracing = Trace(self.folder / f"{name}.strace", calls)
         self._stack.callback(lambda: tracing.file.exists() and tracing.wait_written())

@@ -3,6 +3,7 @@
 It listens, says so, does its deed, and waits for a signal. Everything it does is bounded, in case nobody stops it.
     forks     processes without end             prints    gigabytes
     fills     the disk                          files     many small files
+    litters   fills the disk, in /tmp
     deaf      ignores every signal it can       daemon    leaves a process in a session of its own
     outside   writes beside its own folder      looks     for the harness's memory and environment
     kills     whoever runs it
@@ -62,8 +63,8 @@ if deed == "forks":
 elif deed == "prints":
     for _ in range(2000):
         os.write(2, b"x" * (1 << 20))
-elif deed == "fills":
-    with open("filler", "wb") as file:
+elif deed in ("fills", "litters"):
+    with open("filler" if deed == "fills" else "/tmp/filler", "wb") as file:
         for _ in range(5000):
             file.write(b"x" * (1 << 20))
 elif deed == "files":
