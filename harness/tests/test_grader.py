@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bytetrain import paths
+from bytetrain.grading.results import load
 from bytetrain.grading.trial import Grade, Trial
 
 HARNESS = paths.REPO / "harness"
@@ -176,6 +178,20 @@ def test_what_can_not_be_tried_here_is_not_held_against_anyone(grade: Grade) -> 
     graded = grade(only="pool.not_here")
     assert graded.verdicts() == {"pool.not_here 1": "not applicable"} and graded.status == 0
     assert "this machine has no such thing" in graded.output and graded.data["stages"][0]["points"] > 0
+
+
+def test_who_has_no_pool_fails_and_is_no_harness_error(standins: Path, tmp_path: Path) -> None:
+    submission = shutil.copytree(standins, tmp_path / "submission")
+    server = submission / "06_stand_in" / "server"
+    server.write_text(server.read_text().replace("exec", "STANDIN_FAULT=forks exec"))
+    command = [sys.executable, "-m", "pytest", str(HARNESS), "-p", "no:cacheprovider", "-q", "--no-calls", "-n2"]
+    command += ["--submission", str(submission), "--stage=6", f"--results={tmp_path}/results.json"]
+    command += [word for group in ("pool.*", "exit.*", "lesson.*", "server.worker*") for word in ("--check", group)]
+    environment = {**os.environ, "BYTETRAIN_LIMIT": "2"}
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+    told = {check["id"]: check["verdict"] for check in load(tmp_path / "results.json")["checks"] if check["cases"]}
+    assert "harness error" not in told.values() and done.returncode == 1, done.stdout
+    assert told["pool.size"] == told["pool.idle_worker_dies"] == told["exit.no_replacement"] == "fail"
 
 
 def test_our_own_errors_are_told_apart(grade: Grade) -> None:

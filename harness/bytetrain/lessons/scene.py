@@ -170,6 +170,8 @@ class Scene:
     def attach(self, tracing: Optional[Trace], *pids: int) -> None:
         """Begins a trace of running processes, if there is one to begin."""
         if tracing is not None:
+            if not pids:
+                raise Failure("the server has no worker", expected="one worker or more", actual="no live children")
             tracing.attach(*pids)
             self._stack.callback(tracing.detach)
 

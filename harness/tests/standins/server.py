@@ -4,6 +4,7 @@ Its workers accept by themselves, from a listener that they share. STANDIN_FAULT
     silent   never prints the readiness line         noisy    prints something else first
     zombie   never waits for a worker that has died  spin     its parent never sleeps
     orphans  leaves its workers behind on SIGTERM    asan     writes what AddressSanitizer would, on SIGTERM
+    forks    has no pool: it forks for each connection
 """
 
 import os
@@ -63,7 +64,7 @@ if not file.is_file():
     sys.exit(1)
 listener = socket.create_server((host, port), backlog=128)
 signal.signal(signal.SIGTERM, leave)
-for _ in range(workers):
+for _ in range(workers if fault != "forks" else 0):
     pid = os.fork()
     if pid == 0:
         work(listener)
@@ -72,6 +73,13 @@ if fault == "noisy":
     print("hello", flush=True)
 if fault != "silent":
     print("listening on {}:{}".format(*listener.getsockname()), flush=True)
+while fault == "forks":
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    accepted, _ = listener.accept()
+    if os.fork() == 0:
+        send_file(accepted)
+        os._exit(0)
+    accepted.close()
 while True:
     if fault == "spin":
         pass
