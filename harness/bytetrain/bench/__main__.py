@@ -21,7 +21,7 @@ from ..sessions import prepare
 from . import comparisons, contestants, copies, feedback, growth, many, network
 from .comparisons import MiB, Place
 from .meters import BenchError, size_words
-from .page import machine_words, page
+from .page import counted_words, machine_words, page
 from .tools import build_tools
 
 RESULTS = BUILD.parent / "bench.json"
@@ -102,11 +102,10 @@ def measure_copies(data: dict[str, Any], stages: Callable[[int], Programs], stor
     file = store.seeded((32 if quick else 1024) * MiB)
     chosen = copies.ways(stages)
     copies.measure(chosen, file, place, 1 if quick else 5)
-    why_not = copies.look_closer(chosen, store, place)
-    if why_not:
+    if why_not := copies.count(chosen, store, place):
         data["left_out"].append(f"system calls ({why_not})")
     data["copies"] = [{"name": way.name, **way.figures()} for way in chosen]
-    print(f"\nWhat a copy costs ({file.stat().st_size // MiB} MiB, saved on tmpfs): server, and client")
+    print(f"\nWhat a copy costs ({size_words(file.stat().st_size)}, saved on tmpfs): server, and client{counted_words(data['copies'])}")
     print(f"{'':20}{'MB/s':>6}{'CPU s/GiB':>16}{'calls/MiB':>20}{'faults/MiB':>16}{'peak MiB':>16}")
     for way in data["copies"]:
         pairs = [
@@ -157,7 +156,7 @@ def judge(data: dict[str, Any], outcomes: Sequence[comparisons.Outcome]) -> None
     """What came of the bars, and what could not be measured."""
     last = data["copies"][-1] if data["copies"] else {}
     figures = {("copies", name): last[name] for name in ("server_calls", "client_calls") if name in last}
-    amounts = {outcome.comparison.id: outcome.comparison.amount for outcome in outcomes} | {"copies": size_words(copies.CLOSER)}
+    amounts = {outcome.comparison.id: outcome.comparison.amount for outcome in outcomes} | {"copies": size_words(copies.COUNTED)}
     if data["growth"]:
         amounts["growth"] = size_words(data["growth"][-1]["size"])
         for name in ("server_peak", "client_peak"):

@@ -10,7 +10,6 @@ from typing import Any
 from .. import trace
 from ..build import Programs
 from ..files import FileStore
-from ..lessons.bytes_copied_twice import MOVING
 from ..programs import Client
 from ..trace import Trace
 from .comparisons import Measures, MiB, Place, measured, summed_up
@@ -19,7 +18,8 @@ from .meters import Peak, Run, peak_memory
 
 SEND = ("copy", "mmap", "sendfile", "splice")  # the ways of stage 05: --send and --receive
 RECEIVE = ("copy", "mmap", "splice")
-CLOSER = 100 * MiB  # of which calls are counted
+COUNTED = 100 * MiB  # of which calls are counted; of the small trains, which strace slows down most, on less
+COUNTED_OF_TRAINS = 4 * MiB
 
 MEASURES: dict[str, Callable[[Run], float]] = {
     "bytes_per_second": lambda run: run.throughput,
@@ -40,7 +40,7 @@ class Way:
     send: Sequence[str] = ()
     receive: Sequence[str] = ()
     runs: list[Run] = field(default_factory=list)
-    seen: dict[str, float] = field(default_factory=dict)  # what takes a run of its own: calls and memory
+    seen: dict[str, float] = field(default_factory=dict)  # what takes a run of its own: memory, and calls
 
     def sender(self) -> Sender:
         return ours(self.server, self.send)
@@ -64,45 +64,48 @@ def ways(stages: Callable[[int], Programs]) -> list[Way]:
 
 
 def measure(chosen: Sequence[Way], file: Path, place: Place, rounds: int) -> None:
-    """All ways in turn, again and again; the first round warms up."""
-    for number in range(rounds + 1):
+    """All ways in turn, again and again; the first round warms up, and looks at the memory."""
+    for way in chosen:
+        way.seen.update(size=file.stat().st_size, **peaks(way, file, place))
+    for _ in range(rounds):
         for way in chosen:
             run, _ = measured(way.sender(), way.receiver(place.memory), file, place)
-            if number:
-                way.runs.append(run)
+            way.runs.append(run)
 
 
-def look_closer(chosen: Sequence[Way], store: FileStore, place: Place) -> str:
-    """Counts calls, with strace, and memory, in a run of its own for each way; or says why the calls can't be counted."""
-    why_not = trace.why_not_running()
-    for way in chosen:
-        size = 4 * MiB if way.server.stage < 5 else CLOSER
-        way.seen = watched(way, store.seeded(size), place, traced=not why_not)
-    return why_not or ""
-
-
-def watched(way: Way, file: Path, place: Place, traced: bool) -> dict[str, float]:
-    """One transfer, its calls for each MiB (of the client from its first call on a socket on), and its peaks."""
-    workers, client = (Trace(place.scratch / f"{who}.strace", ",".join(MOVING)) for who in ("workers", "client"))
-    prefix = client.prefix() if traced else []
+def peaks(way: Way, file: Path, place: Place) -> dict[str, int]:
+    """What a worker and the client had in memory at the most, in one transfer that nobody times: so they are looked at often."""
     with way.sender()(file, place.scratch) as server:
-        if traced:
-            workers.attach(*server.pids[1:])
-        options = {"options": way.receive, "prefix": prefix, "traced": traced}
-        with Client(way.client.client, server.port, place.memory, **options) as program, Peak(program.pid) as peak:  # type: ignore[arg-type]
-            program.wait()
-        if traced:
-            client.wait_written()
-            workers.detach()
-        found: dict[str, float] = {"server_peak": max(map(peak_memory, server.pids[1:])), "client_peak": peak.bytes}
-    for saved in place.memory.iterdir():
-        saved.unlink()
-    if traced:
-        found.update(server_calls=per_mib(workers, file), client_calls=per_mib(client, file))
-    return found
+        with Client(way.client.client, server.port, place.memory, options=way.receive) as client, Peak(client.pid, 0.001) as peak:
+            client.wait()
+        (place.memory / file.name).unlink()
+        return {"server_peak": max(map(peak_memory, server.pids[1:])), "client_peak": peak.bytes}
 
 
-def per_mib(traced: Trace, file: Path) -> float:
-    calls = traced.calls()
-    start = next((number for number, call in enumerate(calls) if "TCP" in call.arguments), 0)
-    return len(calls[start:]) * MiB / file.stat().st_size
+def count(chosen: Sequence[Way], store: FileStore, place: Place) -> str:
+    """Counts calls, with strace, in a run of its own for each way; or says why they can't be counted."""
+    if why_not := trace.why_not_running():
+        return why_not
+    for way in chosen:
+        size = COUNTED_OF_TRAINS if way.server.stage < 5 else COUNTED
+        way.seen.update(counted=size, **calls(way, store.seeded(size), place))
+    return ""
+
+
+def calls(way: Way, file: Path, place: Place) -> dict[str, float]:
+    """All calls of one transfer, for each MiB: of the workers, and of the client from its first on a TCP socket on.
+
+    Before that a client only reads its libraries. To wait counts as well: a poll for each piece is not free.
+    """
+    workers, of_client = (Trace(place.scratch / f"{who}.strace") for who in ("workers", "client"))
+    with way.sender()(file, place.scratch) as server:
+        workers.attach(*server.pids[1:])
+        prefix = of_client.prefix()
+        with Client(way.client.client, server.port, place.memory, options=way.receive, prefix=prefix, traced=True) as client:
+            client.wait()
+        (place.memory / file.name).unlink()
+        found = of_client.wait_written().calls()
+        workers.detach()
+    start = next((number for number, call in enumerate(found) if "TCP" in call.arguments), 0)
+    mebibytes = file.stat().st_size / MiB
+    return {"server_calls": workers.count() / mebibytes, "client_calls": len(found[start:]) / mebibytes}

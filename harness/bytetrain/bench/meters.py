@@ -99,16 +99,17 @@ def peak_memory(pid: int) -> int:
 
 
 class Peak:
-    """Looks at the memory of a process, a hundred times a second, for as long as a `with` lasts."""
+    """Looks at the memory of a process every so many seconds, for as long as a `with` lasts."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, every: float = 0.01) -> None:
         self.bytes = 0
         self._pid = pid
+        self._every = every
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def _watch(self) -> None:
-        while not self._over.wait(0.01):
+        while not self._over.wait(self._every):
             self.bytes = max(self.bytes, peak_memory(self._pid))
 
     def __enter__(self) -> "Peak":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
@@ -28,6 +30,15 @@ def machine_words(machine: Mapping[str, Any]) -> str:
     return "{system}, Linux {kernel}, {processor}, {cores} cores, {memory_gib} GiB".format(**machine)
 
 
+def counted_words(copies: Sequence[Mapping[str, Any]]) -> str:
+    """Of how much calls were counted: "; calls counted on 4 MiB (02 trains to 04 with its size), 100 MiB (05 send=copy to 06)"."""
+    parts = []
+    for size, ways in groupby((way for way in copies if "counted" in way), itemgetter("counted")):
+        names = [way["name"] for way in ways]
+        parts.append(f"{size_words(size)} ({names[0]} to {names[-1]})")
+    return f"; calls counted on {', '.join(parts)}" if parts else ""
+
+
 def _escaped(value: Any) -> Any:
     """The same, with every text fit for HTML. (The plots are that already.)"""
     if isinstance(value, str):
@@ -41,16 +52,17 @@ def plots(data: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     """Title, words and SVG of each plot for which there are figures."""
     longer, shorter = ("{} is better; the axis is logarithmic, the lines are quartiles.".format(each) for each in ("Longer", "Shorter"))
     copies = data["copies"]
-    yield from chart("Throughput, bytes a second", longer, rows(copies, "bytes_per_second"), rate)
+    moved = f"{size_words(copies[0]['size'])}, saved on tmpfs" if copies else ""
+    yield from chart("Throughput, bytes a second", f"{moved}. {longer}", rows(copies, "bytes_per_second"), rate)
     for who in ("server", "client"):
-        yield from chart(f"CPU seconds for each GiB, {who}", shorter, rows(copies, f"{who}_cpu_per_gib"), seconds)
+        yield from chart(f"CPU seconds for each GiB, {who}", f"{moved}. {shorter}", rows(copies, f"{who}_cpu_per_gib"), seconds)
     for who in ("server", "client"):
-        words = "Calls that move bytes, counted by strace in a run of its own."
+        words = f"Of all kinds, in a run of its own under strace{counted_words(copies)}."
         yield from chart(f"System calls for each MiB, {who}", words, rows(copies, f"{who}_calls"), plain)
-    words = "A mapped target is faulted in page by page: 256 pages are a MiB."
+    words = f"{moved}. A mapped target is faulted in page by page: 256 pages are a MiB."
     yield from chart("Page faults for each MiB, client", words, rows(copies, "client_faults_per_mib"), plain)
     for who in ("server", "client"):
-        words = "What it had in memory at the most, libraries and mapped files included."
+        words = f"{moved}. What it had in memory at the most, libraries and mapped files included."
         yield from chart(f"Peak memory, {who}", words, rows(copies, f"{who}_peak"), memory)
 
     if entries := [*judged(data), *unjudged(data)]:
@@ -128,7 +140,7 @@ def unjudged(data: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def plot(title: str, words: str, drawing: str) -> dict[str, str]:
-    return {"title": title, "words": words, "svg": drawing}
+    return {"title": title, "words": html.escape(words), "svg": drawing}
 
 
 # Units
