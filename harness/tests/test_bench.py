@@ -87,7 +87,7 @@ def test_small_files_are_told_in_figures_of_their_own_and_without_the_peer_too(
     assert data["small"][0]["rate"] == 9000 and data["small"][0]["spread"]["worst"] == [0.02, 0.02]
     assert len(outcomes) == len(servers) - 1 and [each["id"] for each in data["comparisons"]] == ["small_16"]
     assert [line.split() for line in capsys.readouterr().out.splitlines()[-len(servers) :]] == [
-        ["16", *server.split(), rate, "50.0", "0.10", "0.30", "20.00"] for server, rate in zip(servers, ("9000", "6000"))
+        ["16", *server.split(), rate, "50.0", "7.0", "0.10", "0.30", "20.00"] for server, rate in zip(servers, ("9000", "6000"))
     ]
 
 
@@ -201,7 +201,7 @@ def test_a_page_needs_nothing_but_the_figures(figures: dict[str, Any]) -> None:
         **figures, "copies": [way, {**way, "name": "06"}], "small": [small], "many": [crowd], "growth": growing(),
         "feedback": feedback, "left_out": ["nginx"],
     })  # fmt: skip
-    assert text.count("<svg") == 20 and "05 &lt;b&gt;" in text and "8 GiB" in text and "Left out: nginx" in text
+    assert text.count("<svg") == 21 and "05 &lt;b&gt;" in text and "8 GiB" in text and "Left out: nginx" in text
     for expected in ("nginx, 1000", "stage 06, 64: p99", "9,000", "50 µs", "20 ms", "40 checks have a verdict", "11 s",
                      "1 GiB, saved on tmpfs", "calls counted on 100 MiB (05 &lt;b&gt; to 06)"):  # fmt: skip
         assert expected in text, expected

@@ -146,10 +146,10 @@ def compare(data: dict[str, Any], chosen: Sequence[comparisons.Comparison], pair
 def tell_small(figures: Sequence[Mapping[str, Any]]) -> None:
     if figures:
         print("\nFiles of 1 KiB, so many at once, a new connection for each: medians")
-        print(f"{'':17}{'a second':>10}{'CPU us':>9}{'p50 ms':>9}{'p99 ms':>9}{'worst ms':>10}")
+        print(f"{'':17}{'a second':>10}{'CPU us':>9}{'packets':>9}{'p50 ms':>9}{'p99 ms':>9}{'worst ms':>10}")
     for each in figures:
         times = f"{each['p50'] * 1e3:9.2f}{each['p99'] * 1e3:9.2f}{each['worst'] * 1e3:10.2f}"
-        print(f"  {each['at_once']:5} {each['server']:9}{each['rate']:10.0f}{each['server_cpu'] * 1e6:9.1f}{times}")
+        print(f"  {each['at_once']:5} {each['server']:9}{each['rate']:10.0f}{each['server_cpu'] * 1e6:9.1f}{each['packets']:9.1f}{times}")
 
 
 def judge(data: dict[str, Any], outcomes: Sequence[comparisons.Outcome]) -> None:

@@ -16,7 +16,7 @@ from .meters import Finished, GiB, Run, packets_sent, size_words, timed, used
 
 KiB, MiB = 1 << 10, 1 << 20
 BARS = Path(__file__).with_name("bars.toml")
-SMALL = ("rate", "server_cpu", "p50", "p99", "worst")  # of small files: told as they are too, not only as ratios
+SMALL = ("rate", "server_cpu", "packets", "p50", "p99", "worst")  # of small files: told as they are too, not only as ratios
 Measures = dict[str, float]  # of one run: throughput in bytes a second, rate in connections a second, seconds of CPU
 Subject = Callable[[], Measures]
 Spread = tuple[float, float, float]

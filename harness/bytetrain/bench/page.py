@@ -72,6 +72,8 @@ def plots(data: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     small = data.get("small", [])
     yield from chart("Files of 1 KiB, so many at once: connections a second", longer, rows(small, "rate"), plain)
     yield from chart("Files of 1 KiB: CPU of the server for a connection", shorter, rows(small, "server_cpu"), microseconds)
+    words = "TCP segments of both sides: three to open it, and each acknowledgement, count too."
+    yield from chart("Files of 1 KiB: packets for a connection", words, rows(small, "packets"), plain)
     words = "From connect to the end of the stream: the median, the 99th percentile, the worst."
     times = [row for key in ("p50", "p99", "worst") for row in rows(small, key, f": {key}")]
     yield from chart("Files of 1 KiB: time of a connection", words, times, milliseconds)
