@@ -99,8 +99,14 @@ def test_a_crowd_is_told_by_the_middle_of_its_rounds() -> None:
 
 
 def test_a_size_is_told_by_the_middle_of_its_runs_and_its_highest_peaks() -> None:
-    found = growth.Point(1024, [3.0, 1.0, 2.0], 5, 6).figures()
-    assert found == {"size": 1024, "seconds": 2.0, "server_peak": 5, "client_peak": 6, "spread": {"seconds": [1.5, 2.5]}}
+    found = growth.Point(512 << 20, [3.0, 1.0, 2.0], 5, 6).figures()
+    assert found == {"size": 512 << 20, "seconds": 2.0, "seconds_per_gib": 4.0, "server_peak": 5, "client_peak": 6,
+                     "spread": {"seconds": [1.5, 2.5], "seconds_per_gib": [3.0, 5.0]}}  # fmt: skip
+
+
+def test_whether_the_time_is_in_proportion_is_said() -> None:
+    points = [growth.Point(size << 20, [seconds], 0, 0).figures() for size, seconds in ((1, 1.0), (64, 1.0), (256, 2.0), (512, 10.0))]
+    assert page.linear_words(points).startswith("A byte of 512 MiB takes 1.25 times as long as one of 64 MiB")
 
 
 def test_all_calls_are_counted_and_the_peaks_are_of_the_file_that_is_moved(tmp_path: Path) -> None:
@@ -201,7 +207,7 @@ def test_a_page_needs_nothing_but_the_figures(figures: dict[str, Any]) -> None:
         **figures, "copies": [way, {**way, "name": "06"}], "small": [small], "many": [crowd], "growth": growing(),
         "feedback": feedback, "left_out": ["nginx"],
     })  # fmt: skip
-    assert text.count("<svg") == 21 and "05 &lt;b&gt;" in text and "8 GiB" in text and "Left out: nginx" in text
+    assert text.count("<svg") == 22 and "05 &lt;b&gt;" in text and "8 GiB" in text and "Left out: nginx" in text
     for expected in ("nginx, 1000", "stage 06, 64: p99", "9,000", "50 µs", "20 ms", "40 checks have a verdict", "11 s",
                      "1 GiB, saved on tmpfs", "calls counted on 100 MiB (05 &lt;b&gt; to 06)"):  # fmt: skip
         assert expected in text, expected
@@ -220,7 +226,7 @@ EMPTY: dict[str, Any] = {
 def test_a_page_of_one_section_shows_that_alone(figures: dict[str, Any]) -> None:
     without_peer = [{"comparison": "growth", "measure": "client_peak", "what": "MiB"}]
     text = page.page({**figures, **EMPTY, "bars": without_peer, "growth": growing()})
-    assert text.count("<svg") == 2 and "Time by file size" in text and "Peak memory by file size" in text
+    assert text.count("<svg") == 3 and "Time by file size" in text and "Peak memory by file size" in text
     assert page.page({**figures, **EMPTY}).count("<svg") == 0
 
 

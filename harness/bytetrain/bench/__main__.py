@@ -21,7 +21,7 @@ from ..sessions import prepare
 from . import comparisons, contestants, copies, feedback, growth, many, network
 from .comparisons import MiB, Place
 from .meters import BenchError, size_words
-from .page import counted_words, machine_words, page
+from .page import counted_words, linear_words, machine_words, page
 from .tools import build_tools
 
 RESULTS = BUILD.parent / "bench.json"
@@ -201,12 +201,13 @@ def measure_feedback(data: dict[str, Any], place: Place) -> None:
 
 
 def measure_growth(data: dict[str, Any], stage: Programs, store: FileStore, place: Place, quick: bool) -> None:
-    points = growth.measure(stage, store, place, growth.SIZES[:5] if quick else growth.SIZES)
+    points = growth.measure(stage, store, place, growth.QUICK if quick else growth.SIZES)
     data["growth"] = [point.figures() for point in points]
-    print("\nBy size, saved on the disk's file system: time, and peak memory of a worker and of the client")
+    print("\nBy size, saved on the disk's file system: time, for each GiB too, and peak memory of a worker and of the client")
     for point in data["growth"]:
         peaks = [f"{peak / MiB:.1f} MiB" if peak else "-" for peak in (point["server_peak"], point["client_peak"])]
-        print(f"  {point['size']:>12} bytes {point['seconds']:9.4f} s  {peaks[0]:>9}  {peaks[1]:>9}")
+        print(f"  {point['size']:>12} bytes {point['seconds']:9.4f} s {point['seconds_per_gib']:9.2f} s/GiB  {peaks[0]:>9}  {peaks[1]:>9}")
+    print(f"  {linear_words(data['growth'])}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from .comparisons import KiB, MiB, Place, summed_up
 from .contestants import ours
 from .meters import GiB, Peak, peak_memory
 
-SIZES = (KiB, 64 * KiB, MiB, 16 * MiB, 256 * MiB, GiB, 8 * GiB)
+SIZES = (KiB, 64 * KiB, MiB, 16 * MiB, 64 * MiB, 256 * MiB, GiB, 8 * GiB)
+QUICK = SIZES[:6]
 LARGE = 256 * MiB  # from here on three runs tell enough
 
 
@@ -29,9 +30,10 @@ class Point:
     client_peak: int  # of the run that had most; 0 if it was over before anybody could look
 
     def figures(self) -> dict[str, Any]:
-        """The peaks, the median of the seconds, and their quartiles as "spread"."""
+        """The peaks, the median of the seconds, in all and for each GiB, and their quartiles as "spread"."""
         peaks = {"server_peak": self.server_peak, "client_peak": self.client_peak}
-        return {"size": self.size, **summed_up([{"seconds": each} for each in self.seconds]), **peaks}
+        times = [{"seconds": each, "seconds_per_gib": each * GiB / self.size} for each in self.seconds]
+        return {"size": self.size, **summed_up(times), **peaks}
 
 
 def measure(stage: Programs, store: FileStore, place: Place, sizes: Sequence[int]) -> list[Point]:

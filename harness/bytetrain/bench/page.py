@@ -15,6 +15,7 @@ import jinja2
 from .meters import size_words
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
+LARGE_ENOUGH = 64 << 20  # bytes: the start of a client is no part of the time worth telling
 LEFT, WIDTH, ROW = 190, 700, 26  # pixels: the names, the plot, a line of it
 
 
@@ -37,6 +38,13 @@ def counted_words(copies: Sequence[Mapping[str, Any]]) -> str:
         names = [way["name"] for way in ways]
         parts.append(f"{size_words(size)} ({names[0]} to {names[-1]})")
     return f"; calls counted on {', '.join(parts)}" if parts else ""
+
+
+def linear_words(growth: Sequence[Mapping[str, Any]]) -> str:
+    """How much longer a byte of the largest file takes than one of the least that the start of a client doesn't count in."""
+    first, last = next(point for point in growth if point["size"] >= LARGE_ENOUGH), growth[-1]
+    ratio = last["seconds_per_gib"] / first["seconds_per_gib"]
+    return f"A byte of {size_words(last['size'])} takes {ratio:.2f} times as long as one of {size_words(first['size'])}: in proportion, that is 1."
 
 
 def _escaped(value: Any) -> Any:
@@ -89,6 +97,8 @@ def plots(data: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     if times_by_size := spots(growth, "seconds"):
         words = "Both axes are logarithmic: a straight line is in proportion. The strokes are quartiles."
         yield plot("Time by file size", words, lines({"": times_by_size}, seconds))
+        words = f"The same, for each GiB. {linear_words(growth)} Small files pay for the start of the client."
+        yield plot("Seconds for each GiB by file size", words, lines({"": spots(growth, "seconds_per_gib")}, plain))
     peaks = {"worker": spots(growth, "server_peak"), "client": spots(growth, "client_peak")}
     if any(peaks.values()):
         words = "What a worker and the client had in memory at the most, in any run of that size."
