@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bytetrain import paths
+from bytetrain import paths, trace
 from bytetrain.grading.results import load
 from bytetrain.grading.trial import Grade, Trial
 
@@ -205,6 +205,42 @@ def test_workers_of_xdist_grade_too(grade: Grade) -> None:
     graded = grade("-n", "2", only="pair.*,server.cases")
     assert len(graded.verdicts()) == 11 and graded.status == 1
     assert graded.story("server.cases")["actual"] == "a corpse"
+
+
+WAITING = """
+from pathlib import Path
+import pytest
+from bytetrain import Failure
+from bytetrain.waiting import wait_until
+from bytetrain.verdicts import received
+
+@pytest.mark.check("pair.fails")
+def test_fails(stage, pair, store, start_server, start_client, pytestconfig):
+    if pytestconfig.getoption("--traced"):
+        wait_until(Path("{seen}").exists, "the story of the first run is on the screen", limit=10**6)
+    file = store.seeded(1000)
+    client = start_client(pair, start_server(pair, file).port)
+    received(client.wait(), client.directory, store.seeded(1001))
+"""
+
+
+@pytest.mark.skipif(not trace.available(), reason=str(trace.why_not()))
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_story_does_not_wait_for_its_system_calls(workers: int, standins: Path, tmp_path: Path) -> None:
+    """The second run, which is traced, comes to its end only when the story has been read."""
+    seen = tmp_path / "seen"
+    trial = Trial.of(tmp_path, standins, WAITING.format(seen=seen), {"pair.fails": (3, 3)})
+    command = [*trial.command, "--containment=limits", f"-n{workers}"]
+    asked, told = "What pair.fails (stage 03) asked of the kernel", []
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as run:
+        for line in run.stdout or ():
+            told.append(line)
+            if line.startswith("  again  ./lab replay pair.fails"):
+                assert asked not in "".join(told)
+                seen.touch()
+    calls = load(tmp_path / "results.json")["checks"][0]["story"]["calls"]
+    after = "".join(told).partition("  again  ")[2]
+    assert asked in after and any("recv" in call for call in calls) and all(call in after for call in calls)
 
 
 def test_nothing_is_left_in_the_submission(grade: Grade, tmp_path: Path) -> None:

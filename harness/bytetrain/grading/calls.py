@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Optional
 
 from .. import trace
-from ..paths import REPO
 from ..story import Story
 from ..trace import Event, Trace
 from .records import Record
@@ -38,13 +37,13 @@ KINDS = {  # of a check, or of the group that its id begins with
 }  # fmt: skip
 
 
-def from_second_run(record: Record, options: list[str]) -> list[str]:
+def from_second_run(record: Record, harness: Path, options: list[str]) -> list[str]:
     """Runs one case again, traced, in a process of its own, and takes the calls from its results. [] if it can't be."""
     if trace.why_not():
         return []
     with tempfile.TemporaryDirectory(prefix="bytetrain-") as folder:
         results = Path(folder) / "results.json"
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", str(REPO / "harness"), "-n0"]
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", str(harness), "-n0"]
         command += [*options, "--check", record.check, f"--stage={record.stage}", f"--case={record.case}"]
         command += [*record.replay, "--traced", folder, "--results", str(results)]
         environment = {**os.environ, "BYTETRAIN_LIMIT": f"{LIMIT_AGAIN:g}"}

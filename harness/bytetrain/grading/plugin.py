@@ -107,9 +107,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         record.replay += _what_was_graded(item.config)
         _for_pytest(item, report, record)
     if call.when == "teardown":
-        record.calls = getattr(item, "bytetrain_calls", [])
+        record.calls = _calls_of(item)
     elif _wants_calls(item.config, record):
-        record.calls = calls.from_second_run(record, _options(item.config))
+        item.__dict__["bytetrain_untraced"] = record
     report.bytetrain = record.as_data()
     item.user_properties[:] = _for_junit(item, record)  # pytest takes them with the last report of an item
     report.user_properties[:] = item.user_properties
@@ -162,9 +162,18 @@ def _wants_calls(config: pytest.Config, record: Record) -> bool:
     return True
 
 
+def _calls_of(item: pytest.Item) -> list[str]:
+    """The system calls around the failure of an item: those of this run, or of a second one. By now the report of the
+    failure has left, and its story is told: whoever reads it need not wait for them."""
+    untraced = getattr(item, "bytetrain_untraced", None)
+    if untraced is not None:
+        return calls.from_second_run(untraced, item.config.rootpath, _options(item.config))
+    return list(getattr(item, "bytetrain_calls", []))
+
+
 def _options(config: pytest.Config) -> list[str]:
     """The options that a second run has in common with this one."""
-    return [f"--submission={submission_of(config)}", f"--preset={config.getoption('--preset')}"]
+    return [f"--submission={submission_of(config)}", *(f"{name}={config.getoption(name)}" for name in ("--preset", "--containment"))]
 
 
 # Telling
@@ -180,6 +189,7 @@ class Teller:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.results: Results = config.__dict__["bytetrain_results"]
+        self._whole = bool(config.getoption("--replay"))  # a story with all its calls is told when these are known
         self._told: set[tuple[str, int]] = set()
         self._begun = False
         self._phases: dict[str, list[Record]] = {}  # of checks that have not come to their end
@@ -198,14 +208,17 @@ class Teller:
         if not self._begun:
             self._begun = True
             forget(self._file)
-        phases = self._phases.setdefault(report.nodeid, [])
-        phases.append(Record.from_data(data))
-        if report.when != "teardown":  # a check counts when it has come to its end: whoever kills us earns nothing by it
+        phase = Record.from_data(data)
+        self._phases.setdefault(report.nodeid, []).append(phase)
+        failed = phase.verdict is Verdict.FAIL and not self._whole  # nothing makes that better, and nothing worse
+        if report.when != "teardown" and not failed:  # else it counts at its end: whoever kills us earns nothing by it
             return
-        for phase in self._phases.pop(report.nodeid):
-            record = self.results.add(phase)
+        for each in self._phases.pop(report.nodeid):
+            record = self.results.add(each)
         if record.verdict in (Verdict.FAIL, Verdict.HARNESS_ERROR):
             self._tell(record)
+        if phase.calls and not self._whole and self.results.first_failure(record.check, record.stage) is record:
+            self._write(words.asked(record))
 
     @last
     def pytest_unconfigure(self) -> None:
@@ -228,8 +241,7 @@ class Teller:
         if key in self._told:
             return
         self._told.add(key)
-        whole = bool(self.config.getoption("--replay"))
-        self._write(words.story(record, self.results.rubric.checks.get(key[0]), whole=whole))
+        self._write(words.story(record, self.results.rubric.checks.get(key[0]), whole=self._whole))
 
     def _write(self, lines: Iterator[words.Line]) -> None:
         self._terminal.ensure_newline()
@@ -237,6 +249,7 @@ class Teller:
         for text, style in lines:
             self._terminal.write_line(text, **{each: True for each in style.split()})
         self._terminal.write_line("")
+        self._terminal.flush()  # whoever reads it through a pipe sees it at once as well
 
     def pytest_terminal_summary(self) -> None:
         if self._has_results and not self.config.getoption("--traced"):

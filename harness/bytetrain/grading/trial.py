@@ -80,11 +80,15 @@ class Trial:
         (copy / "checks.toml").write_text("\n".join([points, *entries]))
         return cls(folder, submission)
 
+    @property
+    def command(self) -> list[str]:
+        """What grades all of it."""
+        command = [sys.executable, "-m", "pytest", str(self.folder / "harness"), "-v", "-p", "no:cacheprovider"]
+        return [*command, "--submission", str(self.submission), "--results", str(self.folder / "results.json")]
+
     def grade(self, *options: str, only: str = "") -> Graded:
         results = self.folder / "results.json"
-        command = [sys.executable, "-m", "pytest", str(self.folder / "harness"), "-v", "-p", "no:cacheprovider", "--no-calls"]
-        command += ["--submission", str(self.submission), "--results", str(results), *options]
-        command += ["--check", only] if only else []
+        command = [*self.command, "--no-calls", *options, *(["--check", only] if only else [])]
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=self.folder
         )

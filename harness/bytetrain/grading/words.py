@@ -35,15 +35,18 @@ def story(record: Record, check: Optional[Check], *, whole: bool = False) -> Ite
     yield from _expected(record)
     yield from _indented(record.message)
     yield from _outputs(record.output, whole)
-    if record.calls and not whole:
-        yield "", ""
-        yield "  What it asked of the kernel around that moment (strace, in a second run of the same):", "bold"
-        for call in record.calls:
-            yield f"    {call}", _call_style(call)
     yield "", ""
     if check and check.hints and record.verdict is Verdict.FAIL:
         yield from _wrapped("  hint   ", check.hints[0], "cyan")
     yield f"  again  {record.again}", "cyan"
+
+
+def asked(record: Record) -> Iterator[Line]:
+    """The system calls around a failure whose story has been told."""
+    where = " · ".join(_where(record, None))
+    yield f"  What {record.check} ({where}) asked of the kernel around its failure (strace, in a second run of the same):", "bold"
+    for call in record.calls:
+        yield f"    {call}", _call_style(call)
 
 
 def _where(record: Record, check: Optional[Check]) -> list[str]:
