@@ -89,10 +89,19 @@ class Difference:
         size = f"{self.size} bytes, {self.expected_size} expected"
         lines = [f"{self.what}: {size}; they differ from byte {self.offset} on"]
         for label, data in (("expected", self.expected), ("got", self.got)):
-            text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in data)
-            lines.append(f"  {label:<8} {self.start:>10}: {data.hex(' '):<{6 * AROUND}} {text}")
-        lines.append(" " * (23 + 3 * (self.offset - self.start)) + "^^")
-        return "\n".join(lines)
+            lines.append(window_line(label, self.start, data))
+        return "\n".join([*lines, caret(self.offset - self.start)])
+
+
+def window_line(label: str, start: int, data: bytes) -> str:
+    """One line of a window: a label, the offset of its first byte, and its bytes, in hexadecimal and as text."""
+    text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in data)
+    return f"  {label:<8} {start:>10}: {data.hex(' '):<{6 * AROUND}} {text}".rstrip()
+
+
+def caret(place: int) -> str:
+    """What points to a byte of the line above it."""
+    return " " * (23 + 3 * place) + "^^"
 
 
 def difference(expected: Path, got: Path) -> Optional[Difference]:

@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from typing import Callable, Optional
 
 from . import Failure
+from .files import AROUND, caret, window_line
 
 HEAD = 4
 LARGEST_BODY = 1000
 SIZE_BODY = 8
+SHOWN = 2 * AROUND  # bytes before an error, and as many from there on, that are shown
 RAW_PIECE = 64 * 1024  # how much raw content one piece of `pieces` holds; the wire has no such limit
 
 
@@ -120,13 +122,14 @@ def why_name_is_refused(name: bytes) -> Optional[str]:
 
 
 class WireError(Failure):
-    """The stream breaks the format. `offset` is the byte at which it shows, `train` the number of the train."""
+    """The stream breaks the format. `offset` is the byte at which it shows, `train` the number of the train; `around` shows
+    the bytes there."""
 
-    def __init__(self, offset: int, train: int, problem: str) -> None:
-        super().__init__(f"at byte {offset} of the stream, in train {train}: {problem}")
+    def __init__(self, offset: int, train: int, problem: str, around: str, *, expected: str, actual: str) -> None:
+        self.in_short = f"at byte {offset} of the stream, in train {train}: {problem}"
+        super().__init__(f"{self.in_short}\n{around}", expected=expected, actual=actual)
         self.offset = offset
         self.train = train
-        self.problem = problem
 
 
 class Parser:
@@ -151,6 +154,8 @@ class Parser:
         self.sink = sink
         self._md5 = hashlib.md5()
         self._buffer = bytearray()  # an unfinished train
+        self._last = b""  # the last few bytes that have been understood
+        self._begins = 0  # where the train begins that was read last, or the raw content
         self._raw = False
 
     @property
@@ -174,18 +179,23 @@ class Parser:
         """Tells that the sender has closed: raises WireError unless the stream is complete."""
         if self.done:
             return
-        at = self.offset + len(self._buffer)
-        raise WireError(at, self.train, f"the stream ends too early, {self._missing()}")
+        missing, where = self._missing()
+        problem = f"the stream ends too early, {where}"
+        self._fail(problem, expected=missing, actual="the end of the stream", at=len(self._buffer))
 
-    def _missing(self) -> str:
+    def _missing(self) -> tuple[str, str]:
+        """What should come yet, and where the stream is."""
+        if not (self._raw or self._buffer):
+            named = {1: "the name", 2: "the size"}.get(self.train, "more content")
+            next_one = named if self.stage >= 4 or self.train == 1 else "another train"
+            return next_one, f"where {next_one} should follow"
         if self._raw:
-            return f"after {self.received} of {self.size} bytes of raw content"
-        if not self._buffer:
-            expected = {1: "the name", 2: "the size"}.get(self.train, "more content")
-            return f"where {expected if self.stage >= 4 or self.train == 1 else 'another train'} should follow"
-        if len(self._buffer) < HEAD:
-            return f"after {len(self._buffer)} of {HEAD} bytes of a head"
-        return f"after {len(self._buffer) - HEAD} of {self._length()} bytes of a body"
+            come, whole, what = self.received, self.size or 0, "raw content"
+        elif len(self._buffer) < HEAD:
+            come, whole, what = len(self._buffer), HEAD, "a head"
+        else:
+            come, whole, what = len(self._buffer) - HEAD, self._length(), "a body"
+        return f"the last {whole - come} of {whole} bytes of {what}", f"after {come} of {whole} bytes of {what}"
 
     def _length(self) -> int:
         return int.from_bytes(self._buffer[:HEAD], "big")
@@ -197,13 +207,17 @@ class Parser:
         length = self._length()
         if length > LARGEST_BODY:
             head = bytes(self._buffer[:HEAD]).hex(" ")
-            self._fail(f"a length of {length} (bytes {head}): at most {LARGEST_BODY} are allowed")
+            problem = f"a length of {length} (bytes {head}): at most {LARGEST_BODY} are allowed"
+            self._fail(problem, expected=f"a length of at most {LARGEST_BODY}", actual=f"a length of {length}")
         if len(self._buffer) < HEAD + length:
             return False
         body = bytes(self._buffer[HEAD : HEAD + length])
         self._take_body(body)
+        self._last = (self._last + self._buffer[max(0, HEAD + length - SHOWN) : HEAD + length])[-SHOWN:]
         del self._buffer[: HEAD + length]
+        self._begins = self.offset
         self.offset += HEAD + length
+        self._begins = self.offset if self._raw else self._begins
         if not self.done or self._buffer:
             self.train += 1
         return True
@@ -212,7 +226,8 @@ class Parser:
         if self.train == 1:
             refused = why_name_is_refused(body)
             if refused:
-                self._fail(refused)
+                at = next((HEAD + place for place, byte in enumerate(body) if byte in b"/\0"), 0)
+                self._fail(refused, expected="a name that a client can take", actual=f"{body[:300]!r}", at=at)
             self.name = body
         elif self.train == 2 and self.stage >= 4:
             self._take_size(body)
@@ -224,7 +239,8 @@ class Parser:
 
     def _take_size(self, body: bytes) -> None:
         if len(body) != SIZE_BODY:
-            self._fail(f"the size has {len(body)} bytes ({body[:16].hex(' ')}): it must have {SIZE_BODY}")
+            problem = f"the size has {len(body)} bytes ({body[:16].hex(' ')}): it must have {SIZE_BODY}"
+            self._fail(problem, expected=f"a size of {SIZE_BODY} bytes", actual=f"a size of {len(body)} bytes")
         self.size = int.from_bytes(body, "big")
         self.done = self.size == 0
         self._raw = self.stage >= 5 and not self.done
@@ -232,21 +248,26 @@ class Parser:
     def _take_counted(self, body: bytes) -> None:
         assert self.size is not None
         if not body:
-            self._fail(f"an empty train after {self.received} of {self.size} bytes: stage 04 has none")
-        if self.received + len(body) > self.size:
-            self._fail(f"{self.received} and {len(body)} bytes of content are more than the announced {self.size}")
+            problem = f"an empty train after {self.received} of {self.size} bytes: stage 04 has none"
+            self._fail(problem, expected="a train with content", actual="an empty train")
+        if (sent := self.received + len(body)) > self.size:
+            problem = f"{self.received} and {len(body)} bytes of content are more than the announced {self.size}"
+            self._fail(problem, expected=f"{self.size} bytes of content, as announced", actual=f"{sent} bytes or more")
         self._take_content(body)
         self.done = self.received == self.size
 
     def _take_raw(self, data: bytes) -> None:
         missing = 0 if self.done or self.size is None else self.size - self.received
-        self._take_content(data[:missing] if len(data) > missing else data)
-        self.offset += min(len(data), missing)
+        wanted = data[:missing] if len(data) > missing else data
+        self._take_content(wanted)
+        self._last = (self._last + wanted[-SHOWN:])[-SHOWN:]
+        self.offset += len(wanted)
         self.done = self.done or missing <= len(data)
         if len(data) > missing:
             extra = data[missing:]
             start = extra[:16].hex(" ")
-            self._fail(f"{len(extra)} bytes after the end, beginning with {start}: nothing may follow")
+            problem = f"{len(extra)} bytes after the end, beginning with {start}: nothing may follow"
+            self._fail(problem, expected="the end of the stream", actual=f"{len(extra)} bytes or more", ahead=extra)
 
     def _take_content(self, data: bytes) -> None:
         self.received += len(data)
@@ -256,8 +277,25 @@ class Parser:
         if self.sink is not None:
             self.sink(data)
 
-    def _fail(self, problem: str) -> None:
-        raise WireError(self.offset, self.train, problem)
+    def _fail(self, problem: str, *, expected: str, actual: str, at: int = 0, ahead: bytes = b"") -> None:
+        """WireError at byte `at` of what has not been understood: the unfinished train, or else `ahead`."""
+        known = self._last + (self._buffer or ahead)[: at + SHOWN]
+        offset, here = self.offset + at, len(self._last) + at
+        before, rest = known[max(0, here - SHOWN) : here], known[here:]
+        lines = [window_line("before", offset - len(before), before)] if before else []
+        lines.append(window_line("here", offset, rest) if rest else f"  {'here':<8} {offset:>10}: the end of the stream")
+        around = "\n".join([*lines, caret(0), f"  {self._boundary()}"])
+        raise WireError(offset, self.train, problem, around, expected=expected, actual=actual)
+
+    def _boundary(self) -> str:
+        """Where in the stream that train begins, or the last one."""
+        if self._raw:
+            return f"the raw content begins at byte {self._begins} of the stream"
+        if self.done:
+            return f"the head of the last train begins at byte {self._begins} of the stream"
+        begins = f"the head of train {self.train} {'begins' if self._buffer else 'should begin'} at byte {self.offset} of the stream"
+        whole = len(self._buffer) >= HEAD and self._length() <= LARGEST_BODY
+        return begins + (f", its body of {self._length()} bytes at byte {self.offset + HEAD}" if whole else "")
 
 
 def parse(stage: int, data: bytes) -> Parser:

@@ -81,6 +81,82 @@ def test_what_is_wrong_is_said(number: int, data: bytes, words: str) -> None:
     assert words in str(broken(number, data))
 
 
+SHOWN = [
+    (
+        3, wire.encode_train(b"name") + wire.encode_train(b"x" * 10) + b"=%\xab\xd3abc",
+        """\
+  before            6: 6d 65 00 00 00 0a 78 78 78 78 78 78 78 78 78 78  me....xxxxxxxxxx
+  here             22: 3d 25 ab d3 61 62 63                             =%..abc
+                       ^^
+  the head of train 3 begins at byte 22 of the stream""",
+        "a length of at most 1000", "a length of 1025878995",
+    ),
+    (
+        3, wire.encode_train(b"../x"),
+        """\
+  before            0: 00 00 00 04 2e 2e                                ......
+  here              6: 2f 78                                            /x
+                       ^^
+  the head of train 1 begins at byte 0 of the stream, its body of 4 bytes at byte 4""",
+        "a name that a client can take", "b'../x'",
+    ),
+    (
+        2, b"",
+        """\
+  here              0: the end of the stream
+                       ^^
+  the head of train 1 should begin at byte 0 of the stream""",
+        "the name", "the end of the stream",
+    ),
+    (
+        4, wire.stream(4, b"a", bytes(range(48, 98)))[:-9],
+        """\
+  before           46: 49 4a 4b 4c 4d 4e 4f 50 51 52 53 54 55 56 57 58  IJKLMNOPQRSTUVWX
+  here             62: the end of the stream
+                       ^^
+  the head of train 3 begins at byte 17 of the stream, its body of 50 bytes at byte 21""",
+        "the last 9 of 50 bytes of a body", "the end of the stream",
+    ),
+    (
+        5, wire.stream(5, b"a", b"0123456789abcdefg") + b"more",
+        """\
+  before           18: 31 32 33 34 35 36 37 38 39 61 62 63 64 65 66 67  123456789abcdefg
+  here             34: 6d 6f 72 65                                      more
+                       ^^
+  the raw content begins at byte 17 of the stream""",
+        "the end of the stream", "4 bytes or more",
+    ),
+    (
+        3, wire.stream(3, b"a", b"") + b"z",
+        """\
+  before            0: 00 00 00 01 61 00 00 00 00                       ....a....
+  here              9: 7a                                               z
+                       ^^
+  the head of the last train begins at byte 5 of the stream""",
+        "the end of the stream", "1 bytes or more",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number, data, window, expected, actual", SHOWN)
+def test_the_bytes_around_an_error_are_shown(number: int, data: bytes, window: str, expected: str, actual: str) -> None:
+    error = broken(number, data)
+    assert str(error) == f"{error.in_short}\n{window}" and (error.expected, error.actual) == (expected, actual)
+
+
+@pytest.mark.parametrize("number, data, window, expected, actual", SHOWN)
+@pytest.mark.parametrize("step", [1, 3])
+def test_the_bytes_before_an_error_are_known_however_they_came(
+    step: int, number: int, data: bytes, window: str, expected: str, actual: str
+) -> None:
+    parser = wire.Parser(number, keep=False)
+    with pytest.raises(wire.WireError) as caught:
+        for start in range(0, len(data), step):
+            parser.feed(data[start : start + step])
+        parser.end()
+    assert str(caught.value).splitlines()[1] == window.splitlines()[0] and caught.value.expected == expected
+
+
 def test_bytes_after_the_end_are_seen_in_a_later_piece_too() -> None:
     parser = wire.Parser(5)
     parser.feed(wire.stream(5, b"a", b"xy"))

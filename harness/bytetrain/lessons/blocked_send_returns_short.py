@@ -46,7 +46,7 @@ def judge(scene: Scene, file: Path, got: bytes, calls: list[str]) -> Evidence:
     try:
         md5 = wire.parse(scene.stage, got).md5
     except wire.WireError as error:
-        broken = str(error)
+        broken = error.in_short
     lost, whole = expected - len(got), md5 == scene.store.md5(file)
     lines = [f"sends that returned short: {', '.join(calls[:3])}"] if calls else []
     lines.append(f"{len(got)} of {expected} bytes have come" + (f", md5 of both files {md5}" if whole else ""))
