@@ -94,7 +94,8 @@ def nobody_left_behind() -> Iterator[None]:
     yield
     found = running.end_left_over(before)
     if found:
-        raise Failure("processes were left behind: " + ", ".join(map(str, found)))
+        who = ", ".join(map(str, found))
+        raise Failure(f"processes were left behind: {who}", expected="nobody left behind", actual=f"{len(found)} left: {who}")
 
 
 @pytest.fixture
@@ -129,7 +130,8 @@ def started(
     for program in programs:
         report = running.sanitizer_report(program.stderr)
         if report:
-            raise Failure(f"a sanitizer has found an error in the {program.kind} ({program.again()}):\n{report}")
+            words = f"a sanitizer has found an error in the {program.kind} ({program.again()}):\n{report}"
+            raise Failure(words, expected="nothing for a sanitizer to find", actual=report.partition("\n")[0])
 
 
 @pytest.fixture

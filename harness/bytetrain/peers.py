@@ -46,7 +46,7 @@ class Ended(Failure):
         how = "was reset" if reset else "was closed"
         asked = f" of {wanted}" if wanted is not None else ""
         words = f"the connection {how} by the other side after {len(got)}{asked} bytes"
-        super().__init__(words, expected=f"{wanted} bytes" if wanted is not None else "", actual=words)
+        super().__init__(words, expected=f"{wanted} bytes" if wanted is not None else "the rest of the stream", actual=words)
         self.got = got
         self.reset = reset
 
@@ -175,7 +175,8 @@ class Connection:
             step.result = "the other side is gone"
             return False
         except socket.timeout:
-            raise Failure(f"{self}: the other side has taken nothing for {LIMIT:g} s") from None
+            words = f"{self}: the other side has taken nothing for {LIMIT:g} s"
+            raise Failure(words, expected="it takes what it is sent", actual=f"nothing for {LIMIT:g} s") from None
         return True
 
     def deliver(self, data: bytes, pid: Optional[int] = None, limit: float = LIMIT) -> bool:
@@ -335,7 +336,8 @@ class RawClient(Connection):
             except OSError as error:
                 connecting.close()
                 why = error.strerror or str(error)
-                raise Failure(f"our client can't connect to {host} port {port}: {why}", actual=why) from None
+                words = f"our client can't connect to {host} port {port}: {why}"
+                raise Failure(words, expected="a connection", actual=why) from None
         super().__init__(connecting, port)
 
 
@@ -372,7 +374,8 @@ class RawServer:
             try:
                 connected, (_, remote_port) = self._listener.accept()
             except socket.timeout:
-                raise Failure(f"no client has connected to our server (port {self.port}) for {LIMIT:g} s") from None
+                words = f"no client has connected to our server (port {self.port}) for {LIMIT:g} s"
+                raise Failure(words, expected="a client connects", actual="none has come") from None
         return Connection(connected, int(remote_port))
 
     def accept_unless(self, given_up: Callable[[], bool]) -> Optional[Connection]:

@@ -16,6 +16,7 @@ from .files import AROUND, Difference, MiB, first_difference, md5_of
 from .observe import (
     cpu_use, descendants, descriptor_count, descriptors, facts, kill, sleeping, state, wait_until, zombies,
 )  # fmt: skip
+from .output import status_in_words
 from .peers import SMALL_BUFFER, Connection, Ended, RawClient
 from .programs import Server
 from .proxy import Proxy, WholeTrains
@@ -211,7 +212,10 @@ def worker_of(server: Server, connection: Connection) -> int:
     __tracebackhide__ = True
 
     def look() -> Optional[int]:
-        expect(is_open(connection.other_end()), "the server has closed a connection before a worker was seen with it")
+        expect(
+            is_open(connection.other_end()), "the server has closed a connection before a worker was seen with it",
+            expected="a worker with that connection",
+        )  # fmt: skip
         return next((pid for pid in server.workers if holds(pid, connection)), None)
 
     return wait_until(look, "a worker takes the connection", seen=lambda: descendants(server.pid)) or 0
@@ -314,7 +318,9 @@ class Pool:
 
         def well() -> bool:
             if not self.server.running:
-                raise Failure(f"the parent has ended: {self.server.wait()}")
+                finished = self.server.wait()
+                said = status_in_words(finished.status)
+                raise Failure(f"the parent has ended: {finished}", expected=what, actual=f"the parent has ended: {said}")
             complete = len(self.server.workers) == self.workers and not zombies(pid)
             return complete and descriptor_count(pid) <= self.descriptors
 
@@ -325,7 +331,10 @@ class Pool:
 
         wait_until(well, what, seen=seen)
         said = self.server.stdout
-        expect(not said.partition("\n")[2], f"standard output has {said!r}, not the one line alone")
+        expect(
+            not said.partition("\n")[2], f"standard output has {said!r}, not the one line alone",
+            expected="one line on standard output", actual=repr(said),
+        )  # fmt: skip
 
     def is_calm(self) -> None:
         """The parent sleeps, and uses no CPU."""

@@ -4,7 +4,7 @@ with everything that is wrong at once, or finds nothing to say.
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Optional
 
 from . import Failure, story
 from .files import difference, md5_of
+from .observe import ProcessFacts
 from .output import Finished, status_in_words
 from .story import did, heading
 from .wire import place_of
@@ -44,12 +45,32 @@ def told(words: str) -> Iterator[None]:
         raise
 
 
-def expect(fact: bool, words: str, *, expected: str = "", actual: str = "") -> None:
+def expect(fact: bool, words: str, *, expected: str, actual: str = "") -> None:
     """Failure, with these words, unless it is a fact; `actual` are the words again, if nothing shorter can be said."""
     __tracebackhide__ = True
     if not fact:
         did(words).outcome = "failed"
         raise Failure(words, expected=expected, actual=actual or words)
+
+
+def has_status(finished: Finished, status: int) -> None:
+    """It has ended with that status."""
+    __tracebackhide__ = True
+    actual = status_in_words(finished.status)
+    expect(finished.status == status, str(finished), expected=f"status {status}", actual=actual)
+
+
+def has_left(finished: Finished, left: Sequence[ProcessFacts]) -> None:
+    """A server has ended as it should: status 0, nobody left behind, and nothing on standard output but its one line."""
+    __tracebackhide__ = True
+    problems = _status(finished, 0)
+    if left:
+        who = f"{len(left)} left: {', '.join(map(str, left))}"
+        problems.append(Problem(f"processes were left behind, {who}", "nobody left behind", who))
+    if finished.stdout.partition("\n")[2]:
+        words = f"it said {finished.stdout!r} on standard output"
+        problems.append(Problem(words, "one line on standard output", repr(finished.stdout)))
+    raise_if(problems, "the server ends with status 0, and nobody is left behind")
 
 
 def snapshot(directory: Path) -> Snapshot:

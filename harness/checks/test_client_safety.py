@@ -19,7 +19,7 @@ from bytetrain.output import Finished
 from bytetrain.peers import Connection, Ended, RawServer
 from bytetrain.programs import Client
 from bytetrain.stories import NAIVE, hand_over, hand_over_trains
-from bytetrain.verdicts import expect, received, refused, snapshot, told
+from bytetrain.verdicts import expect, has_status, received, refused, snapshot, told
 from bytetrain.wire import HEAD, encode_size, encode_train, pieces
 
 StartClient = Callable[..., Client]
@@ -87,7 +87,10 @@ def saved_in(directory: Path) -> bytes:
     """What is under the final name."""
     __tracebackhide__ = True
     path = directory / NAME.decode()
-    expect(path.is_file(), f"there is no file {path.name!r} in its directory: {sorted(os.listdir(directory))}")
+    expect(
+        path.is_file(), f"there is no file {path.name!r} in its directory: {sorted(os.listdir(directory))}",
+        expected=f"a file {path.name!r}", actual="no such file",
+    )  # fmt: skip
     return path.read_bytes()
 
 
@@ -266,14 +269,18 @@ def test_two_clients_save_the_same_name(meet: Meet, target: Path) -> None:
         first.sends(sent[:-1])
         first.connection.wait_taken(first.client.pid)
         second.sends(sent)
-        done = second.closes()
-        expect(done.status == 0, f"the second client: {done}")
+        has_status(second.closes(), 0)
         first.sends(sent[-1:])
-        done = first.closes()
-        expect(done.status == 0, f"the first client: {done}")
+        has_status(first.closes(), 0)
         size = 1000 if first.stage == 1 else 2500
-        expect(saved_in(target) == content(size), "the file is not what both have received")
-        expect(os.listdir(target) == [NAME.decode()], f"in the directory is left: {sorted(os.listdir(target))}")
+        expect(
+            saved_in(target) == content(size), "the file is not what both have received",
+            expected="what both have received", actual="other content",
+        )  # fmt: skip
+        expect(
+            os.listdir(target) == [NAME.decode()], f"in the directory is left: {sorted(os.listdir(target))}",
+            expected="the one file alone", actual=f"{sorted(os.listdir(target))}",
+        )  # fmt: skip
 
 
 @pytest.mark.check("client.older_untouched")
@@ -287,11 +294,14 @@ def test_older_file_stays_until_the_new_one_is_complete(meet: Meet, target: Path
         meeting.sends(sent)
         meeting.connection.wait_taken(meeting.client.pid)
         there = saved_in(target)
-        expect(there == OLDER, f"the older file has been touched already: {there[:40]!r}, {len(there)} bytes")
+        expect(
+            there == OLDER, f"the older file has been touched already: {there[:40]!r}, {len(there)} bytes",
+            expected="the older file as it was", actual=f"{len(there)} bytes",
+        )  # fmt: skip
     with told("then the last one came too"):
         meeting.sends([last])
-        expect(meeting.closes().status == 0, f"the client: {meeting.client.wait()}")
-        expect(saved_in(target) != OLDER, "the older file is still there")
+        has_status(meeting.closes(), 0)
+        expect(saved_in(target) != OLDER, "the older file is still there", expected="the new file")
 
 
 @pytest.mark.check("client.no_wait_for_close")
@@ -300,7 +310,7 @@ def test_success_does_not_wait_for_the_close(meet: Meet) -> None:
     with told("the whole file has come, and the server doesn't close: the client knows that it is done all the same"):
         meeting.sends(trains(meeting.stage))
         finished = meeting.keeps_open()
-        expect(finished.status == 0, str(finished))
+        has_status(finished, 0)
     with told("the client has ended; in no stage it has anything to say to the server"):
         sent = meeting.has_sent()
         expect(not sent, f"it has sent {sent[:40]!r}", expected="not one byte from the client", actual=repr(sent[:40]))
@@ -329,9 +339,12 @@ def test_target_is_a_symbolic_link(meet: Meet, target: Path) -> None:
     with told("the same, and the transfer succeeds: then the new content is found under the name"):
         meeting.sends(whole)
         finished = meeting.closes()
-        expect(finished.status == 0, str(finished))
+        has_status(finished, 0)
         found = saved_in(target)
-        expect(found == content(min(2500, 1000 if meeting.stage == 1 else 2500)), f"{len(found)} bytes were found")
+        expect(
+            found == content(min(2500, 1000 if meeting.stage == 1 else 2500)), f"{len(found)} bytes were found",
+            expected="the content that was sent",
+        )  # fmt: skip
 
 
 def limited(size: int) -> list[str]:
@@ -365,13 +378,14 @@ def test_memory_does_not_grow_with_the_file(stage: int, meet: Meet) -> None:
         meeting.connection.wait_taken(meeting.client.pid)
         used[size] = anonymous_memory(meeting.client.pid)
         meeting.sends([last])
-        expect(meeting.closes().status == 0, str(meeting.client.wait()))
+        has_status(meeting.closes(), 0)
     expect(
         used[large] - used[small] < most,
         f"when all but the last train or byte had come, the client had {used[small]} bytes of memory for a file of "
         f"{small} bytes, and {used[large]} for one of {large}: a file should pass through a buffer of fixed size, not be "
         "collected",
-    )
+        expected=f"less than {most} bytes more", actual=f"{used[large] - used[small]} bytes more",
+    )  # fmt: skip
 
 
 def anonymous_memory(pid: int) -> int:

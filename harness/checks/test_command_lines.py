@@ -16,11 +16,11 @@ from bytetrain import NotApplicable
 from bytetrain.build import Programs
 from bytetrain.files import FileStore, write_file
 from bytetrain.observe import descendants, doing, wait_until
-from bytetrain.output import Finished, status_in_words
+from bytetrain.output import Finished
 from bytetrain.peers import RawServer
 from bytetrain.programs import Client, Program, Server
 from bytetrain.stories import hand_over, serves
-from bytetrain.verdicts import bad_command_line, expect, refused, snapshot, start_refused, told
+from bytetrain.verdicts import bad_command_line, expect, has_status, refused, snapshot, start_refused, told
 
 StartServer = Callable[..., Server]
 Launch = Callable[..., Program]
@@ -79,7 +79,10 @@ def run(launch: Launch) -> Run:
         program = launch(*command)
         wait_until(lambda: program.stdout or not program.running, "it ends", seen=lambda: doing(program.pid))
         listens = program.running and program.stdout.startswith("listening")
-        expect(not listens, f"it should have ended, and listens instead: it has printed {program.stdout!r}")
+        expect(
+            not listens, f"it should have ended, and listens instead: it has printed {program.stdout!r}",
+            expected="it ends", actual="it listens",
+        )  # fmt: skip
         return program.wait()
 
     return until_its_end
@@ -194,8 +197,11 @@ def test_directory_that_is_none(
 def expect_status_1(finished: Finished) -> None:
     """Status 1, and one line on standard error."""
     lines = finished.stderr.splitlines()
-    expect(finished.status == 1, f"it ended with {status_in_words(finished.status)}; status 1 says that somebody has to look")
-    expect(len(lines) == 1, f"there are {len(lines)} lines on its standard error: one, with the cause, was expected")
+    has_status(finished, 1)
+    expect(
+        len(lines) == 1, f"there are {len(lines)} lines on its standard error: one, with the cause, was expected",
+        expected="one line on standard error", actual=f"{len(lines)} lines",
+    )  # fmt: skip
 
 
 def answer(pair: Programs, client: Program, raw_server: RawServer) -> Finished:
@@ -225,7 +231,10 @@ def test_client_can_not_tell_that_it_is_done(
 def test_port_0_asks_the_kernel(pair: Programs, store: FileStore, start_server: StartServer) -> None:
     servers = [start_server(pair, store.seeded(100), workers=1) for _ in range(3)]
     with told("three servers were started with PORT 0: each must have got, and have named, a port of its own"):
-        expect(len({server.port for server in servers}) == 3, f"the ports: {[server.port for server in servers]}")
+        expect(
+            len({server.port for server in servers}) == 3, f"the ports: {[server.port for server in servers]}",
+            expected="three ports",
+        )  # fmt: skip
         for server in servers:
             serves(server, pair.stage, store.seeded(100))
 
@@ -239,7 +248,10 @@ def test_fewest_and_most_workers(
         pytest.skip(f"this shell may open too few descriptors for {workers} workers: see ulimit -n")
     server = start_server(pair, store.seeded(1000), workers=workers)
     found = descendants(server.pid)
-    expect(len(found) == workers, f"WORKERS is {workers}, and once ready the server has {len(found)} child processes")
+    expect(
+        len(found) == workers, f"WORKERS is {workers}, and once ready the server has {len(found)} child processes",
+        expected=f"{workers} child processes", actual=f"{len(found)}",
+    )  # fmt: skip
     with told(f"WORKERS is {workers}"):
         serves(server, pair.stage, store.seeded(1000))
 
@@ -247,6 +259,6 @@ def test_fewest_and_most_workers(
 @pytest.mark.check("pair.host_name")
 def test_host_may_be_a_name(pair: Programs, store: FileStore, start_server: StartServer, run: Run) -> None:
     server = start_server(pair, store.seeded(100), host="localhost")
-    with told(f"HOST is localhost; the server said {server.stdout.strip()!r}"):
+    with told(f"HOST is localhost, for the client too; the server said {server.stdout.strip()!r}"):
         finished = run(pair.client, "localhost", str(server.port))
-        expect(finished.status == 0, f"the client, given localhost as well: {finished}")
+        has_status(finished, 0)

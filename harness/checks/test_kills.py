@@ -63,7 +63,10 @@ def test_killed_client_saves_nothing(
     before = snapshot(target).get(original.name, "no file")
     killed_client(pair, original, target, start_server, start_client)
     after = snapshot(target).get(original.name, "no file")
-    expect(before == after, f"a client was killed half-way; under the final name was {before}, and now is {after}")
+    expect(
+        before == after, f"a client was killed half-way; under the final name was {before}, and now is {after}",
+        expected=before, actual=after,
+    )  # fmt: skip
 
 
 @pytest.mark.check("reference.killed_no_temporary")
@@ -77,7 +80,10 @@ def test_killed_client_leaves_no_temporary_file(
         pytest.skip("the file system of the temporary folder has no O_TMPFILE")
     killed_client(pair, store.seeded(1000 if pair.stage == 1 else 1_000_000), target, start_server, start_client)
     left = changes({}, snapshot(target))
-    expect(not left, f"a client was killed half-way, and left something behind: {left}")
+    expect(
+        not left, f"a client was killed half-way, and left something behind: {left}",
+        expected="nothing in the directory", actual=f"{left}",
+    )  # fmt: skip
 
 
 @pytest.mark.check("server.killed_clients")
@@ -252,7 +258,7 @@ def test_client_that_is_killed_early_saves_nothing(
             connection.wait_taken(client.pid)
             client.signal(signal.SIGKILL)
             client.wait()
-        expect("name" not in snapshot(target), "there is a file under the final name")
+        expect("name" not in snapshot(target), "there is a file under the final name", expected="no file under the final name")
 
 
 @pytest.mark.check("server.worker_descriptors")

@@ -20,14 +20,14 @@ from bytetrain.files import FileStore
 from bytetrain.observe import (
     children, cont, has_acted_on, kill, live_children, on_one_cpu, state, step, stop, wait_until, zombies,
 )  # fmt: skip
-from bytetrain.output import Finished
+from bytetrain.output import Finished, status_in_words
 from bytetrain.peers import RawClient
 from bytetrain.programs import Client, Program, Server
 from bytetrain.stories import can_connect, read_cut_short, read_whole, replace_workers, serves, stalled
 from bytetrain.proxy import Proxy, Timeout
 from bytetrain.story import expecting, quietly
 from bytetrain.tcp_table import listening
-from bytetrain.verdicts import expect, refused, snapshot, told
+from bytetrain.verdicts import expect, has_left, refused, snapshot, told
 
 
 StartServer = Callable[..., Server]
@@ -45,22 +45,20 @@ STEPS: dict[str, Callable[[Server], None]] = {
 }
 
 
-def has_left(server: Server, limit: float = 2 * DEFAULT_TIMEOUT) -> None:
+def leaves(server: Server, limit: float = 2 * DEFAULT_TIMEOUT) -> None:
     """The server ends with status 0, and nobody is left: no orphan, no zombie that it hasn't reaped."""
     __tracebackhide__ = True
-    finished = server.wait(limit)
-    left = server.left_behind()
-    problems = [] if finished.status == 0 else ["its status should be 0"]
-    problems += [f"left behind: {', '.join(map(str, left))}"] if left else []
-    problems += [f"it said {finished.stdout!r} on standard output"] if finished.stdout.partition("\n")[2] else []
-    expect(not problems, "\n".join(["the server has ended, but:", *problems, str(finished)]))
+    has_left(server.wait(limit), server.left_behind())
 
 
 def stops_listening(server: Server) -> None:
     """Nobody listens any more, and new clients are refused."""
     __tracebackhide__ = True
     wait_until(lambda: not listening(server.port), f"the server stops listening on port {server.port}")
-    expect(not can_connect(server.port), "a new client can still connect: it would wait for ever")
+    expect(
+        not can_connect(server.port), "a new client can still connect: it would wait for ever",
+        expected="its connection is refused",
+    )  # fmt: skip
 
 
 @pytest.mark.check("exit.idle")
@@ -73,8 +71,8 @@ def test_idle_server_leaves(
     serves(server, pair.stage, store.seeded(1000))
     with told(f"{workers} idle workers; then came {how}"):
         STEPS[how](server)
-        has_left(server, AT_ONCE)
-        expect(not listening(server.port), f"somebody still listens on port {server.port}")
+        leaves(server, AT_ONCE)
+        expect(not listening(server.port), f"somebody still listens on port {server.port}", expected="nobody listens")
 
 
 @pytest.mark.check("exit.drain")
@@ -94,11 +92,11 @@ def test_transfers_under_way_are_finished(
         wait_until(lambda: {each.pid for each in children(server.pid)} <= both, what, seen=lambda: children(server.pid))
         gone = both - {each.pid for each in children(server.pid)}
         told_gone = f"workers in mid-transfer have left as well: {', '.join(f'worker {pid}' for pid in sorted(gone))}"
-        expect(not gone, told_gone, expected="the two busy workers stay")
+        expect(not gone, told_gone, expected="the two busy workers stay", actual=f"{len(gone)} of them left")
         for connection, worker in busy:
             read_whole(connection, pair.stage, big)
             wait_until(lambda: state(worker) is None, f"worker {worker}, whose transfer is over, leaves and is reaped")
-        has_left(server)
+        leaves(server)
 
 
 @pytest.mark.check("exit.backlog")
@@ -118,7 +116,7 @@ def test_backlog_sees_the_end(
                 read_cut_short(client, pair.stage)
         if how == "SIGTERM":
             read_whole(first, pair.stage, big)
-        has_left(server)
+        leaves(server)
 
 
 @contextmanager
@@ -129,7 +127,10 @@ def not_before(timeout: float, what: str) -> Iterator[None]:
     began = time.monotonic()
     yield
     after = time.monotonic() - began
-    expect(after >= 0.45 * timeout, f"{what} after {after:.1f} s, where the server should be patient for {timeout:g} s")
+    expect(
+        after >= 0.45 * timeout, f"{what} after {after:.1f} s, where the server should be patient for {timeout:g} s",
+        expected=f"{timeout:g} s of patience", actual=f"{after:.1f} s",
+    )  # fmt: skip
 
 
 @pytest.mark.check("exit.drain_timeout")
@@ -141,7 +142,7 @@ def test_drain_ends_after_a_while(pair: Programs, big: Path, start_server: Start
     with told("a client that reads nothing; then came SIGTERM, and the drain timeout passed"), connection:
         with not_before(2 if given else DEFAULT_TIMEOUT, "the drain is over"):
             server.signal(signal.SIGTERM)
-            has_left(server, 4 * DEFAULT_TIMEOUT)
+            leaves(server, 4 * DEFAULT_TIMEOUT)
         read_cut_short(connection, pair.stage)
 
 
@@ -157,7 +158,7 @@ def test_second_signal_ends_the_drain(
         what = "the server stops listening, and only the busy worker stays"
         wait_until(lambda: not listening(server.port) and live_children(server.pid) == [worker], what)
         STEPS[how](server)
-        has_left(server, AT_ONCE)
+        leaves(server, AT_ONCE)
         read_cut_short(connection, pair.stage)
 
 
@@ -180,7 +181,7 @@ def test_ordered_exit_in_mid_transfer(
         proxy.wait_forwarded(100_000)
         STEPS[how](server)
         with told(f"three workers, two of them in mid-transfer; then came {how}"):
-            has_left(server, AT_ONCE)
+            leaves(server, AT_ONCE)
             read_cut_short(connection, pair.stage)
         with told(f"the client was in mid-transfer when the server ended; it should see that, and report it ({how})"):
             proxy.release()
@@ -203,10 +204,13 @@ def test_ctrl_c_is_the_parents_business(
             lambda: all(has_acted_on(worker, signal.SIGINT) for worker in workers), what, seen=lambda: children(server.pid)
         )
         dead = ", ".join(map(str, zombies(server.pid)))
-        expect(not dead and server.workers == workers, f"workers have ended by themselves: {dead}")
+        expect(
+            not dead and server.workers == workers, f"workers have ended by themselves: {dead}",
+            expected="all workers stay, until their parent tells them",
+        )  # fmt: skip
         cont(server.pid)
         with told("then the parent went on"):
-            has_left(server, AT_ONCE)
+            leaves(server, AT_ONCE)
 
 
 @pytest.mark.check("exit.parent_killed")
@@ -264,7 +268,7 @@ def test_signal_right_after_readiness(
         server = start_server(pair, store.seeded(1000), workers=4)
         STEPS[how](server)
         with told(f"start {number} of 10: {how} came as soon as the server had said that it listens"):
-            has_left(server, AT_ONCE)
+            leaves(server, AT_ONCE)
         server.stop()
 
 
@@ -281,7 +285,10 @@ def test_signal_before_readiness(
         with told(f"{how} came when {forked} of {MANY} workers had been forked"):
             finished: Finished = server.wait()
             ended_by = signal.SIGTERM if how == "SIGTERM" else signal.SIGINT
-            expect(finished.status in (0, -ended_by), str(finished))
+            expect(
+                finished.status in (0, -ended_by), str(finished),
+                expected=f"status 0, or {status_in_words(-ended_by)}", actual=status_in_words(finished.status),
+            )  # fmt: skip
             with told("its workers should leave as well"):
                 server.reap_left_behind()
 
@@ -299,8 +306,11 @@ def caught_while_forking(
             stop(server.pid)
             while (forked := len(live_children(server.pid))) < workers and server.running and not server.stdout:
                 step(server.pid)
-        expect(server.running, f"it ended before it had {workers} workers; it said {server.stderr!r}")
-        expect(forked >= workers, f"it said {server.stdout!r} when it had only {forked} of {MANY} workers")
+        expect(server.running, f"it ended before it had {workers} workers; it said {server.stderr!r}", expected=f"{MANY} workers")
+        expect(
+            forked >= workers, f"it said {server.stdout!r} when it had only {forked} of {MANY} workers",
+            expected=f"{MANY} workers before that line",
+        )  # fmt: skip
         if forked < MANY and not server.stdout:
             return server, forked
         server.stop()
@@ -320,7 +330,7 @@ def test_worker_is_dead_already(
         leave(server)
         cont(server.pid)
         with told(f"three workers; one was killed, and then came {how}"):
-            has_left(server, AT_ONCE)
+            leaves(server, AT_ONCE)
 
 
 @pytest.mark.check("exit.no_replacement")
@@ -333,7 +343,7 @@ def test_worker_that_dies_while_draining_is_not_replaced(
     stops_listening(server)
     kill(worker)
     with told("SIGTERM came, and the last busy worker was killed while it finished its transfer"), connection:
-        has_left(server, AT_ONCE)
+        leaves(server, AT_ONCE)
 
 
 @pytest.mark.check("exit.client_dies")
@@ -346,4 +356,4 @@ def test_client_that_dies_while_draining(
     stops_listening(server)
     connection.reset()
     with told("SIGTERM came, and then the last client reset its connection"):
-        has_left(server, AT_ONCE)
+        leaves(server, AT_ONCE)

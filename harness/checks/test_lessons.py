@@ -37,7 +37,8 @@ def played(
             try:
                 return scene, play(lesson, scene)
             except Failure as failure:
-                raise Failure(told(lesson, scene, None, str(failure))) from None
+                words = told(lesson, scene, None, str(failure))
+                raise Failure(words, expected=failure.expected, actual=failure.actual) from None
 
     return play_it
 
@@ -59,7 +60,7 @@ def test_cured(lesson: Lesson, pair: Programs, reference: bool, played: Play) ->
     scene, evidence = played(lesson, run, reference)
     if evidence.shown and not lesson.in_calls:
         problem = f"this failure should be cured from stage {lesson.cured_from:02d} on, and it has shown itself"
-        raise Failure(told(lesson, scene, evidence, problem))
+        raise Failure(told(lesson, scene, evidence, problem), expected=f"not this: {lesson.title}", actual=evidence.failure)
     if not evidence.cured:
         raise Failure(told(lesson, scene, evidence, "what should happen has not happened"))
 

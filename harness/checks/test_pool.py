@@ -63,11 +63,17 @@ def test_exactly_that_many_workers(
 ) -> None:
     server = start_server(pair, small(store, pair.stage), workers=workers)
     found = descendants(server.pid)
-    expect(len(found) == workers, f"WORKERS is {workers}; once ready the server has {len(found)} descendants: {found}")
+    expect(
+        len(found) == workers, f"WORKERS is {workers}; once ready the server has {len(found)} descendants: {found}",
+        expected=f"{workers} descendants", actual=f"{len(found)}",
+    )  # fmt: skip
     for _ in range(2 * workers):
         serves(server, pair.stage, small(store, pair.stage))
     found = descendants(server.pid)
-    expect(len(found) == workers, f"WORKERS is {workers}; after transfers it has {len(found)} descendants: {found}")
+    expect(
+        len(found) == workers, f"WORKERS is {workers}; after transfers it has {len(found)} descendants: {found}",
+        expected=f"{workers} descendants", actual=f"{len(found)}",
+    )  # fmt: skip
 
 
 @pytest.mark.check("server.ready_line")
@@ -76,7 +82,10 @@ def test_one_line_on_standard_output(pair: Programs, store: FileStore, start_ser
     for _ in range(3):
         serves(server, pair.stage, small(store, pair.stage))
     said = f"listening on 127.0.0.1:{server.port}\n"
-    expect(server.stdout == said, f"after three transfers standard output has {server.stdout!r}, not {said!r} alone")
+    expect(
+        server.stdout == said, f"after three transfers standard output has {server.stdout!r}, not {said!r} alone",
+        expected=repr(said), actual=repr(server.stdout),
+    )  # fmt: skip
 
 
 @pytest.mark.check("server.ready_last")
@@ -124,7 +133,10 @@ class MuteServer(Server):
             said = b""
             while not said.endswith(b"\n") and select.select([self._reader], [], [], LIMIT)[0]:
                 said = (said + os.read(self._reader, 4096)).lstrip(b".")
-            expect(said == f"listening on 127.0.0.1:{self.port}\n".encode(), f"it said {said!r}")
+            expect(
+                said == f"listening on 127.0.0.1:{self.port}\n".encode(), f"it said {said!r}",
+                expected=f"listening on 127.0.0.1:{self.port}",
+            )  # fmt: skip
 
     def _close(self) -> None:
         os.close(self._reader)
@@ -151,7 +163,10 @@ def test_listens_on_its_host_only(pair: Programs, store: FileStore, start_server
         server = start_server(pair, small(store, pair.stage), host=host)
         serves(server, pair.stage, small(store, pair.stage))
         reached = can_connect(server.port, other)
-        expect(not reached, f"HOST is {host}, but the server can be reached at {other} as well: bind(2) to HOST only")
+        expect(
+            not reached, f"HOST is {host}, but the server can be reached at {other} as well: bind(2) to HOST only",
+            expected=f"a refusal at {other}", actual="a connection",
+        )  # fmt: skip
         server.stop()
 
 
@@ -196,7 +211,10 @@ def test_clients_are_served_in_turn(pair: Programs, big: Path, start_server: Sta
         with told(f"one worker, five clients that wait; it's the turn of number {number}"), client:
             wait_until(client.has_something, "the first byte comes")
             early = [later for later, other in enumerate(queue[number:], number + 1) if other.has_something()]
-            expect(not early, f"clients {early} have got something already: somebody was served before its turn")
+            expect(
+                not early, f"clients {early} have got something already: somebody was served before its turn",
+                expected=f"client {number} alone is served", actual=f"clients {early} too",
+            )  # fmt: skip
             read_whole(client, pair.stage, big)
 
 
@@ -210,7 +228,7 @@ def test_who_ends_first_is_next(pair: Programs, first: int, big: Path, start_ser
         read_whole(ending, pair.stage, big)
     with told(f"so the next client belongs to worker {worker}, while the two others are still busy"):
         connection, served_by = stalled(server)
-        expect(served_by == worker, f"it went to worker {served_by}")
+        expect(served_by == worker, f"it went to worker {served_by}", expected=f"worker {worker}", actual=f"worker {served_by}")
         read_whole(connection, pair.stage, big)
     with told("then the two others go on"):
         for other, _ in busy:
@@ -297,7 +315,10 @@ def test_file_is_gone(pair: Programs, folder: Path, start_server: StartServer) -
     write_file(file, 900)
     with told("FILE was gone for four clients, and is back"):
         serves_again(server, pair.stage, file)
-        expect(server.workers == workers, f"the workers were {workers} before, and are {server.workers} now: they stay")
+        expect(
+            server.workers == workers, f"the workers were {workers} before, and are {server.workers} now: they stay",
+            expected=f"{workers}", actual=f"{server.workers}",
+        )  # fmt: skip
 
 
 # Starting again

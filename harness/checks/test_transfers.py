@@ -209,7 +209,10 @@ def test_client_saves_nothing_in_the_current_directory(
             else:
                 refused(finished, target, {})
             left = [] if current == "/proc" else os.listdir(elsewhere)
-            expect(not left, f"in the current directory is left: {left}", expected="nothing in the current directory")
+            expect(
+                not left, f"in the current directory is left: {left}", expected="nothing in the current directory",
+                actual=f"{left}",
+            )  # fmt: skip
 
 
 @pytest.mark.check("pair.one_after_the_other")

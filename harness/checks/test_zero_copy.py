@@ -59,7 +59,10 @@ def reads_marked(connection: RawClient, file: Marked) -> None:
     path, size = file.path, file.path.stat().st_size
     start = encode_train(path.name.encode()) + encode_train(encode_size(size))
     begins = connection.read_exactly(len(start))
-    expect(begins == start, f"the stream begins with {begins!r}; {start!r}, the name and the size, was expected")
+    expect(
+        begins == start, f"the stream begins with {begins!r}; {start!r}, the name and the size, was expected",
+        expected=start.hex(" "), actual=begins.hex(" "),
+    )  # fmt: skip
     at = 0
     for offset in file.offsets:
         with told(f"bytes {at} to {offset + 16} of {size}"):
@@ -67,9 +70,15 @@ def reads_marked(connection: RawClient, file: Marked) -> None:
             expect(at + skipped == offset, f"the stream ends after {at + skipped} bytes", expected=f"{size} bytes")
             found = connection.read_exactly(16)
             mark = b"%016d" % offset
-            expect(found == mark, f"at {offset} the file has {mark!r}, and the stream {found!r}")
+            expect(
+                found == mark, f"at {offset} the file has {mark!r}, and the stream {found!r}",
+                expected=f"{mark!r}", actual=f"{found!r}",
+            )  # fmt: skip
         at = offset + 16
-    expect(connection.read_some() == b"", f"the stream goes on after the announced {size} bytes")
+    expect(
+        connection.read_some() == b"", f"the stream goes on after the announced {size} bytes",
+        expected="the end of the stream", actual="more bytes",
+    )  # fmt: skip
 
 
 # More than one call can move

@@ -9,12 +9,12 @@ import pytest
 
 from bytetrain import Failure
 from bytetrain.files import write_file
-from bytetrain.observe import cont, stop
+from bytetrain.observe import ProcessFacts, cont, stop
 from bytetrain.output import Finished
 from bytetrain.peers import RawClient, RawServer, free_port
 from bytetrain.programs import Program
 from bytetrain.stories import can_connect, deliver_cut, read_cut_short, read_whole
-from bytetrain.verdicts import bad_command_line, changes, received, refused, snapshot, start_refused, told
+from bytetrain.verdicts import bad_command_line, changes, has_left, has_status, received, refused, snapshot, start_refused, told
 from bytetrain.wire import stream
 
 
@@ -84,6 +84,24 @@ def test_a_usage_needs_a_message() -> None:
     for text in ("usage: server HOST\n", "too few\nmore\n"):
         with pytest.raises(Failure):
             bad_command_line(Finished(2, "", text))
+
+
+def test_a_server_that_has_left() -> None:
+    said = "listening on 127.0.0.1:4711\n"
+    has_left(Finished(0, said, ""), [])
+    with pytest.raises(Failure, match="processes were left behind, 1 left: worker") as caught:
+        has_left(Finished(1, said, ""), [ProcessFacts(7, "worker", "S", 1, 5, 5)])
+    assert caught.value.expected == "status 0; nobody left behind"
+    assert caught.value.actual == "status 1; 1 left: worker (pid 7, state S, parent 1)"
+    with pytest.raises(Failure, match="on standard output"):
+        has_left(Finished(0, said + "bye\n", ""), [])
+
+
+def test_a_status_is_told_in_words() -> None:
+    has_status(Finished(0, "", ""), 0)
+    with pytest.raises(Failure, match="it ended with signal 13") as caught:
+        has_status(Finished(-13, "", ""), 0)
+    assert (caught.value.expected, caught.value.actual) == ("status 0", "signal 13 (SIGPIPE)")
 
 
 def test_a_story_comes_first() -> None:

@@ -98,9 +98,9 @@ def step_lines(number: int, step: dict[str, Any]) -> Iterator[Line]:
 
 
 def _expected(record: Record) -> Iterator[Line]:
-    if record.expected or record.actual:
-        yield from _wrapped("  expected  ", record.expected or "as the title says", "")
-        yield from _wrapped("  but was   ", record.actual or "something else", "red")
+    if record.expected:
+        yield from _wrapped("  expected  ", record.expected, "")
+        yield from _wrapped("  but was   ", record.actual, "red")
         yield "", ""
 
 
