@@ -88,8 +88,15 @@ def have_done(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> HaveDone:
 
 def left(trial: Trial) -> list[int]:
     """The pids of rogues that are still there."""
-    told = {pid: Path(f"/proc/{pid}/cmdline") for pid in psutil.pids()}
-    return [pid for pid, file in told.items() if file.exists() and str(trial.submission) in file.read_text()]
+    return [pid for pid in psutil.pids() if str(trial.submission) in command_line(pid)]
+
+
+def command_line(pid: int) -> str:
+    """That of a process, "" if it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 @pytest.mark.parametrize("mode", MODES)
