@@ -204,6 +204,7 @@ def test_workers_of_xdist_grade_too(grade: Grade) -> None:
     pytest.importorskip("xdist")
     graded = grade("-n", "2", only="pair.*,server.cases")
     assert len(graded.verdicts()) == 11 and graded.status == 1
+    assert graded.output.count("\n  the worker died of signal 13") == 2 and "= FAILURES" not in graded.output
     assert graded.story("server.cases")["actual"] == "a corpse"
 
 

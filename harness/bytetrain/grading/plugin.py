@@ -59,8 +59,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     select(config, items)
-    if any(check_of(item) for item in items):
-        config.option.tbstyle = "no"  # stories are told at once: pytest need not tell them again
 
 
 @first
@@ -207,6 +205,7 @@ class Teller:
             return
         if not self._begun:
             self._begun = True
+            self.config.option.tbstyle = "no"  # stories are told at once: pytest need not tell them again
             forget(self._file)
         phase = Record.from_data(data)
         self._phases.setdefault(report.nodeid, []).append(phase)
