@@ -4,6 +4,7 @@ The content of a file depends on its position: any few bytes of it occur once, s
 changes the md5. (A file of zeros hides all three.)
 """
 
+import ctypes
 import hashlib
 import os
 import shutil
@@ -18,6 +19,7 @@ KiB = 1 << 10
 MiB = 1 << 20
 GiB = 1 << 30
 AROUND = 8  # bytes on either side of a difference that a window shows
+_PUNCH_HOLE = 0x02 | 0x01  # FALLOC_FL_PUNCH_HOLE and FALLOC_FL_KEEP_SIZE, which it asks for: linux/falloc.h
 
 
 def _block(number: int, seed: int, size: int = BLOCK) -> bytes:
@@ -52,6 +54,25 @@ def drop_pages(path: Path, start: int, size: int) -> None:
     """Takes a part of a file out of the page cache: POSIX_FADV_DONTNEED of posix_fadvise(2)."""
     with path.open("rb") as file:
         os.posix_fadvise(file.fileno(), start, size, os.POSIX_FADV_DONTNEED)
+
+
+def punch_hole(path: Path, start: int, size: int) -> bool:
+    """Gives back the room that a part of a file takes, on the disk and in the page cache; it reads as zeros from then on.
+    False where that can't be done: fallocate(2), Deallocating file space."""
+    try:
+        with path.open("r+b") as file:
+            libc = ctypes.CDLL(None, use_errno=True)
+            return bool(libc.fallocate64(file.fileno(), _PUNCH_HOLE, ctypes.c_int64(start), ctypes.c_int64(size)) == 0)
+    except OSError:  # it is gone, or not ours to write
+        return False
+
+
+def is_in_memory(path: Path) -> bool:
+    """Whether what is saved there takes memory, and no disk: tmpfs(5)."""
+    device = os.stat(path).st_dev
+    here = f"{os.major(device)}:{os.minor(device)}"
+    lines = (line.partition(" - ") for line in Path("/proc/self/mountinfo").read_text().splitlines())
+    return any(mount.split()[2] == here and kind.split()[0] == "tmpfs" for mount, _, kind in lines)
 
 
 def md5_of(path: Path) -> str:

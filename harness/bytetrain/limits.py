@@ -25,7 +25,7 @@ from .observe import ProcessFacts, descendants, processes
 KiB, MiB, GiB = 1 << 10, 1 << 20, 1 << 30
 PROCESSES = 1500  # the largest pool that a check asks for has 512 workers
 OUTPUT = 64 * MiB  # of one program; the contract asks for a line
-DISK = 3 * GiB  # in the folder of one check; the largest transfer that is saved has 20 MB
+DISK = 3 * GiB  # in the folder of one check; the largest file that is saved has 2 GiB, mostly of holes
 FILES = 20_000  # in that folder
 STRAYS = GiB  # of files beside it, in a sandbox
 RESERVE = 256 * MiB  # of free disk, which nobody may touch

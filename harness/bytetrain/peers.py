@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Callable, Optional, TypeVar
+from typing import BinaryIO, Callable, Optional, TypeVar
 
 from . import Failure, HarnessError
 from .files import MiB, drop_pages
@@ -177,6 +177,17 @@ class Connection:
         except socket.timeout:
             words = f"{self}: the other side has taken nothing for {LIMIT:g} s"
             raise Failure(words, expected="it takes what it is sent", actual=f"nothing for {LIMIT:g} s") from None
+        return True
+
+    def send_from(self, file: BinaryIO, start: int, size: int) -> bool:
+        """Hands a part of a file to the kernel, without reading it: sendfile(2). False if the other side is gone."""
+        __tracebackhide__ = True
+        try:
+            self.socket.sendfile(file, start, size)
+        except (ConnectionResetError, BrokenPipeError):
+            return False
+        except socket.timeout:
+            raise Failure(f"{self}: the other side has taken nothing for {LIMIT:g} s") from None
         return True
 
     def deliver(self, data: bytes, pid: Optional[int] = None, limit: float = LIMIT) -> bool:

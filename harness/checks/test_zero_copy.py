@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
 import pytest
 
+from bytetrain import NotApplicable
 from bytetrain.build import Programs
-from bytetrain.files import FileStore, GiB, MiB, content, write_file, write_sparse
-from bytetrain.peers import RawClient, RawServer
+from bytetrain.files import FileStore, GiB, MiB, content, drop_pages, is_in_memory, punch_hole, write_file, write_sparse
+from bytetrain.limits import RESERVE
+from bytetrain.observe import descriptors
+from bytetrain.peers import Connection, RawClient, RawServer
 from bytetrain.programs import Client, Server
 from bytetrain.proxy import Proxy, Timeout
 from bytetrain.stories import (
@@ -45,6 +49,15 @@ class Marked:
                 file.seek(offset)
                 file.write(b"%016d" % offset)
         return cls(path, offsets)
+
+    def without_marks(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """What lies between two offsets, but for each MiB in which a mark is: the offset and the size of each part."""
+        for block in sorted({offset // MiB * MiB for offset in self.offsets}):
+            if start < block < end:
+                yield start, block - start
+            start = max(start, block + MiB) if block < end else start
+        if start < end:
+            yield start, end - start
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +108,81 @@ def test_more_than_2_gib(pair: Programs, large: Marked, reference: bool, start_s
             with RawClient(server.port) as client:
                 reads_marked(client, large)
         server.stop()
+
+
+STEP, BEHIND = 16 * MiB, 32 * MiB  # BEHIND: more than may be under way between us and the file of a client
+ROOM = 5 * GiB  # for two of such checks at a time, of clients that reserve all the room before they begin
+
+
+def require_room(folder: Path) -> None:
+    """NotApplicable where 2 GiB can't be saved: a client that reserves the room would fail, and be right."""
+    free = shutil.disk_usage(folder).free - RESERVE
+    if is_in_memory(folder):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free = min(free, *(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")))
+    if free < ROOM:
+        raise NotApplicable(f"in {folder.parent} there is no room for files of 2 GiB: {ROOM // GiB} GiB should be free")
+
+
+def sends_marked(connection: Connection, file: Marked, client: Client) -> None:
+    """Sends the whole stream. Behind the client, the file that it saves becomes one of holes, but for the marks: so not
+    even 2 GiB take much room, or a time that depends on the disk."""
+    size = file.path.stat().st_size
+    if not connection.send(encode_train(file.path.name.encode()) + encode_train(encode_size(size))):
+        return
+    done = 0
+    with file.path.open("rb") as source:
+        for start in range(0, size, STEP):
+            if not connection.send_from(source, start, min(STEP, size - start)):
+                return
+            behind = max(0, start + STEP - BEHIND)
+            drop_pages(file.path, done, behind - done)
+            for saved in being_saved(client):
+                for part in file.without_marks(done, behind):
+                    punch_hole(saved, *part)
+            done = behind
+    connection.finish_sending()
+
+
+def being_saved(client: Client) -> list[Path]:
+    """The files that a client has in its directory: what it has open there, even without a name, or else what is found."""
+    inside = f"{client.directory.resolve()}/"
+    numbers = [number for number, what in descriptors(client.pid).items() if what.startswith(inside)]
+    return [Path(f"/proc/{client.pid}/fd/{number}") for number in numbers] or [client.directory / name for name in client.files()]
+
+
+@pytest.mark.check("client.beyond_2_gib")
+@pytest.mark.long
+def test_more_than_2_gib_is_saved(
+    pair: Programs, large: Marked, folder: Path, reference: bool, raw_server: RawServer, start_client: StartClient
+) -> None:
+    require_room(folder)
+    size, name = large.path.stat().st_size, large.path.name
+    ways = [f"--receive={receive}" for receive in RECEIVES] if reference and pair.stage == 5 else []
+    runs: list[list[str]] = [[], *([way] for way in ways)]
+    for options in runs:
+        client = start_client(pair, raw_server.port, options=options)
+        with told(f"a file of {size} bytes, 2 GiB and 1 MiB, comes to the client {options}"):
+            with raw_server.accept() as connection:
+                sends_marked(connection, large, client)
+                finished = client.wait()
+            expect(finished.status == 0, str(finished))
+            said = f"received {name}, {size} bytes\n"
+            expect(finished.stdout == said, f"on its standard output {finished.stdout!r} was found, and {said!r} expected")
+            expect(client.files() == [name], f"in its directory is {client.files()}", expected=f"the file {name!r}, alone")
+            has_marks(client.directory / name, large)
+        (client.directory / name).unlink()
+
+
+def has_marks(saved: Path, file: Marked) -> None:
+    """The saved file has the size, and in their places what tells where it is."""
+    __tracebackhide__ = True
+    size, found_size = file.path.stat().st_size, saved.stat().st_size
+    expect(found_size == size, f"the saved file has {found_size} bytes", expected=f"{size} bytes")
+    with saved.open("rb") as content_of_it:
+        for offset in file.offsets:
+            mark, found = b"%016d" % offset, os.pread(content_of_it.fileno(), 16, offset)
+            expect(found == mark, f"at {offset} the file that was sent has {mark!r}, and the saved one {found!r}")
 
 
 @pytest.mark.check("server.size_64_bits")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bytetrain import files
+from bytetrain.files import MiB
 
 
 def test_content_is_the_same_from_any_offset() -> None:
@@ -65,3 +66,20 @@ def test_a_store_makes_a_file_once_and_cleans_up(tmp_path: Path) -> None:
     assert sorted(os.listdir(store.folder)) == ["seed1-1000.bin", "zeros-5000.bin"]
     store.clean()
     assert not store.folder.exists()
+
+
+def test_a_hole_is_punched_where_the_file_system_can_do_it(tmp_path: Path) -> None:
+    path = files.write_file(tmp_path / "file", 3 * MiB)
+    whole, before = path.read_bytes(), path.stat().st_blocks
+    if not files.punch_hole(path, MiB, MiB):
+        pytest.skip("no holes here")
+    assert path.read_bytes() == whole[:MiB] + bytes(MiB) + whole[2 * MiB :]
+    assert path.stat().st_blocks == before - MiB // 512
+    assert not files.punch_hole(tmp_path / "missing", 0, MiB)
+
+
+def test_files_in_memory_are_told_from_those_on_a_disk() -> None:
+    kinds = {line.split()[1]: line.split()[2] for line in Path("/proc/self/mounts").read_text().splitlines()}
+    for place in ("/dev/shm", "/proc"):
+        if place in kinds:
+            assert files.is_in_memory(Path(place)) == (kinds[place] == "tmpfs")

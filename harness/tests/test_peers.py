@@ -175,6 +175,16 @@ def test_sockets_are_loopback_ipv4() -> None:
     assert signal.getsignal(signal.SIGPIPE) == signal.SIG_IGN
 
 
+def test_a_part_of_a_file_is_sent(joined: tuple[RawClient, Connection], store: FileStore) -> None:
+    client, connection = joined
+    with store.seeded(300_000).open("rb") as file:
+        assert connection.send_from(file, 100_000, 1000)
+        assert client.read_exactly(1000) == files.content(1000, start=100_000)
+        connection.reset()
+        client.wait_taken()
+        assert not client.send_from(file, 0, 300_000)
+
+
 def test_bytes_can_be_skipped_without_being_copied() -> None:
     with RawServer() as server, RawClient(server.port) as client, server.accept() as connection:
         connection.send(b"0123456789")
