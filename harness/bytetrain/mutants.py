@@ -22,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Optional
+from typing import Any, Optional
 
 from .catalogue import rubric
 from .paths import BUILD, REPO, STAGES, stage_dir
@@ -190,7 +190,13 @@ def verdicts_of(submission: Path, stage: int, checks: Sequence[str], results: Pa
     if not results.exists():
         raise Unusable(f"the grader gave no results (status {done.returncode}):\n{done.stdout[-2000:]}")
     data = json.loads(results.read_text(encoding="utf-8"))
-    return {each["id"]: each["verdict"] for each in data["checks"] if each["verdict"] != "not run"}
+    return {each["id"]: _verdict(each) for each in data["checks"] if each["verdict"] != "not run"}
+
+
+def _verdict(check: dict[str, Any]) -> str:
+    """A check that passes, but for a case that this machine can't try, has not told whether it would have caught it."""
+    untried = any(case["verdict"] == "not applicable" for case in check["cases"])
+    return "not applicable" if untried and check["verdict"] == "pass" else str(check["verdict"])
 
 
 def grade_all(mutants: Sequence[Mutant], jobs: int, full: bool) -> Iterator[Outcome]:

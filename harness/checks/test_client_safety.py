@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import itertools
 import os
+import subprocess
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Callable
 
 import pytest
 
+from bytetrain import NotApplicable
 from bytetrain.build import Programs
 from bytetrain.files import FileStore, content
 from bytetrain.output import Finished
@@ -355,12 +358,58 @@ def limited(size: int) -> list[str]:
     return ["bash", "-c", f"trap '' XFSZ; exec prlimit --fsize={size} -- \"$@\"", "limited"]
 
 
+# Mounts a small tmpfs over a directory, with an older file in it, and becomes the program that the other words run.
+ON_SMALL_DISK = 'mount -t tmpfs -o "size=$1" none "$2" && cd "$2" && printf %s "$4" > "$3" && shift 4 && exec "$@"'
+
+
+def on_small_disk(pages: int, directory: Path) -> list[str]:
+    """Runs a program that finds a file system of so many pages in a directory, the first one with an older file. Nobody
+    else sees it: it is mounted in a namespace of its own, and goes with it. NotApplicable where none can be had."""
+    size = pages * os.sysconf("SC_PAGESIZE")
+    words = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", ON_SMALL_DISK, "small disk"]
+    words += [str(size), str(directory), NAME.decode(), OLDER.decode()]
+    try:
+        tried = subprocess.run([*words, "true"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        why = tried.stderr.strip() or f"status {tried.returncode}" if tried.returncode != 0 else ""
+    except FileNotFoundError as error:
+        why = str(error)
+    if why:
+        raise NotApplicable(f"no small file system can be mounted here, in a user namespace: {why.splitlines()[-1]}")
+    return words
+
+
+@contextmanager
+def as_seen_by(client: Client, directory: Path) -> Iterator[Path]:
+    """A directory as a client sees it that has a mount of its own there, for longer than the client lives."""
+    try:
+        opened = os.open(f"/proc/{client.pid}/root{directory}", os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise NotApplicable(f"the file systems of another process can't be looked at here: {error}") from None
+    try:
+        yield Path(f"/proc/self/fd/{opened}")
+    finally:
+        os.close(opened)
+
+
 @pytest.mark.check("client.disk_full")
-def test_full_disk_is_a_failure(meet: Meet) -> None:
-    meeting = meet(prefix=limited(600))
-    with told("the disk is full after 600 bytes (RLIMIT_FSIZE)"):
-        meeting.sends(trains(meeting.stage))
-        meeting.is_refused(meeting.closes())
+@pytest.mark.parametrize("disk", ["RLIMIT_FSIZE", "tmpfs"])
+def test_full_disk_is_a_failure(disk: str, stage: int, meet: Meet, target: Path) -> None:
+    if disk == "RLIMIT_FSIZE":
+        meeting = meet(prefix=limited(600))
+        with told("the disk is full after 600 bytes (RLIMIT_FSIZE)"):
+            meeting.sends(trains(meeting.stage))
+            meeting.is_refused(meeting.closes())
+        return
+    # No limit of a process keeps it from writing to a mapping. Only where there really is no page left, SIGBUS comes.
+    page, free = os.sysconf("SC_PAGESIZE"), 0 if stage == 1 else 8
+    meeting = meet(older=False, prefix=on_small_disk(1 + free, target))
+    with as_seen_by(meeting.client, target) as inside:
+        before = snapshot(inside)
+        with told(f"{free * page} bytes are free in the file system (tmpfs), beside an older file, and more than that come"):
+            meeting.sends(trains(stage, 16 * page))
+            finished = meeting.closes()
+            refused(finished, inside, before)
+            meeting.is_refused(finished)
 
 
 @pytest.mark.check("client.memory_flat")

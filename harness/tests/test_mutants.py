@@ -91,6 +91,13 @@ def test_only_fail_kills(tmp_path: Path) -> None:
     assert Outcome(some).survived == ["client.sizes", "pair.sizes"]
 
 
+def test_a_case_that_was_not_tried_is_no_pass() -> None:
+    cases = [{"case": "here", "verdict": "pass"}, {"case": "there", "verdict": "not applicable"}]
+    assert mutants._verdict({"verdict": "pass", "cases": cases[:1]}) == "pass"
+    assert mutants._verdict({"verdict": "pass", "cases": cases}) == "not applicable"
+    assert mutants._verdict({"verdict": "fail", "cases": cases}) == "fail"
+
+
 def test_who_survives_is_said_at_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
