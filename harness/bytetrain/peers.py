@@ -190,6 +190,21 @@ class Connection:
             raise Failure(f"{self}: the other side has taken nothing for {LIMIT:g} s") from None
         return True
 
+    def send_what_fits(self, most: int) -> int:
+        """Hands bytes to the kernel, without waiting for room: up to `most`. Returns how many it took."""
+        step = did(f"{self.we} sends up to {most} bytes, as many as fit")
+        count = 0
+        self.socket.settimeout(0)
+        try:
+            while count < most:
+                count += self.socket.send(bytes(min(SLICE, most - count)))
+        except (BlockingIOError, ConnectionResetError, BrokenPipeError):
+            pass
+        finally:
+            self.socket.settimeout(LIMIT)
+        step.result = f"{count} bytes"
+        return count
+
     def deliver(self, data: bytes, pid: Optional[int] = None, limit: float = LIMIT) -> bool:
         """Sends, and waits until the process on the other side has taken all of it, so that what is sent next comes
         as a recv of its own. With `pid` it waits as well until that process sleeps again.

@@ -6,12 +6,12 @@ import os
 import signal
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Optional
 
 import pytest
 
 from bytetrain.build import Programs
-from bytetrain.files import FileStore, GiB
+from bytetrain.files import FileStore, GiB, MiB
 from bytetrain.observe import cont, descriptor_count, descriptors, stop, wait_until
 from bytetrain.peers import RawClient, RawServer
 from bytetrain.programs import Client, Server
@@ -19,8 +19,9 @@ from bytetrain.proxy import Proxy, Timeout, WholeTrains
 from bytetrain.stories import (
     Pool, comes_to_rest, hand_over_trains, lets_go, read_whole, serves, stalled, uses_no_cpu, waiting_client, worker_of,
 )  # fmt: skip
-from bytetrain.tcp_table import CLOSE_WAIT, backlog
+from bytetrain.tcp_table import CLOSE_WAIT, backlog, is_open
 from bytetrain.verdicts import changes, expect, received, snapshot, told
+from bytetrain.waiting import settled
 from bytetrain.wire import HEAD, LARGEST_BODY, SIZE_BODY, pieces
 
 StartServer = Callable[..., Server]
@@ -233,6 +234,54 @@ def test_half_close_is_no_end(pair: Programs, big: Path, start_server: StartServ
 def half_closed(connection: RawClient) -> bool:
     other = connection.other_end()
     return other is not None and other.state == CLOSE_WAIT
+
+
+@pytest.mark.check("server.talking_client")
+@pytest.mark.parametrize("when", ["before its turn", "in mid-transfer"])
+def test_client_that_talks(pair: Programs, when: str, big: Path, start_server: StartServer) -> None:
+    server = start_server(pair, big)
+    serves(server, pair.stage, big)
+    pool = Pool.of(server)
+    workers = server.workers
+    if when == "before its turn":
+        for worker in workers:
+            stop(worker)
+        connection = waiting_client(server)
+        connection.send_what_fits(MiB)
+        for worker in workers:
+            cont(worker)
+    else:
+        connection, _ = stalled(server)
+        connection.send_what_fits(MiB)
+    with told(f"a client reads nothing and sends up to 1 MiB, where it has nothing to say ({when})"), connection:
+        comes_to_a_halt(connection)
+        for worker in server.workers:
+            uses_no_cpu(worker, "a worker")
+        pool.is_calm()
+        end = connection.other_end()
+        connection.reset()
+        for worker in server.workers:
+            lets_go(worker, end)
+    with told(f"a client has sent up to 1 MiB ({when}), and has reset its connection"):
+        pool.is_complete()
+        for following in [stalled(server)[0] for _ in range(pool.workers)]:
+            with following:
+                read_whole(following, pair.stage, big)
+        pool.is_complete()
+
+
+def comes_to_a_halt(connection: RawClient) -> None:
+    """Waits until nothing moves on a connection from which nobody reads: its buffers are full, or the server has closed it."""
+
+    def queues() -> Optional[tuple[int, int]]:
+        other = connection.other_end()
+        return (other.receive_queue, other.send_queue) if other is not None and is_open(other) else None
+
+    def halted() -> bool:
+        found = settled(queues, "what is under way")
+        return found is None or found[1] > 0
+
+    wait_until(halted, "the server has sent what fits, or has closed the connection", seen=connection.other_end)
 
 
 @pytest.mark.check("server.never_closed")

@@ -15,7 +15,7 @@ import pytest
 from bytetrain import Failure, files, observe, peers, tcp_table, wire
 from bytetrain.build import Programs
 from bytetrain.files import FileStore, MiB
-from bytetrain.observe import wait_until
+from bytetrain.observe import LIMIT, wait_until
 from bytetrain.peers import Connection, Ended, RawClient, RawServer
 from bytetrain.programs import Client, Server
 
@@ -183,6 +183,16 @@ def test_a_part_of_a_file_is_sent(joined: tuple[RawClient, Connection], store: F
         connection.reset()
         client.wait_taken()
         assert not client.send_from(file, 0, 300_000)
+
+
+def test_what_does_not_fit_is_not_sent(joined: tuple[RawClient, Connection]) -> None:
+    client, connection = joined
+    assert client.send_what_fits(1000) == 1000
+    assert 0 < client.send_what_fits(64 * MiB) < 64 * MiB
+    assert client.socket.gettimeout() == LIMIT
+    connection.reset()
+    client.wait_taken()
+    assert client.send_what_fits(1000) == 0
 
 
 def test_bytes_can_be_skipped_without_being_copied() -> None:
