@@ -8,6 +8,7 @@ import os
 import resource
 import select
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Callable
 
@@ -438,21 +439,56 @@ def test_worker_dies_with_a_connection_it_has_not_taken(
             wait_until(client.has_something, "something comes to it, if only the end of the stream")
 
 
-
 @pytest.mark.check("pool.out_of_descriptors")
 def test_parent_is_out_of_descriptors(pair: Programs, store: FileStore, start_server: StartServer) -> None:
     file = small(store, pair.stage)
     server = start_server(pair, file)
     serves(server, pair.stage, file)
     pool = Pool.of(server)
-    used = descriptors(server.pid)
-    free = next(number for number in itertools.count() if number not in used)
-    soft, hard = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
-    with told("the parent may have no more descriptors than it has now; a client comes"):
-        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (free, hard))
+    with told("the parent may have no more descriptors than it has now; a client comes"), may_open(server.pid, 0):
         client = waiting_client(server)
         pool.is_calm()
     with told("then it may have more again"), client:
-        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (soft, hard))
         read_whole(client, pair.stage, file)
         pool.is_complete()
+
+
+@contextlib.contextmanager
+def may_open(pid: int, more: int) -> Iterator[None]:
+    """For a while, a process may have only so many more descriptors than it has now: RLIMIT_NOFILE of getrlimit(2), which
+    bounds their numbers."""
+    used = descriptors(pid)
+    free = (number for number in itertools.count() if number not in used)
+    lowest = next(itertools.islice(free, more, None))
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (lowest, hard))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):  # it should stay, and may have ended
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.check("pool.worker_out_of_descriptors")
+def test_worker_cannot_open_the_file(pair: Programs, big: Path, start_server: StartServer) -> None:
+    server = start_server(pair, big)
+    # Each has made a transfer: what a worker opens once, and keeps, is open by now.
+    for connection in [stalled(server)[0] for _ in range(2)]:
+        with connection:
+            read_whole(connection, pair.stage, big)
+    pool = Pool.of(server)
+    workers = server.workers
+    with contextlib.ExitStack() as limits:
+        for worker in workers:
+            limits.enter_context(may_open(worker, 1))
+        for number in range(1, 5):
+            with told(f"each worker may have one descriptor more, for its client, and none for FILE; client {number} has come"):
+                with RawClient(server.port) as client, expecting("its connection ends"):
+                    client.skip()  # to be closed, or, by one that had a descriptor in reserve, served
+        for worker in workers:
+            uses_no_cpu(worker, "a worker")
+    with told("four clients came when the workers had no descriptor left for FILE; now they have"):
+        serves_again(server, pair.stage, big)
+        expect(server.workers == workers, f"the workers were {workers} before, and are {server.workers} now: they stay")
+        pool.is_complete()
+        pool.is_calm()
