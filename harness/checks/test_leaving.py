@@ -14,21 +14,23 @@ from typing import Callable
 
 import pytest
 
-from bytetrain import HarnessError
+from bytetrain import Failure, HarnessError, NotApplicable
 from bytetrain.build import Programs
-from bytetrain.files import FileStore
+from bytetrain.files import FileStore, KiB, MiB
 from bytetrain.observe import (
     children, cont, has_acted_on, kill, live_children, on_one_cpu, state, step, stop, wait_until, zombies,
 )  # fmt: skip
 from bytetrain.output import Finished, status_in_words
-from bytetrain.peers import RawClient
+from bytetrain.peers import Ended, RawClient
 from bytetrain.programs import Client, Program, Server
-from bytetrain.stories import can_connect, read_cut_short, read_whole, replace_workers, serves, stalled
+from bytetrain.stories import (
+    big_size, can_connect, complain_about, read_cut_short, read_whole, replace_workers, serves, stalled,
+)  # fmt: skip
 from bytetrain.proxy import Proxy, Timeout
 from bytetrain.story import expecting, quietly
 from bytetrain.tcp_table import listening
 from bytetrain.verdicts import expect, has_left, refused, snapshot, told
-
+from bytetrain.wire import Parser
 
 StartServer = Callable[..., Server]
 StartClient = Callable[..., Client]
@@ -257,6 +259,71 @@ def test_stalled_client_is_dropped(pair: Programs, big: Path, start_server: Star
             read_cut_short(connection, pair.stage)
         with told("a worker whose client takes not one byte should leave as well when its parent has been killed"):
             orphaned.reap_left_behind(4 * DEFAULT_TIMEOUT)
+
+
+SLOW, BETWEEN, AT_MOST = 3.5, 0.3, 0.7  # seconds: the slow part of a transfer, our pauses in it, the longest that counts
+SLOW_TRIES = 10
+
+
+@pytest.mark.check("exit.slow_client")
+@pytest.mark.long
+def test_slow_client_is_not_dropped(pair: Programs, store: FileStore, start_server: StartServer, options: Options) -> None:
+    given = options("--stall-timeout=2")
+    if not given:
+        raise NotApplicable("this server has no option --stall-timeout, and to be slower than 30 s would take too long here")
+    original = store.seeded(big_size() + 32 * MiB)  # far more than we take while we are slow
+    server = start_server(pair, original, options=given)
+    words = f"the stall timeout is 2 s; a client takes something every {BETWEEN:g} s, for {SLOW:g} s, and then the rest"
+    for _ in range(SLOW_TRIES):
+        pauses = Pauses()
+        try:
+            with told(words), RawClient(server.port, receive_buffer=256 * KiB) as connection:
+                complain_about(read_slowly(connection, pair.stage, pauses), original)
+            return
+        except Failure:
+            if pauses.longest <= AT_MOST:
+                raise
+    raise NotApplicable(f"this machine is too busy: {SLOW_TRIES} times we could not read at least every {AT_MOST:g} s")
+
+
+class Pauses:
+    """For how long a client has taken nothing, at most: from before one read to the end of the next."""
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+        self._since = time.monotonic()
+
+    @contextmanager
+    def end(self) -> Iterator[None]:
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.longest = max(self.longest, time.monotonic() - self._since)
+            self._since = began
+
+
+def read_slowly(connection: RawClient, stage: int, pauses: Pauses) -> Parser:
+    """Reads a transfer to its end. For a while it takes all that has come, so that the window opens again, and then
+    nothing for a moment; and so on."""
+    __tracebackhide__ = True
+    parser, began = Parser(stage, keep=False), time.monotonic()
+    with expecting("our client takes what has come, again and again, until it has all"), quietly():
+        while True:
+            try:
+                with pauses.end():
+                    data = connection.read_some(MiB)
+            except Ended:
+                words = f"the connection was reset after {parser.received} bytes of content"
+                raise Failure(words, expected="the whole file", actual=words) from None
+            if not data:
+                break
+            parser.feed(data)
+            now = time.monotonic()
+            if now < began + SLOW:
+                wait_until(lambda: time.monotonic() >= now + BETWEEN, "our client takes nothing for a moment")
+    parser.end()
+    return parser
 
 
 @pytest.mark.check("exit.right_after_ready")
