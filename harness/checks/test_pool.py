@@ -14,6 +14,7 @@ from typing import Callable
 
 import pytest
 
+from bytetrain import Failure
 from bytetrain.build import Programs
 from bytetrain.files import FileStore, write_file
 from bytetrain.observe import children, cont, descendants, descriptors, facts, has_acted_on, kill, sleeping, state, stop, wait_until
@@ -460,8 +461,11 @@ def may_open(pid: int, more: int) -> Iterator[None]:
     used = descriptors(pid)
     free = (number for number in itertools.count() if number not in used)
     lowest = next(itertools.islice(free, more, None))
-    soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (lowest, hard))
+    try:
+        soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (lowest, hard))
+    except ProcessLookupError:
+        raise Failure(f"process {pid} has gone", expected="it lives", actual="nobody has that pid") from None
     try:
         yield
     finally:
@@ -489,6 +493,7 @@ def test_worker_cannot_open_the_file(pair: Programs, big: Path, start_server: St
             uses_no_cpu(worker, "a worker")
     with told("four clients came when the workers had no descriptor left for FILE; now they have"):
         serves_again(server, pair.stage, big)
-        expect(server.workers == workers, f"the workers were {workers} before, and are {server.workers} now: they stay")
+        words = f"the workers were {workers} before, and are {server.workers} now: they stay"
+        expect(server.workers == workers, words, expected=f"the workers {workers}", actual=f"the workers {server.workers}")
         pool.is_complete()
         pool.is_calm()

@@ -22,7 +22,7 @@ from bytetrain.proxy import Proxy, Timeout
 from bytetrain.stories import (
     Pool, big_size, hand_over, read_cut_short, read_whole, serves, stalled, uses_no_cpu,
 )  # fmt: skip
-from bytetrain.verdicts import expect, received, refused, snapshot, told
+from bytetrain.verdicts import expect, has_status, received, refused, snapshot, told
 from bytetrain.wire import Parser, encode_size, encode_train
 
 StartServer = Callable[..., Server]
@@ -166,9 +166,10 @@ def test_more_than_2_gib_is_saved(
             with raw_server.accept() as connection:
                 sends_marked(connection, large, client)
                 finished = client.wait()
-            expect(finished.status == 0, str(finished))
+            has_status(finished, 0)
             said = f"received {name}, {size} bytes\n"
-            expect(finished.stdout == said, f"on its standard output {finished.stdout!r} was found, and {said!r} expected")
+            words = f"on its standard output is {finished.stdout!r}"
+            expect(finished.stdout == said, words, expected=repr(said), actual=repr(finished.stdout))
             expect(client.files() == [name], f"in its directory is {client.files()}", expected=f"the file {name!r}, alone")
             has_marks(client.directory / name, large)
         (client.directory / name).unlink()
@@ -182,7 +183,8 @@ def has_marks(saved: Path, file: Marked) -> None:
     with saved.open("rb") as content_of_it:
         for offset in file.offsets:
             mark, found = b"%016d" % offset, os.pread(content_of_it.fileno(), 16, offset)
-            expect(found == mark, f"at {offset} the file that was sent has {mark!r}, and the saved one {found!r}")
+            words = f"at {offset} the file that was sent has {mark!r}, and the saved one {found!r}"
+            expect(found == mark, words, expected=repr(mark), actual=repr(found))
 
 
 @pytest.mark.check("server.size_64_bits")
