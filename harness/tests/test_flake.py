@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 import pytest
 
-from bytetrain import flake
+from bytetrain import flake, paths
 
 
 def results(**verdicts: str) -> dict[str, Any]:
@@ -70,6 +70,14 @@ def test_the_whole_is_told_and_recorded(
     record = json.loads(record_file.read_text())
     assert record["schema"] == "bytetrain/flake/v1" and record["runs"] == 2 and record["commit"] == "abc1234"
     assert record["changed"] == [{"check": "client.head", "stage": 3, "case": "", "verdicts": {"pass": 1, "fail": 1}}]
+
+
+def test_the_committed_record_is_of_thirty_runs_without_a_change() -> None:
+    record = json.loads((paths.REPO / "harness" / "flake.json").read_text())
+    assert record["schema"] == "bytetrain/flake/v1" and record["what"] == "stages"
+    assert record["runs"] >= 30 and record["busy_loops"] >= record["machine"]["cores"] and record["changed"] == []
+    assert set(record["verdicts"]) <= {"pass", "not applicable"}
+    assert sum(record["verdicts"].values()) == record["runs"] * record["cases"]
 
 
 def test_one_run_compares_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -74,7 +74,7 @@ def plots(data: Mapping[str, Any]) -> Iterator[dict[str, str]]:
         yield from chart(f"Peak memory, {who}", words, rows(copies, f"{who}_peak"), memory)
 
     if entries := [*judged(data), *unjudged(data)]:
-        words = "Ours by the peer's: the median with its quartiles, run in pairs. The tick is what it must come to."
+        words = "Ours divided by the peer's: the median with its quartiles, run in pairs. The tick is what it must come to."
         yield plot("Against peers", words, ratios(entries))
 
     small = data.get("small", [])
