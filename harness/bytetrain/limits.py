@@ -7,6 +7,7 @@ that tell which one it was.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import resource
@@ -77,18 +78,21 @@ def be_first_to_die(pid: int) -> None:
 
 @dataclass(frozen=True)
 class Usage:
-    """What lies in a folder, on the disk."""
+    """What a file or a folder takes on the disk."""
 
     size: int  # bytes that are really taken
     files: int
 
 
 def usage(path: Path) -> Usage:
-    """Looks into all folders below, no further than FILES files: whoever has more is beyond the limit anyway."""
+    """Of a file, or of a folder and all below it, no further than FILES files: whoever has more is beyond the limit anyway."""
     size = files = 0
-    if not path.is_dir():
-        return Usage(path.lstat().st_blocks * 512 if path.exists() else 0, 1)
     waiting = [str(path)]
+    if not path.is_dir() or path.is_symlink():
+        try:
+            return Usage(path.lstat().st_blocks * 512, 1)
+        except OSError:  # gone between two looks
+            return Usage(0, 0)
     while waiting and files <= FILES:
         try:
             with os.scandir(waiting.pop()) as entries:
@@ -189,7 +193,8 @@ def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def end_descendants() -> None:

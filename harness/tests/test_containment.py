@@ -119,6 +119,16 @@ def test_harm_is_ended_and_named(deed: str, words: str, mode: str, have_done: Ha
     assert limits.usage(trial.folder).size < 64 * limits.MiB
 
 
+def test_what_lies_in_a_shared_folder_may_be_anything_and_go_at_any_time(tmp_path: Path) -> None:
+    with (tmp_path / "file").open("wb") as file:
+        file.write(os.urandom(100_000))
+        os.fsync(file)  # some file systems count what is on the disk only
+    (tmp_path / "loop").symlink_to(tmp_path)
+    assert limits.usage(tmp_path / "file").size >= 100_000
+    assert limits.usage(tmp_path / "loop").size < 100_000  # where a link leads is no business of its own
+    assert limits.usage(tmp_path / "gone") == limits.Usage(0, 0)
+
+
 @needs_bubblewrap
 def test_who_fills_the_disk_beside_its_folder_is_named_and_cleaned_up(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEED", "litters")
