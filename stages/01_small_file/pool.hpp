@@ -25,7 +25,7 @@ class Pool {
  private:
   void start(Worker& worker);
   void watch(int fd, void* who);
-  void watch_listener_if_someone_is_idle();
+  void update_interest();
   void hand_over_next_client();
   void hear(Worker& worker);
   Worker* find_idle();

@@ -41,7 +41,7 @@ void Pool::watch(int fd, void* who) {
 
 void Pool::serve() {
   for (;;) {
-    watch_listener_if_someone_is_idle();
+    update_interest();
     epoll_event event{};
     if (::epoll_wait(epoll_.get(), &event, 1, -1) == -1) {
       if (errno == EINTR) continue;  // never restarted by the kernel: signal(7)
@@ -54,8 +54,9 @@ void Pool::serve() {
   }
 }
 
-/// While everybody is busy the next clients wait in the listen backlog, and the parent sleeps.
-void Pool::watch_listener_if_someone_is_idle() {
+/// The one rule for who is let in. While everybody is busy the next clients wait in the listen backlog, and the
+/// parent sleeps.
+void Pool::update_interest() {
   const bool wanted = find_idle() != nullptr;
   if (wanted == listener_watched_) return;
   epoll_event event{};

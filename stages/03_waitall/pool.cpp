@@ -48,7 +48,7 @@ void Pool::unwatch(int fd) { check("epoll_ctl", ::epoll_ctl(epoll_.get(), EPOLL_
 
 void Pool::serve() {
   for (;;) {
-    watch_listener_if_someone_is_idle();
+    update_interest();
     epoll_event event{};
     const int count = ::epoll_wait(epoll_.get(), &event, 1, exhausted_ ? 1000 : -1);
     if (count == -1) {
@@ -64,8 +64,9 @@ void Pool::serve() {
   }
 }
 
-/// While everybody is busy the next clients wait in the listen backlog, and the parent sleeps.
-void Pool::watch_listener_if_someone_is_idle() {
+/// The one rule for who is let in. While everybody is busy the next clients wait in the listen backlog, and the
+/// parent sleeps.
+void Pool::update_interest() {
   const bool wanted = find_idle() != nullptr && !exhausted_;
   if (wanted == listener_watched_) return;
   epoll_event event{};

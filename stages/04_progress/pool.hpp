@@ -26,7 +26,7 @@ class Pool {
   void start(Worker& worker);
   void watch(int fd, void* who);
   void unwatch(int fd);
-  void watch_listener_if_someone_is_idle();
+  void update_interest();
   void hand_over_next_client();
   void hear(Worker& worker);
   std::string reap(Worker& worker);
