@@ -3,6 +3,7 @@
 # needs: gdb
 source "$SESSIONS/lib.sh"
 
+vary '(?<=^\(gdb\) frame )(.*)$' 3
 run 'seq 1 2000000 > numbers.txt'
 debug gdb gdb-sigpipe.gdb 02/server
 listens gdb

@@ -165,6 +165,6 @@ relay() {
 debug() {
   printf '$ gdb -q %s\n' "$3" >&3
   start "$1" "gdb -q -batch -iex 'set debuginfod enabled off' -iex 'set debug-file-directory /none' -iex 'set libthread-db-search-path /none' \
-    -iex 'set disable-randomization off' -iex 'set width 0' -iex 'set trace-commands on' \
+    -iex 'set disable-randomization off' -iex 'set width 0' -iex 'source $SESSIONS/frame_of.py' -iex 'set trace-commands on' \
     -x '$SESSIONS/$2' $3"
 }

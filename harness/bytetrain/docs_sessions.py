@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
@@ -29,6 +30,7 @@ _FRAME_OF_LIBC = re.compile(
     r"^#(\d+) +(?:0x[0-9a-f]+ in )?_*(?:GI_*)?(?:libc_|internal_syscall_)?(\w+) \(.*?\) *(?:at \S*sysdeps\S*|from \S*libc\.so\S*)$",
     re.MULTILINE,
 )
+_FRAME = re.compile(r"^#(\d+) +(0x[0-9a-f]+ in \?\? \(\).*)?")
 _SS_LINE = re.compile(r"^(State|ESTAB|LISTEN|CLOSE-WAIT|FIN-WAIT-[12]) .*$", re.MULTILINE)  # its columns depend on the width
 _INODE = re.compile(r"(?<=[te]:\[)\d+(?=\])")
 _ADDRESS = re.compile(r"\b0x(0000)?([57af][0-9a-f]{11})\b")
@@ -62,14 +64,14 @@ class Values:
 
     def canonical(self, text: str) -> str:
         """The text with examples in place of what varies."""
-        text = "\n".join(line.rstrip() for line in text.splitlines())
+        text = "\n".join(without_nameless_frames(line.rstrip() for line in text.splitlines()))
         text = _ADDRESS.sub(_example_address, text)
         text = _EARLY_BREAKPOINT.sub("0xcb92", text)
         text = _LOCATION.sub(r"\1", text)
         text = _INFERIOR.sub(lambda found: re.sub("(?<=\\S) {2,}", "  ", found[0]), text)
         text = _FRAME_OF_LIBC.sub(r"#\1  0x00007ffff7a31c40 in \2 () from libc.so.6", text)
         text = _INODE.sub(lambda found: self.inodes.setdefault(found[0], str(60001 + len(self.inodes))), text)
-        text = _SS_LINE.sub(lambda found: re.sub(" {2,}", "  ", found[0].removesuffix("Process").rstrip()), text)
+        text = _SS_LINE.sub(lambda found: _ss_columns(found[0].removesuffix("Process").rstrip()), text)
         if self.literal:
             longest_first = sorted(self.literal, key=len, reverse=True)
             known = re.compile(r"(?<!\w)(" + "|".join(map(re.escape, longest_first)) + r")(?!\w)")
@@ -81,6 +83,27 @@ class Values:
     def ambiguous(self, quoted: str) -> bool:
         """Whether a pid or port of this run happens to be a number that the page has for something else."""
         return bool(self.literal.keys() & (set(re.findall(r"\d+", quoted)) - set(self.literal.values())))
+
+
+def without_nameless_frames(lines: Iterable[str]) -> Iterator[str]:
+    """gdb's lines without frames of no name, which a newer libc without debug information has above send; the others
+    are numbered as if these weren't there. Frame 0 begins a backtrace; what follows it belongs to it."""
+    dropped = 0
+    for line in lines:
+        frame = _FRAME.match(line)
+        if frame and int(frame[1]) == 0:
+            dropped = 0
+        if frame and frame[2]:
+            dropped += 1
+        elif frame:
+            yield f"#{int(frame[1]) - dropped:<3}" + line[frame.end() :]
+        else:
+            yield line
+
+
+def _ss_columns(line: str) -> str:
+    """Two blanks between the columns, however wide they are; the words of the headline have one among themselves."""
+    return re.sub(" {2,}" if line.startswith("State") else " +", "  ", line)
 
 
 def _example_address(found: "re.Match[str]") -> str:

@@ -43,7 +43,9 @@ def burn(parent: int) -> None:
 @contextmanager
 def busy(loops: int) -> Iterator[None]:
     """So many busy loops, ended with the `with`."""
-    burners = [multiprocessing.Process(target=burn, args=(os.getpid(),), daemon=True) for _ in range(loops)]
+    # fork, whatever the default: a forkserver (Python 3.14) would be the parent of what it starts, and the loops end at once.
+    fork = multiprocessing.get_context("fork")
+    burners = [fork.Process(target=burn, args=(os.getpid(),), daemon=True) for _ in range(loops)]
     for each in burners:
         each.start()
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import psutil
 import pytest
 
 from bytetrain import flake, paths
+from bytetrain.waiting import wait_until
 
 
 def results(**verdicts: str) -> dict[str, Any]:
@@ -51,10 +53,12 @@ def test_what_always_fails_is_no_flake_but_bad() -> None:
     assert not series.changed and series.bad == {("client.head", 3, ""): "fail"}
 
 
-def test_busy_loops_run_and_end() -> None:
+def test_busy_loops_run_and_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(multiprocessing, "Process", multiprocessing.get_context("forkserver").Process)  # Python 3.14's default
     with flake.busy(2):
         ours = psutil.Process().children()
         assert len(ours) == 2
+        wait_until(lambda: all(each.cpu_times().user > 0.2 for each in ours), "both have used a core")
     assert not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in ours)
 
 
