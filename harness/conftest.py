@@ -18,16 +18,19 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from bytetrain import Failure, NotApplicable, containment, programs as running, story, trace  # noqa: E402
-from bytetrain.build import BuildFailed, NotGraded, Programs, build  # noqa: E402
-from bytetrain.files import FileStore  # noqa: E402
-from bytetrain.external import ExternalServer  # noqa: E402
-from bytetrain.limits import Watch  # noqa: E402
+from bytetrain import Failure, NotApplicable  # noqa: E402
 from bytetrain.grading import calls  # noqa: E402
 from bytetrain.grading.calls import Tracing  # noqa: E402
 from bytetrain.grading.selection import check_of, submission_of  # noqa: E402
-from bytetrain.programs import Client, Program, Server  # noqa: E402
-from bytetrain.terminal import TerminalClient  # noqa: E402
+from bytetrain.kernel import trace  # noqa: E402
+from bytetrain.programs import containment, output, sessions  # noqa: E402
+from bytetrain.programs.build import BuildFailed, NotGraded, Programs, build  # noqa: E402
+from bytetrain.programs.external import ExternalServer  # noqa: E402
+from bytetrain.programs.limits import Watch  # noqa: E402
+from bytetrain.programs.program import Client, Program, Server  # noqa: E402
+from bytetrain.programs.terminal import TerminalClient  # noqa: E402
+from bytetrain.telling import story  # noqa: E402
+from bytetrain.wire.files import FileStore  # noqa: E402
 
 pytest_plugins = ["bytetrain.grading.protection", "bytetrain.grading.plugin"]
 Builder = Callable[[int], Programs]
@@ -90,9 +93,9 @@ def folder() -> Iterator[Path]:
 @pytest.fixture(autouse=True)
 def nobody_left_behind() -> Iterator[None]:
     """Fails a check that leaves a process behind, and ends that process."""
-    before = {each.pid for each in running.left_over()}
+    before = {each.pid for each in sessions.left_over()}
     yield
-    found = running.end_left_over(before)
+    found = sessions.end_left_over(before)
     if found:
         who = ", ".join(map(str, found))
         raise Failure(f"processes were left behind: {who}", expected="nobody left behind", actual=f"{len(found)} left: {who}")
@@ -128,7 +131,7 @@ def started(
         whole = None if request.config.getoption("--replay") else calls.SHOWN
         request.node.bytetrain_calls = calls.around_failure(check_of(request.node) or "", story.current(), tracing.traces, whole)
     for program in programs:
-        report = running.sanitizer_report(program.stderr)
+        report = output.sanitizer_report(program.stderr)
         if report:
             words = f"a sanitizer has found an error in the {program.kind} ({program.again()}):\n{report}"
             raise Failure(words, expected="nothing for a sanitizer to find", actual=report.partition("\n")[0])

@@ -10,12 +10,14 @@ import sys
 from collections.abc import Sequence
 from typing import Optional
 
-from .observe import descriptors, processes
-from .peers import Connection, Ended, RawClient
-from .proxy import Proxy, Slicer, Timeout
-from .sessions import prepare
-from .tcp_table import is_open
-from .waiting import wait_until
+from .kernel.descriptors import descriptors
+from .kernel.processes import processes
+from .kernel.tcp import is_open
+from .programs.sessions import prepare
+from .telling.waiting import wait_until
+from .wire.faults import Slicer, Timeout
+from .wire.peers import Connection, Ended, RawClient
+from .wire.proxy import Proxy
 
 SMALL = 256 * 1024  # bytes of receive buffer: the server's side blocks soon
 GO_ON = {signal.SIGUSR1, signal.SIGUSR2}

@@ -9,13 +9,13 @@ from typing import Any, Callable
 
 import pytest
 
-from bytetrain.build import Programs
-from bytetrain.files import FileStore
-from bytetrain.paths import STAGES
-from bytetrain.peers import RawServer
-from bytetrain.programs import EndedAtStart, Server
-from bytetrain.stories import big_size
-from bytetrain.story import quietly
+from bytetrain.course.paths import STAGES
+from bytetrain.judging.acts import big_size
+from bytetrain.programs.build import Programs
+from bytetrain.programs.program import EndedAtStart, Server
+from bytetrain.telling.story import quietly
+from bytetrain.wire.files import FileStore
+from bytetrain.wire.peers import RawServer
 
 
 @pytest.fixture

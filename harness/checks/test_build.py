@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from bytetrain.build import Programs
+from bytetrain.programs.build import Programs
 
 
 @pytest.mark.check("stage.builds")

@@ -16,14 +16,14 @@ from typing import Callable
 import pytest
 
 from bytetrain import NotApplicable
-from bytetrain.build import Programs
-from bytetrain.files import FileStore, content
-from bytetrain.output import Finished
-from bytetrain.peers import Connection, Ended, RawServer
-from bytetrain.programs import Client
-from bytetrain.stories import NAIVE, hand_over, hand_over_trains
-from bytetrain.verdicts import expect, has_status, received, refused, snapshot, told
-from bytetrain.wire import HEAD, encode_size, encode_train, pieces
+from bytetrain.judging.acts import NAIVE, hand_over, hand_over_trains
+from bytetrain.judging.verdicts import expect, has_status, received, refused, snapshot, told
+from bytetrain.programs.build import Programs
+from bytetrain.programs.output import Finished
+from bytetrain.programs.program import Client
+from bytetrain.wire.files import FileStore, content
+from bytetrain.wire.framing import HEAD, encode_size, encode_train, pieces
+from bytetrain.wire.peers import Connection, Ended, RawServer
 
 StartClient = Callable[..., Client]
 

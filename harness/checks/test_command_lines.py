@@ -13,14 +13,16 @@ from typing import Callable, Union
 import pytest
 
 from bytetrain import NotApplicable
-from bytetrain.build import Programs
-from bytetrain.files import FileStore, write_file
-from bytetrain.observe import descendants, doing, wait_until
-from bytetrain.output import Finished
-from bytetrain.peers import RawServer
-from bytetrain.programs import Client, Program, Server
-from bytetrain.stories import hand_over, serves
-from bytetrain.verdicts import bad_command_line, expect, has_status, refused, snapshot, start_refused, told
+from bytetrain.judging.acts import hand_over, serves
+from bytetrain.judging.verdicts import bad_command_line, expect, has_status, refused, snapshot, start_refused, told
+from bytetrain.kernel.blocked import doing
+from bytetrain.kernel.processes import descendants
+from bytetrain.programs.build import Programs
+from bytetrain.programs.output import Finished
+from bytetrain.programs.program import Client, Program, Server
+from bytetrain.telling.waiting import wait_until
+from bytetrain.wire.files import FileStore, write_file
+from bytetrain.wire.peers import RawServer
 
 StartServer = Callable[..., Server]
 Launch = Callable[..., Program]

@@ -9,16 +9,18 @@ from typing import Callable, Optional
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings, strategies
 
-from bytetrain import Failure, story
-from bytetrain.build import Programs
-from bytetrain.files import FileStore, MiB
-from bytetrain.observe import cont, stop
-from bytetrain.peers import RawServer
-from bytetrain.programs import Client, Server
-from bytetrain.proxy import Proxy, Slicer
-from bytetrain.stories import Pool, deliver_cut, read_whole, stalled
-from bytetrain.verdicts import received, told
-from bytetrain.wire import HEAD, Parser, boundaries, head_offsets, stream
+from bytetrain import Failure
+from bytetrain.judging.acts import Pool, deliver_cut, read_whole, stalled
+from bytetrain.judging.verdicts import received, told
+from bytetrain.kernel.signals import cont, stop
+from bytetrain.programs.build import Programs
+from bytetrain.programs.program import Client, Server
+from bytetrain.telling import story
+from bytetrain.wire.faults import Slicer
+from bytetrain.wire.files import FileStore, MiB
+from bytetrain.wire.framing import HEAD, Parser, boundaries, head_offsets, stream
+from bytetrain.wire.peers import RawServer
+from bytetrain.wire.proxy import Proxy
 
 
 StartServer = Callable[..., Server]

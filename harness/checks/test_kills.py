@@ -10,19 +10,21 @@ from typing import Callable, Optional
 
 import pytest
 
-from bytetrain.build import Programs
-from bytetrain.files import FileStore, GiB, MiB
-from bytetrain.observe import cont, descriptor_count, descriptors, stop, wait_until
-from bytetrain.peers import RawClient, RawServer
-from bytetrain.programs import Client, Server
-from bytetrain.proxy import Proxy, Timeout, WholeTrains
-from bytetrain.stories import (
+from bytetrain.judging.acts import (
     Pool, comes_to_rest, hand_over_trains, lets_go, read_whole, serves, stalled, uses_no_cpu, waiting_client, worker_of,
-)  # fmt: skip
-from bytetrain.tcp_table import CLOSE_WAIT, backlog, is_open
-from bytetrain.verdicts import changes, expect, received, snapshot, told
-from bytetrain.waiting import settled
-from bytetrain.wire import HEAD, LARGEST_BODY, SIZE_BODY, pieces
+)
+from bytetrain.judging.verdicts import changes, expect, received, snapshot, told
+from bytetrain.kernel.descriptors import descriptor_count, descriptors
+from bytetrain.kernel.signals import cont, stop
+from bytetrain.kernel.tcp import CLOSE_WAIT, backlog, is_open
+from bytetrain.programs.build import Programs
+from bytetrain.programs.program import Client, Server
+from bytetrain.telling.waiting import settled, wait_until
+from bytetrain.wire.faults import Timeout, WholeTrains
+from bytetrain.wire.files import FileStore, GiB, MiB
+from bytetrain.wire.framing import HEAD, LARGEST_BODY, SIZE_BODY, pieces
+from bytetrain.wire.peers import RawClient, RawServer
+from bytetrain.wire.proxy import Proxy
 
 StartServer = Callable[..., Server]
 StartClient = Callable[..., Client]

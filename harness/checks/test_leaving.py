@@ -15,22 +15,24 @@ from typing import Callable
 import pytest
 
 from bytetrain import Failure, HarnessError, NotApplicable
-from bytetrain.build import Programs
-from bytetrain.files import FileStore, KiB, MiB
-from bytetrain.observe import (
-    children, cont, has_acted_on, kill, live_children, on_one_cpu, state, step, stop, wait_until, zombies,
-)  # fmt: skip
-from bytetrain.output import Finished, status_in_words
-from bytetrain.peers import Ended, RawClient
-from bytetrain.programs import Client, Program, Server
-from bytetrain.stories import (
+from bytetrain.judging.acts import (
     big_size, can_connect, complain_about, read_cut_short, read_whole, replace_workers, serves, stalled,
-)  # fmt: skip
-from bytetrain.proxy import Proxy, Timeout
-from bytetrain.story import expecting, quietly
-from bytetrain.tcp_table import listening
-from bytetrain.verdicts import expect, has_left, refused, snapshot, told
-from bytetrain.wire import Parser
+)
+from bytetrain.judging.verdicts import expect, has_left, refused, snapshot, told
+from bytetrain.kernel.cpu import on_one_cpu
+from bytetrain.kernel.processes import children, live_children, state, zombies
+from bytetrain.kernel.signals import cont, has_acted_on, kill, step, stop
+from bytetrain.kernel.tcp import listening
+from bytetrain.programs.build import Programs
+from bytetrain.programs.output import Finished, status_in_words
+from bytetrain.programs.program import Client, Program, Server
+from bytetrain.telling.story import expecting, quietly
+from bytetrain.telling.waiting import wait_until
+from bytetrain.wire.faults import Timeout
+from bytetrain.wire.files import FileStore, KiB, MiB
+from bytetrain.wire.framing import Parser
+from bytetrain.wire.peers import Ended, RawClient
+from bytetrain.wire.proxy import Proxy
 
 StartServer = Callable[..., Server]
 StartClient = Callable[..., Client]

@@ -11,12 +11,14 @@ from typing import Callable
 import pytest
 
 from bytetrain import Failure, NotApplicable
-from bytetrain.build import Programs
-from bytetrain.catalogue import Lesson, Run
-from bytetrain.files import FileStore
+from bytetrain.course.catalogue import Lesson, Run
 from bytetrain.grading.calls import Tracing
-from bytetrain.lessons import Evidence, Scene, play
-from bytetrain.programs import Program
+from bytetrain.lessons import play
+from bytetrain.lessons.evidence import Evidence
+from bytetrain.lessons.scene import Scene
+from bytetrain.programs.build import Programs
+from bytetrain.programs.program import Program
+from bytetrain.wire.files import FileStore
 
 
 Play = Callable[[Lesson, Run, bool], "tuple[Scene, Evidence]"]

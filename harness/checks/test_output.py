@@ -7,12 +7,12 @@ from typing import Callable
 
 import pytest
 
-from bytetrain.build import Programs
-from bytetrain.files import FileStore
-from bytetrain.programs import Program
-from bytetrain.stories import comes_to_rest, lets_go, serves, stalled
-from bytetrain.terminal import TerminalServer
-from bytetrain.verdicts import expect, told
+from bytetrain.judging.acts import comes_to_rest, lets_go, serves, stalled
+from bytetrain.judging.verdicts import expect, told
+from bytetrain.programs.build import Programs
+from bytetrain.programs.program import Program
+from bytetrain.programs.terminal import TerminalServer
+from bytetrain.wire.files import FileStore
 
 
 @pytest.mark.check("server.ready_line")

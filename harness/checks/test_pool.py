@@ -15,19 +15,21 @@ from typing import Callable
 import pytest
 
 from bytetrain import Failure, NotApplicable
-from bytetrain.build import Programs
-from bytetrain.files import FileStore, write_file
-from bytetrain.observe import children, cont, descendants, descriptors, facts, has_acted_on, kill, sleeping, state, stop, wait_until
-from bytetrain.peers import RawClient, free_port
-from bytetrain.programs import Program, Server
-from bytetrain.stories import (
-    Pool, all_sleep, can_connect, comes_to_rest, holds, kill_worker, read_cut_short, read_whole, replace_workers, serves, stalled,
-    uses_no_cpu, waiting_client,
-)  # fmt: skip
-from bytetrain.story import expecting, quietly
-from bytetrain.tcp_table import backlog, listening
-from bytetrain.verdicts import expect, told
-from bytetrain.waiting import LIMIT, settled
+from bytetrain.judging.acts import (
+    Pool, all_sleep, can_connect, comes_to_rest, holds, kill_worker, read_cut_short, read_whole, replace_workers,
+    serves, stalled, uses_no_cpu, waiting_client,
+)
+from bytetrain.judging.verdicts import expect, told
+from bytetrain.kernel.descriptors import descriptors
+from bytetrain.kernel.processes import children, descendants, facts, sleeping, state
+from bytetrain.kernel.signals import cont, has_acted_on, kill, stop
+from bytetrain.kernel.tcp import backlog, listening
+from bytetrain.programs.build import Programs
+from bytetrain.programs.program import Program, Server
+from bytetrain.telling.story import expecting, quietly
+from bytetrain.telling.waiting import LIMIT, settled, wait_until
+from bytetrain.wire.files import FileStore, write_file
+from bytetrain.wire.peers import RawClient, free_port
 
 StartServer = Callable[..., Server]
 CROWD = 64  # more than a backlog of 5 or an array of 10 events can hold

@@ -13,17 +13,16 @@ from typing import Callable
 
 import pytest
 
-from bytetrain.build import Programs
-from bytetrain.files import FileStore, content
-from bytetrain.observe import wait_until
-from bytetrain.output import status_in_words
-from bytetrain.peers import Connection, RawServer
-from bytetrain.programs import Client, Server
-from bytetrain.stories import hand_over
-from bytetrain.terminal import TerminalClient
-from bytetrain.verdicts import expect, has_status, received, told
-from bytetrain.waiting import NeverHappened
-from bytetrain.wire import LARGEST_BODY, encode_size, encode_train, stream
+from bytetrain.judging.acts import hand_over
+from bytetrain.judging.verdicts import expect, has_status, received, told
+from bytetrain.programs.build import Programs
+from bytetrain.programs.output import status_in_words
+from bytetrain.programs.program import Client, Server
+from bytetrain.programs.terminal import TerminalClient
+from bytetrain.telling.waiting import NeverHappened, wait_until
+from bytetrain.wire.files import FileStore, content
+from bytetrain.wire.framing import LARGEST_BODY, encode_size, encode_train, stream
+from bytetrain.wire.peers import Connection, RawServer
 
 
 StartServer = Callable[..., Server]

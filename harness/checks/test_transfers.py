@@ -11,14 +11,14 @@ from typing import Callable
 
 import pytest
 
-from bytetrain.build import Programs
-from bytetrain.files import FileStore, MiB, write_file
-from bytetrain.peers import Ended, RawClient, RawServer
-from bytetrain.programs import Client, Server
-from bytetrain.stories import hand_over, hand_over_trains, read_whole, serves, way_to
-from bytetrain.story import expecting
-from bytetrain.verdicts import expect, received, refused, told
-from bytetrain.wire import Parser, encode_size, encode_train, pieces
+from bytetrain.judging.acts import hand_over, hand_over_trains, read_whole, serves, way_to
+from bytetrain.judging.verdicts import expect, received, refused, told
+from bytetrain.programs.build import Programs
+from bytetrain.programs.program import Client, Server
+from bytetrain.telling.story import expecting
+from bytetrain.wire.files import FileStore, MiB, write_file
+from bytetrain.wire.framing import Parser, encode_size, encode_train, pieces
+from bytetrain.wire.peers import Ended, RawClient, RawServer
 
 StartServer = Callable[..., Server]
 StartClient = Callable[..., Client]

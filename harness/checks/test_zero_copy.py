@@ -12,18 +12,19 @@ from typing import Callable
 import pytest
 
 from bytetrain import NotApplicable
-from bytetrain.build import Programs
-from bytetrain.files import FileStore, GiB, MiB, content, drop_pages, is_in_memory, punch_hole, write_file, write_sparse
-from bytetrain.limits import RESERVE
-from bytetrain.observe import descriptors
-from bytetrain.peers import Connection, RawClient, RawServer
-from bytetrain.programs import Client, Server
-from bytetrain.proxy import Proxy, Timeout
-from bytetrain.stories import (
-    Pool, big_size, hand_over, read_cut_short, read_whole, serves, stalled, uses_no_cpu,
-)  # fmt: skip
-from bytetrain.verdicts import expect, has_status, received, refused, snapshot, told
-from bytetrain.wire import Parser, encode_size, encode_train
+from bytetrain.judging.acts import Pool, big_size, hand_over, read_cut_short, read_whole, serves, stalled, uses_no_cpu
+from bytetrain.judging.verdicts import expect, has_status, received, refused, snapshot, told
+from bytetrain.kernel.descriptors import descriptors
+from bytetrain.programs.build import Programs
+from bytetrain.programs.limits import RESERVE
+from bytetrain.programs.program import Client, Server
+from bytetrain.wire.faults import Timeout
+from bytetrain.wire.files import (
+    FileStore, GiB, MiB, content, drop_pages, is_in_memory, punch_hole, write_file, write_sparse,
+)
+from bytetrain.wire.framing import Parser, encode_size, encode_train
+from bytetrain.wire.peers import Connection, RawClient, RawServer
+from bytetrain.wire.proxy import Proxy
 
 StartServer = Callable[..., Server]
 StartClient = Callable[..., Client]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bytetrain.build import Programs, build
-from bytetrain.paths import STAGE_NUMBERS
+from bytetrain.course.paths import STAGE_NUMBERS
+from bytetrain.programs.build import Programs, build
 
 STANDINS = Path(__file__).parent / "standins"
 

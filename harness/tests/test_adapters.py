@@ -13,8 +13,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bytetrain import paths
-from bytetrain.catalogue import rubric
+from bytetrain.course import paths
+from bytetrain.course.catalogue import rubric
 from bytetrain.grading import adapters
 from bytetrain.grading.records import OURS, Record, Verdict
 from bytetrain.grading.results import Results, load, write

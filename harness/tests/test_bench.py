@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from bytetrain import paths, trace
 from bytetrain.bench import comparisons, contestants, copies, growth, many, meters, page, tools
 from bytetrain.bench.__main__ import compare, judge
 from bytetrain.bench.comparisons import Bar, Comparison, Measures, Outcome
-from bytetrain.build import build
-from bytetrain.files import FileStore
+from bytetrain.course import paths
+from bytetrain.kernel import trace
+from bytetrain.programs.build import build
+from bytetrain.wire.files import FileStore
 
 HARNESS = paths.REPO / "harness"
 

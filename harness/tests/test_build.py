@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bytetrain import build as building
-from bytetrain.build import BuildFailed, NotGraded, build
+from bytetrain.programs import build as building
+from bytetrain.programs.build import BuildFailed, NotGraded, build
 
 CMAKE = """cmake_minimum_required(VERSION 3.22)
 project(stage CXX)

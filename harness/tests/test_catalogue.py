@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bytetrain import catalogue, paths
-from bytetrain.catalogue import Check, lessons, rubric
-from bytetrain.paths import REPO
+from bytetrain.course import catalogue, paths
+from bytetrain.course.catalogue import Check, lessons, rubric
+from bytetrain.course.paths import REPO
 
 
 def test_there_are_fourteen_lessons_with_titles_in_both_languages() -> None:

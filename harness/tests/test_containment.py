@@ -17,19 +17,21 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bytetrain import containment, limits, paths
-from bytetrain.build import Programs
-from bytetrain.files import FileStore
-from bytetrain.programs import Server
-from bytetrain.sessions import end_left_over
+from bytetrain.course import paths
 from bytetrain.grading.trial import Graded, Trial
+from bytetrain.programs import containment, limits
+from bytetrain.programs.build import Programs
+from bytetrain.programs.program import Server
+from bytetrain.programs.sessions import end_left_over
+from bytetrain.wire.files import FileStore
 
 STANDINS = Path(__file__).parent / "standins"
 CHECKS = """
 import os, socket
 import pytest
-from bytetrain import Failure, observe
-from bytetrain.waiting import wait_until
+from bytetrain import Failure
+from bytetrain.kernel.processes import descendants, processes
+from bytetrain.telling.waiting import wait_until
 
 def rogue(pair, store, start_server, deed):
     return start_server(pair, store.seeded(1), options=[deed], env={"TARGETS": os.environ.get("TARGETS", "")})
@@ -48,7 +50,7 @@ def test_tidy(stage):
 
 @pytest.mark.check("server.alone")
 def test_alone(stage):
-    strangers = [each for each in observe.processes() if each not in observe.descendants(1) and each.pid != 1]
+    strangers = [each for each in processes() if each not in descendants(1) and each.pid != 1]
     if strangers: raise Failure(f"others can be seen: {strangers}")
     try:
         socket.create_connection(("127.0.0.1", int(os.environ["OUTER_PORT"]))).close()

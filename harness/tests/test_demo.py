@@ -16,16 +16,17 @@ from typing import Any
 
 import pytest
 
-from bytetrain import sessions
-from bytetrain.catalogue import lesson, load_toml
+from bytetrain.course.catalogue import lesson, load_toml
+from bytetrain.course.paths import REPO
 from bytetrain.demo.__main__ import arguments, programme
 from bytetrain.demo.acts import Performance, Result, Transfer
 from bytetrain.demo.report import Report
 from bytetrain.demo.screen import WIDTH, Kind, Screen
 from bytetrain.demo.texts import LANGUAGES, TEXTS, texts
-from bytetrain.lessons import Evidence
-from bytetrain.observe import descendants, wait_until
-from bytetrain.paths import REPO
+from bytetrain.kernel.processes import descendants
+from bytetrain.lessons.evidence import Evidence
+from bytetrain.programs import sessions
+from bytetrain.telling.waiting import wait_until
 
 SAY = texts("en")
 

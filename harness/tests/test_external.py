@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any, Optional
 
+from bytetrain.course.paths import REPO
 from bytetrain.grading.results import load
-from bytetrain.paths import REPO
 
 CHECK = "server.resets"  # as in docs/en/results.md
 

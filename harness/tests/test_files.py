@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bytetrain import files
-from bytetrain.files import MiB
+from bytetrain.wire import files
+from bytetrain.wire.files import MiB
 
 
 def test_content_is_the_same_from_any_offset() -> None:

@@ -10,8 +10,9 @@ from typing import Any
 import psutil
 import pytest
 
-from bytetrain import flake, paths
-from bytetrain.waiting import wait_until
+from bytetrain.course import paths
+from bytetrain.telling.waiting import wait_until
+from bytetrain.upkeep import flake
 
 
 def results(**verdicts: str) -> dict[str, Any]:

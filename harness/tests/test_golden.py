@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from bytetrain.course.paths import REPO
 from bytetrain.grading.trial import Trial
-from bytetrain.paths import REPO
 
 GOLDEN = Path(__file__).parent / "golden"
 CORRECT = REPO / "harness" / "submissions" / "python_fds"
@@ -62,7 +62,7 @@ VERDICTS = """
 import os
 import pytest
 from bytetrain import Failure, NotApplicable
-from bytetrain.verdicts import received, told
+from bytetrain.judging.verdicts import received, told
 
 @pytest.mark.check("pair.passes")
 def test_passes(stage): pass

@@ -11,16 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from bytetrain import paths, trace
+from bytetrain.course import paths
 from bytetrain.grading.results import load
 from bytetrain.grading.trial import Grade, Trial
+from bytetrain.kernel import trace
 
 HARNESS = paths.REPO / "harness"
 CHECKS = """
 import os, subprocess
 import pytest
 from bytetrain import Failure, NotApplicable
-from bytetrain.verdicts import received, told
+from bytetrain.judging.verdicts import received, told
 
 @pytest.mark.check("pair.transfer")
 def test_transfer(stage, pair, store, start_server, start_client):
@@ -43,8 +44,8 @@ def test_reference(stage): pass
 @pytest.mark.check("client.sanitizer")
 def test_sanitizer(stage, pair, store, start_server):
     start_server(pair, store.seeded(1), env={"STANDIN_FAULT": "asan"}).signal(15)
-    import bytetrain.observe as observe
-    observe.wait_until(lambda: False, "this never comes", limit=0.2)
+    from bytetrain.telling.waiting import wait_until
+    wait_until(lambda: False, "this never comes", limit=0.2)
 
 @pytest.mark.check("pool.leaves")
 def test_leaves_a_process(stage): subprocess.Popen(["sleep", "1000"])
@@ -212,8 +213,8 @@ WAITING = """
 from pathlib import Path
 import pytest
 from bytetrain import Failure
-from bytetrain.waiting import wait_until
-from bytetrain.verdicts import received
+from bytetrain.telling.waiting import wait_until
+from bytetrain.judging.verdicts import received
 
 @pytest.mark.check("pair.fails")
 def test_fails(stage, pair, store, start_server, start_client, pytestconfig):

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bytetrain import mutants
-from bytetrain.catalogue import rubric
-from bytetrain.mutants import Mutant, Outcome, Unusable
-from bytetrain.paths import STAGES, stage_dir
+from bytetrain.course.catalogue import rubric
+from bytetrain.course.paths import STAGES, stage_dir
+from bytetrain.upkeep import mutants
+from bytetrain.upkeep.mutants import Mutant, Outcome, Unusable
 
 MUTANTS = mutants.load_all()
 

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from bytetrain import Failure, files, observe, peers, tcp_table, wire
-from bytetrain.build import Programs
-from bytetrain.files import FileStore, MiB
-from bytetrain.observe import LIMIT, wait_until
-from bytetrain.peers import Connection, Ended, RawClient, RawServer
-from bytetrain.programs import Client, Server
+from bytetrain import Failure
+from bytetrain.kernel import processes, signals, tcp
+from bytetrain.programs.build import Programs
+from bytetrain.programs.program import Client, Server
+from bytetrain.telling.waiting import LIMIT, wait_until
+from bytetrain.wire import files, framing, peers
+from bytetrain.wire.files import FileStore, MiB
+from bytetrain.wire.peers import Connection, Ended, RawClient, RawServer
 
 Standin = Callable[[int], Programs]
 
@@ -43,7 +45,7 @@ def test_a_client_gets_whole_trains_one_at_a_time(number: int, standin: Standin,
     content = files.content(1000 if number == 1 else 300_000)
     with RawServer() as server, Client(standin(number).client, server.port, folder) as client:
         connection = server.accept()
-        trains = [piece.data for piece in wire.pieces(number, b"name", content)]
+        trains = [piece.data for piece in framing.pieces(number, b"name", content)]
         if number <= 4:
             assert connection.deliver_trains(trains)
         else:
@@ -55,7 +57,7 @@ def test_a_client_gets_whole_trains_one_at_a_time(number: int, standin: Standin,
 
 @pytest.mark.parametrize("cut, breaks", [(2, True), (9, False), (20, True)])
 def test_a_delivered_piece_is_a_recv_of_its_own(cut: int, breaks: bool, standin: Standin, folder: Path) -> None:
-    stream = wire.stream(2, b"name!", files.content(500))  # trains end at 9 and 513
+    stream = framing.stream(2, b"name!", files.content(500))  # trains end at 9 and 513
     with RawServer() as server, Client(standin(2).client, server.port, folder) as client:
         connection = server.accept()
         assert connection.deliver(stream[:cut], client.pid)
@@ -123,7 +125,7 @@ def test_a_sender_blocks_when_nobody_reads(standin: Standin, store: FileStore) -
         [worker] = server.workers
         with RawClient(server.port, receive_buffer=4096) as client:
             waiting = client.wait_sender_blocked(worker)
-            assert waiting > 0 and observe.sleeping(worker)
+            assert waiting > 0 and processes.sleeping(worker)
             client.reset()
         wait_until(lambda: "server: " in server.stderr, "the worker has met the reset", seen=lambda: server.stderr)
         assert os.strerror(errno.ECONNRESET) in server.stderr or os.strerror(errno.EPIPE) in server.stderr
@@ -140,31 +142,31 @@ def test_both_ways_to_ask_the_kernel_agree(joined: tuple[RawClient, Connection])
     client, server = joined
     assert client.deliver(b"") and client.send(b"12345")
     wait_until(lambda: client.unacknowledged() == 0, "it has arrived")
-    slow = tcp_table._look_up(server.local_port, client.local_port)
-    assert slow == tcp_table.tcp_socket(server.local_port, client.local_port)
+    slow = tcp._look_up(server.local_port, client.local_port)
+    assert slow == tcp.tcp_socket(server.local_port, client.local_port)
     assert slow is not None and slow.receive_queue == 5
-    assert tcp_table.tcp_socket(server.local_port, 1) is None
+    assert tcp.tcp_socket(server.local_port, 1) is None
     client.close()
     server.close()
 
 
 def test_a_backlog_is_counted() -> None:
     with RawServer() as server:
-        assert observe.backlog(server.port) == 0
+        assert tcp.backlog(server.port) == 0
         waiting = [RawClient(server.port) for _ in range(3)]
-        assert observe.backlog(server.port) == 3
+        assert tcp.backlog(server.port) == 3
         for client in waiting:
             client.close()
-    assert observe.backlog(server.port) is None
+    assert tcp.backlog(server.port) is None
 
 
 def test_a_client_in_the_backlog_is_seen_by_a_stopped_server(standin: Standin, store: FileStore) -> None:
     with Server(standin(5).server, store.seeded(10), workers=1) as server:
         [worker] = server.workers
-        observe.stop(worker)
+        signals.stop(worker)
         with RawClient(server.port) as client:
-            wait_until(lambda: observe.backlog(server.port) == 1, "it waits")
-            observe.cont(worker)
+            wait_until(lambda: tcp.backlog(server.port) == 1, "it waits")
+            signals.cont(worker)
             assert client.read_stream(5).done
 
 

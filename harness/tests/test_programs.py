@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from bytetrain import Failure, observe, output, paths, programs
-from bytetrain.build import Programs
-from bytetrain.files import FileStore
-from bytetrain.observe import wait_until
-from bytetrain.programs import Client, Program, Server
+from bytetrain import Failure
+from bytetrain.course import paths
+from bytetrain.kernel import processes, tcp
+from bytetrain.programs import output, program, sessions
+from bytetrain.programs.build import Programs
+from bytetrain.programs.program import Client, Program, Server
+from bytetrain.telling.waiting import wait_until
+from bytetrain.wire.files import FileStore
 
 HARNESS = paths.REPO / "harness"
 Standin = Callable[[int], Programs]
@@ -56,7 +59,7 @@ def test_programs_start_with_sigpipe_at_its_default() -> None:
 
 
 def test_signals_that_a_shell_ignored_are_back_at_their_defaults() -> None:
-    ours = "from bytetrain.programs import Program, prepare; prepare(); grep = Program(['grep', 'SigIgn', '/proc/self/status'])"
+    ours = "from bytetrain.programs.program import Program; from bytetrain.programs.sessions import prepare; prepare(); grep = Program(['grep', 'SigIgn', '/proc/self/status'])"
     told = f"{ours}; print(grep.start().wait().stdout.split()[1]); grep.stop()"
     shell = "trap '' INT QUIT TERM HUP; exec \"$0\" -c \"$1\""
     done = subprocess.run(["sh", "-c", shell, sys.executable, told], cwd=HARNESS, capture_output=True, text=True)
@@ -72,7 +75,7 @@ def test_output_that_is_long_is_shown_in_part() -> None:
 
 def test_a_program_that_goes_on_is_reported_with_its_state() -> None:
     with sh("echo still here; exec sleep 1000") as program:
-        wait_until(lambda: observe.comm(program.pid) == "sleep", "sleep runs")
+        wait_until(lambda: processes.comm(program.pid) == "sleep", "sleep runs")
         words = r"has not ended after 0.1 s: sleep \(pid(.|\n)*still here(.|\n)*run as: /bin/sh"
         with pytest.raises(Failure, match=words):
             program.wait(0.1)
@@ -85,10 +88,10 @@ def test_a_program_that_does_not_exist_is_named() -> None:
 
 def test_stop_ends_children_and_orphans_too() -> None:
     with sh("sleep 1000 & (sleep 1000 & exec sleep 1000) & wait") as program:
-        wait_until(lambda: len(observe.descendants(program.pid)) == 3, "three processes are there")
+        wait_until(lambda: len(processes.descendants(program.pid)) == 3, "three processes are there")
         assert program.left_behind() != []
         assert program.stop() == []  # nobody was *left*: it was still running
-    assert programs.left_over() == []
+    assert sessions.left_over() == []
 
 
 def test_orphans_are_reported_and_reaped() -> None:
@@ -105,21 +108,21 @@ def test_orphans_are_reported_and_reaped() -> None:
 def test_what_a_session_can_not_hold_is_found_as_left_over() -> None:
     with sh("setsid sleep 1000 & exit 0") as program:
         program.wait()
-        wait_until(lambda: [each for each in programs.left_over() if each.name == "sleep"], "it has a new session")
-    assert [each.name for each in programs.end_left_over()] == ["sleep"]
-    assert programs.left_over() == []
+        wait_until(lambda: [each for each in sessions.left_over() if each.name == "sleep"], "it has a new session")
+    assert [each.name for each in sessions.end_left_over()] == ["sleep"]
+    assert sessions.left_over() == []
 
 
 def test_a_server_is_ready_when_it_is_started(standin: Standin, file: Path, folder: Path) -> None:
     with Server(standin(3).server, file, workers=3) as server:
-        assert observe.listening(server.port) and len(server.workers) == 3
+        assert tcp.listening(server.port) and len(server.workers) == 3
         with Client(standin(3).client, server.port, folder) as client:
             finished = client.wait()
         assert finished.stdout == f"received {file.name}, 5000 bytes\n", finished
         assert client.files() == [file.name] and (folder / file.name).read_bytes() == file.read_bytes()
         server.signal(signal.SIGTERM)
         assert server.wait().status == 0 and server.left_behind() == []
-    assert not observe.listening(server.port)
+    assert not tcp.listening(server.port)
 
 
 def test_a_client_without_a_directory_saves_where_it_is_run(standin: Standin, file: Path, folder: Path) -> None:
@@ -141,7 +144,7 @@ def test_a_server_that_ends_before_it_is_ready_is_quoted(standin: Standin, folde
 def test_a_server_that_says_something_else_is_quoted(standin: Standin, file: Path) -> None:
     with pytest.raises(Failure, match=r'prints "listening on HOST:PORT"(.|\n)*\| hello'):
         Server(standin(3).server, file, env={"STANDIN_FAULT": "noisy"}).start()
-    assert programs.left_over() == []
+    assert sessions.left_over() == []
 
 
 def test_a_server_that_leaves_orphans_is_found_out(standin: Standin, file: Path) -> None:
@@ -161,8 +164,8 @@ def test_the_signal_of_a_terminal_reaches_the_whole_group(standin: Standin, file
 
 
 def test_sanitizers_speak_by_a_status_of_their_own() -> None:
-    assert "exitcode=99:detect_leaks=1" in programs.environment()["ASAN_OPTIONS"]
-    assert "detect_leaks=0" in programs.environment(traced=True)["ASAN_OPTIONS"]
-    assert programs.sanitizer_report("all is well") is None
-    found = programs.sanitizer_report("first\n==1==ERROR: AddressSanitizer: heap-use-after-free")
+    assert "exitcode=99:detect_leaks=1" in program.environment()["ASAN_OPTIONS"]
+    assert "detect_leaks=0" in program.environment(traced=True)["ASAN_OPTIONS"]
+    assert output.sanitizer_report("all is well") is None
+    found = output.sanitizer_report("first\n==1==ERROR: AddressSanitizer: heap-use-after-free")
     assert found == "ERROR: AddressSanitizer: heap-use-after-free"

@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from bytetrain import Failure, faults, observe
-from bytetrain.build import Programs
-from bytetrain.files import FileStore, content, md5_of
-from bytetrain.observe import wait_until
-from bytetrain.peers import Ended, RawClient, RawServer
-from bytetrain.programs import Client, Server
-from bytetrain.proxy import Coalesce, LimitData, Proxy, ResetPeer, Slicer, SlowClose, Timeout, Trickle, WholeTrains
-from bytetrain.wire import boundaries
+from bytetrain import Failure
+from bytetrain.kernel import tcp
+from bytetrain.programs.build import Programs
+from bytetrain.programs.program import Client, Server
+from bytetrain.telling.waiting import wait_until
+from bytetrain.wire import faults
+from bytetrain.wire.faults import Coalesce, LimitData, ResetPeer, Slicer, SlowClose, Timeout, Trickle, WholeTrains
+from bytetrain.wire.files import FileStore, content, md5_of
+from bytetrain.wire.framing import boundaries
+from bytetrain.wire.peers import Ended, RawClient, RawServer
+from bytetrain.wire.proxy import Proxy
 
 Standin = Callable[[int], Programs]
 DATA = content(100_000)
@@ -112,7 +115,7 @@ def test_a_slow_close_waits_for_its_release(upstream: RawServer) -> None:
         server.send(DATA)
         server.close()
         assert client.read_exactly(len(DATA)) == DATA
-        end = observe.tcp_socket(client.local_port, proxy.port)
+        end = tcp.tcp_socket(client.local_port, proxy.port)
         assert end is not None and (end.state, end.receive_queue) == (1, 0)
         proxy.release()
         assert client.read_to_end() == b""

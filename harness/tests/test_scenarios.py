@@ -10,18 +10,23 @@ from pathlib import Path
 
 import pytest
 
-from bytetrain import Failure, programs, trace
-from bytetrain.build import Programs
-from bytetrain.catalogue import Run, lesson, lessons
-from bytetrain.files import FileStore, MiB, content
-from bytetrain.lessons import Evidence, Scene, play
+from bytetrain import Failure
+from bytetrain.course.catalogue import Run, lesson, lessons
+from bytetrain.kernel import trace
+from bytetrain.kernel.processes import state
+from bytetrain.lessons import play
 from bytetrain.lessons.calls import asked, in_words
 from bytetrain.lessons.cut_trains import cuts_in_heads, listed, start_of_content
 from bytetrain.lessons.dead_worker import exit_code
+from bytetrain.lessons.evidence import Evidence
 from bytetrain.lessons.one_call_limit import a_call_of_ours
-from bytetrain.observe import state, wait_until
-from bytetrain.sessions import left_over
-from bytetrain.wire import head_offsets
+from bytetrain.lessons.scene import Scene
+from bytetrain.programs import program
+from bytetrain.programs.build import Programs
+from bytetrain.programs.sessions import left_over
+from bytetrain.telling.waiting import wait_until
+from bytetrain.wire.files import FileStore, MiB, content
+from bytetrain.wire.framing import head_offsets
 
 StandIn = Callable[[int], Programs]
 
@@ -41,7 +46,7 @@ def played(name: str, standin: StandIn, store: FileStore, stage: int) -> Evidenc
 def be_wrong(monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
     """Lets the fault through to the stand-ins: programs get a few variables of ours only."""
     monkeypatch.setenv("STANDIN_FAULT", fault)
-    monkeypatch.setattr(programs, "KEPT", (*programs.KEPT, "STANDIN_FAULT"))
+    monkeypatch.setattr(program, "KEPT", (*program.KEPT, "STANDIN_FAULT"))
 
 
 def test_evidence_is_seen_if_there_are_words_for_it() -> None:

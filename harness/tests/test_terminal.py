@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bytetrain.build import Programs
-from bytetrain.files import FileStore
-from bytetrain.programs import Server
-from bytetrain.terminal import TerminalClient
-from bytetrain.waiting import wait_until
+from bytetrain.programs.build import Programs
+from bytetrain.programs.program import Server
+from bytetrain.programs.terminal import TerminalClient
+from bytetrain.telling.waiting import wait_until
+from bytetrain.wire.files import FileStore
 
 
 def test_what_is_written_on_the_terminal_is_seen(

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from bytetrain import observe, trace
-from bytetrain.build import Programs
-from bytetrain.files import FileStore
-from bytetrain.observe import wait_until
-from bytetrain.peers import RawClient
-from bytetrain.programs import Client, Program, Server
-from bytetrain.trace import Trace
+from bytetrain.kernel import processes, trace
+from bytetrain.kernel.trace import Trace
+from bytetrain.programs.build import Programs
+from bytetrain.programs.program import Client, Program, Server
+from bytetrain.telling.waiting import wait_until
+from bytetrain.wire.files import FileStore
+from bytetrain.wire.peers import RawClient
 
 needs_ptrace = pytest.mark.skipif(not trace.available(), reason=str(trace.why_not()))
 
@@ -87,7 +87,7 @@ def test_running_processes_are_traced_until_they_are_let_go(
             assert client.read_stream(5).done
         traced.detach()
         assert not any(trace.tracer_of(worker) for worker in server.workers)
-        assert traced.count("sendto") == 3 and observe.children(server.pid)
+        assert traced.count("sendto") == 3 and processes.children(server.pid)
 
 
 @needs_ptrace
@@ -115,7 +115,7 @@ def test_a_process_that_is_gone_can_not_be_traced(folder: Path) -> None:
 def test_a_traced_program_may_be_killed(folder: Path) -> None:
     traced = Trace(folder / "trace", "read")
     with Program([*traced.prefix(), "sleep", "1000"], traced=True) as program:
-        wait_until(lambda: observe.comm(program.pid) == "sleep", "it runs")
+        wait_until(lambda: processes.comm(program.pid) == "sleep", "it runs")
     traced.wait_written()
     assert traced.events[-1].kind == "killed"
 

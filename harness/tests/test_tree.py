@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from bytetrain.catalogue import Stage, stages
-from bytetrain.paths import REPO, STAGE_NUMBERS, STAGES
+from bytetrain.course.catalogue import Stage, stages
+from bytetrain.course.paths import REPO, STAGE_NUMBERS, STAGES
 
 ALL = stages()
 PAIRS = list(pairwise(ALL))

@@ -8,14 +8,17 @@ from pathlib import Path
 import pytest
 
 from bytetrain import Failure
-from bytetrain.files import write_file
-from bytetrain.observe import ProcessFacts, cont, stop
-from bytetrain.output import Finished
-from bytetrain.peers import RawClient, RawServer, free_port
-from bytetrain.programs import Program
-from bytetrain.stories import can_connect, deliver_cut, read_cut_short, read_whole
-from bytetrain.verdicts import bad_command_line, changes, has_left, has_status, received, refused, snapshot, start_refused, told
-from bytetrain.wire import stream
+from bytetrain.judging.acts import can_connect, deliver_cut, read_cut_short, read_whole
+from bytetrain.judging.verdicts import (
+    bad_command_line, changes, has_left, has_status, received, refused, snapshot, start_refused, told,
+)
+from bytetrain.kernel.processes import ProcessFacts
+from bytetrain.kernel.signals import cont, stop
+from bytetrain.programs.output import Finished
+from bytetrain.programs.program import Program
+from bytetrain.wire.files import write_file
+from bytetrain.wire.framing import stream
+from bytetrain.wire.peers import RawClient, RawServer, free_port
 
 
 def test_a_file_that_was_received(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bytetrain.waiting import NeverHappened, settled, wait_until
+from bytetrain.telling.waiting import NeverHappened, settled, wait_until
 
 
 def test_the_value_that_was_waited_for_is_returned() -> None:

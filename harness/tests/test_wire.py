@@ -6,27 +6,27 @@ import re
 
 import pytest
 
-from bytetrain import wire
-from bytetrain.files import content
+from bytetrain.wire import framing
+from bytetrain.wire.files import content
 
 SIZES = [0, 1, 999, 1000, 1001, 2000, 70000]
 
 
 def test_the_bytes_of_each_stage() -> None:
     name = b"\0\0\0\1a"
-    assert wire.stream(1, b"a", b"xy") == name + b"\0\0\0\2xy"
-    assert wire.stream(1, b"a", b"") == name + b"\0\0\0\0"
-    assert wire.stream(2, b"a", b"xy") == wire.stream(3, b"a", b"xy") == name + b"\0\0\0\2xy" + b"\0\0\0\0"
+    assert framing.stream(1, b"a", b"xy") == name + b"\0\0\0\2xy"
+    assert framing.stream(1, b"a", b"") == name + b"\0\0\0\0"
+    assert framing.stream(2, b"a", b"xy") == framing.stream(3, b"a", b"xy") == name + b"\0\0\0\2xy" + b"\0\0\0\0"
     size = b"\0\0\0\x08" + b"\0\0\0\0\0\0\0\2"
-    assert wire.stream(4, b"a", b"xy") == name + size + b"\0\0\0\2xy"
-    assert wire.stream(5, b"a", b"xy") == wire.stream(6, b"a", b"xy") == name + size + b"xy"
+    assert framing.stream(4, b"a", b"xy") == name + size + b"\0\0\0\2xy"
+    assert framing.stream(5, b"a", b"xy") == framing.stream(6, b"a", b"xy") == name + size + b"xy"
 
 
 def test_boundaries_are_where_trains_end() -> None:
-    assert wire.boundaries(2, b"a", bytes(1001)) == [5, 5 + 1004, 5 + 1004 + 5, 5 + 1004 + 5 + 4]
-    assert wire.head_offsets(2, b"a", bytes(1001)) == [0, 5, 1009, 1014]
-    assert wire.boundaries(5, b"a", bytes(100000)) == [5, 17, 100017]
-    assert wire.boundaries(5, b"a", b"") == [5, 17]
+    assert framing.boundaries(2, b"a", bytes(1001)) == [5, 5 + 1004, 5 + 1004 + 5, 5 + 1004 + 5 + 4]
+    assert framing.head_offsets(2, b"a", bytes(1001)) == [0, 5, 1009, 1014]
+    assert framing.boundaries(5, b"a", bytes(100000)) == [5, 17, 100017]
+    assert framing.boundaries(5, b"a", b"") == [5, 17]
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 6])
@@ -35,8 +35,8 @@ def test_boundaries_are_where_trains_end() -> None:
 def test_what_is_written_is_read_back_in_pieces_of_any_size(number: int, size: int, step: int) -> None:
     if number == 1 and size > 1000 or step == 1 and size > 2000:
         return
-    data, parser = content(size), wire.Parser(number)
-    sent = wire.stream(number, b"name", data)
+    data, parser = content(size), framing.Parser(number)
+    sent = framing.stream(number, b"name", data)
     for start in range(0, len(sent), step):
         assert not parser.done
         parser.feed(sent[start : start + step])
@@ -45,14 +45,14 @@ def test_what_is_written_is_read_back_in_pieces_of_any_size(number: int, size: i
     assert parser.offset == len(sent)
 
 
-def broken(number: int, data: bytes) -> wire.WireError:
-    with pytest.raises(wire.WireError) as caught:
-        wire.parse(number, data)
+def broken(number: int, data: bytes) -> framing.WireError:
+    with pytest.raises(framing.WireError) as caught:
+        framing.parse(number, data)
     return caught.value
 
 
 def test_a_length_above_1000_is_shown_with_its_place() -> None:
-    error = broken(2, wire.encode_train(b"name") + wire.encode_train(b"x" * 10) + b"=%\xab\xd3")
+    error = broken(2, framing.encode_train(b"name") + framing.encode_train(b"x" * 10) + b"=%\xab\xd3")
     assert (error.offset, error.train) == (22, 3)
     assert "length of 1025878995" in str(error) and "3d 25 ab d3" in str(error)
 
@@ -67,14 +67,14 @@ def test_a_length_above_1000_is_shown_with_its_place() -> None:
         (2, b"\0\0\0\1a\0\0\0\0xyz", "3 bytes after the end, beginning with 78 79 7a"),
         (1, b"\0\0\0\1a\0\0\0\1b\0\0\0\0", "4 bytes after the end"),
         (4, b"\0\0\0\1a\0\0\0\4\0\0\0\2", "the size has 4 bytes"),
-        (4, wire.stream(4, b"a", b"xy")[:-6], "where more content should follow"),
-        (4, wire.stream(4, b"a", b"xy")[:-6] + b"\0\0\0\3xyz", "more than the announced 2"),
-        (4, wire.stream(4, b"a", b"xy")[:-6] + b"\0\0\0\0", "an empty train after 0 of 2 bytes"),
-        (5, wire.stream(5, b"a", b"xy")[:-1], "after 1 of 2 bytes of raw content"),
-        (5, wire.stream(5, b"a", b"xy") + b"z", "1 bytes after the end"),
-        (5, wire.stream(5, b"a", b"") + b"z", "1 bytes after the end"),
+        (4, framing.stream(4, b"a", b"xy")[:-6], "where more content should follow"),
+        (4, framing.stream(4, b"a", b"xy")[:-6] + b"\0\0\0\3xyz", "more than the announced 2"),
+        (4, framing.stream(4, b"a", b"xy")[:-6] + b"\0\0\0\0", "an empty train after 0 of 2 bytes"),
+        (5, framing.stream(5, b"a", b"xy")[:-1], "after 1 of 2 bytes of raw content"),
+        (5, framing.stream(5, b"a", b"xy") + b"z", "1 bytes after the end"),
+        (5, framing.stream(5, b"a", b"") + b"z", "1 bytes after the end"),
         (3, b"\0\0\0\0", "the name is empty"),
-        (3, wire.encode_train(b"../x"), "contains '/'"),
+        (3, framing.encode_train(b"../x"), "contains '/'"),
     ],
 )
 def test_what_is_wrong_is_said(number: int, data: bytes, words: str) -> None:
@@ -83,7 +83,7 @@ def test_what_is_wrong_is_said(number: int, data: bytes, words: str) -> None:
 
 SHOWN = [
     (
-        3, wire.encode_train(b"name") + wire.encode_train(b"x" * 10) + b"=%\xab\xd3abc",
+        3, framing.encode_train(b"name") + framing.encode_train(b"x" * 10) + b"=%\xab\xd3abc",
         """\
   before            6: 6d 65 00 00 00 0a 78 78 78 78 78 78 78 78 78 78  me....xxxxxxxxxx
   here             22: 3d 25 ab d3 61 62 63                             =%..abc
@@ -92,7 +92,7 @@ SHOWN = [
         "a length of at most 1000", "a length of 1025878995",
     ),
     (
-        3, wire.encode_train(b"../x"),
+        3, framing.encode_train(b"../x"),
         """\
   before            0: 00 00 00 04 2e 2e                                ......
   here              6: 2f 78                                            /x
@@ -109,7 +109,7 @@ SHOWN = [
         "the name", "the end of the stream",
     ),
     (
-        4, wire.stream(4, b"a", bytes(range(48, 98)))[:-9],
+        4, framing.stream(4, b"a", bytes(range(48, 98)))[:-9],
         """\
   before           46: 49 4a 4b 4c 4d 4e 4f 50 51 52 53 54 55 56 57 58  IJKLMNOPQRSTUVWX
   here             62: the end of the stream
@@ -118,7 +118,7 @@ SHOWN = [
         "the last 9 of 50 bytes of a body", "the end of the stream",
     ),
     (
-        5, wire.stream(5, b"a", b"0123456789abcdefg") + b"more",
+        5, framing.stream(5, b"a", b"0123456789abcdefg") + b"more",
         """\
   before           18: 31 32 33 34 35 36 37 38 39 61 62 63 64 65 66 67  123456789abcdefg
   here             34: 6d 6f 72 65                                      more
@@ -127,7 +127,7 @@ SHOWN = [
         "the end of the stream", "4 bytes or more",
     ),
     (
-        3, wire.stream(3, b"a", b"") + b"z",
+        3, framing.stream(3, b"a", b"") + b"z",
         """\
   before            0: 00 00 00 01 61 00 00 00 00                       ....a....
   here              9: 7a                                               z
@@ -149,8 +149,8 @@ def test_the_bytes_around_an_error_are_shown(number: int, data: bytes, window: s
 def test_the_bytes_before_an_error_are_known_however_they_came(
     step: int, number: int, data: bytes, window: str, expected: str, actual: str
 ) -> None:
-    parser = wire.Parser(number, keep=False)
-    with pytest.raises(wire.WireError) as caught:
+    parser = framing.Parser(number, keep=False)
+    with pytest.raises(framing.WireError) as caught:
         for start in range(0, len(data), step):
             parser.feed(data[start : start + step])
         parser.end()
@@ -158,45 +158,45 @@ def test_the_bytes_before_an_error_are_known_however_they_came(
 
 
 def test_bytes_after_the_end_are_seen_in_a_later_piece_too() -> None:
-    parser = wire.Parser(5)
-    parser.feed(wire.stream(5, b"a", b"xy"))
-    with pytest.raises(wire.WireError, match="at byte 19 .*after the end"):
+    parser = framing.Parser(5)
+    parser.feed(framing.stream(5, b"a", b"xy"))
+    with pytest.raises(framing.WireError, match="at byte 19 .*after the end"):
         parser.feed(b"z")
 
 
 def test_content_need_not_be_kept() -> None:
     seen: list[bytes] = []
-    parser = wire.Parser(5, keep=False, sink=seen.append)
-    parser.feed(wire.stream(5, b"a", b"xy"))
+    parser = framing.Parser(5, keep=False, sink=seen.append)
+    parser.feed(framing.stream(5, b"a", b"xy"))
     assert (parser.content, b"".join(seen), parser.md5) == (b"", b"xy", "3e44107170a520582ade522fa73c1d15")
 
 
 def test_stage_01_holds_1000_bytes() -> None:
     with pytest.raises(ValueError, match="not 1001"):
-        wire.stream(1, b"a", bytes(1001))
+        framing.stream(1, b"a", bytes(1001))
 
 
 @pytest.mark.parametrize("name", [b"", b".", b"..", b"a/b", b"a\0b", b"n" * 256])
 def test_names_that_are_refused(name: bytes) -> None:
-    assert wire.why_name_is_refused(name)
+    assert framing.why_name_is_refused(name)
 
 
 @pytest.mark.parametrize("name", [b"a", b"...", b".hidden", b"n" * 255, "文件".encode(), b"\xff"])
 def test_names_that_are_taken(name: bytes) -> None:
-    assert wire.why_name_is_refused(name) is None
+    assert framing.why_name_is_refused(name) is None
 
 
 @pytest.mark.parametrize("stage", [1, 2, 3, 4, 5, 6])
 def test_the_place_of_a_byte_of_the_content(stage: int) -> None:
     name, sent = b"name", bytes(range(250)) * (4 if stage == 1 else 10)
-    whole = wire.stream(stage, name, sent)
+    whole = framing.stream(stage, name, sent)
     for offset in (0, 999, *((1000, 2499) if stage > 1 else ())):
-        told = wire.place_of(stage, len(name), offset, len(sent))
+        told = framing.place_of(stage, len(name), offset, len(sent))
         found = [int(number) for number in re.findall(r"\d+", told)]
         if stage >= 5:
             assert whole[found[1]] == sent[offset]
         else:
             _, inside, train, head, _, body, end = found
-            kinds = [piece.offset for piece in wire.pieces(stage, name, sent)]
+            kinds = [piece.offset for piece in framing.pieces(stage, name, sent)]
             assert kinds[train - 1] == head and whole[body + inside] == sent[offset] and body + inside <= end
-    assert wire.place_of(stage, len(name), len(sent), len(sent)) == ""
+    assert framing.place_of(stage, len(name), len(sent), len(sent)) == ""

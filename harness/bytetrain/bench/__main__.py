@@ -13,11 +13,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Optional
 
-from ..build import Programs, build
-from ..files import FileStore
-from ..flake import commit, machine
-from ..paths import BUILD, STAGES
-from ..sessions import prepare
+from ..course.paths import BUILD, STAGES
+from ..programs.build import Programs, build
+from ..programs.sessions import prepare
+from ..upkeep.flake import commit, machine
+from ..wire.files import FileStore
 from . import comparisons, contestants, copies, feedback, growth, many, network
 from .comparisons import MiB, Place
 from .meters import BenchError, size_words

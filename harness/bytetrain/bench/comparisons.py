@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..build import Programs
-from ..catalogue import load_toml
-from ..files import FileStore
+from ..course.catalogue import load_toml
+from ..programs.build import Programs
+from ..wire.files import FileStore
 from .contestants import Receiver, Sender, curl, discarded, forking, iperf3, nginx, ours, saved_by, told
 from .meters import Finished, GiB, Run, packets_sent, size_words, timed, used
 

@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from ..build import Programs
-from ..observe import children, listening, wait_until
-from ..paths import BUILD, REPO
-from ..peers import free_port
-from ..programs import Program, Server
+from ..course.paths import BUILD, REPO
+from ..kernel.processes import children
+from ..kernel.tcp import listening
+from ..programs.build import Programs
+from ..programs.program import Program, Server
+from ..telling.waiting import wait_until
+from ..wire.peers import free_port
 from .meters import BenchError, Finished, timed
 
 HOST = "127.0.0.1"

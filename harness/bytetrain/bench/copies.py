@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .. import trace
-from ..build import Programs
-from ..files import FileStore
-from ..programs import Client
-from ..trace import Trace
+from ..kernel import trace
+from ..kernel.trace import Trace
+from ..programs.build import Programs
+from ..programs.program import Client
+from ..wire.files import FileStore
 from .comparisons import Measures, MiB, Place, measured, summed_up
 from .contestants import Receiver, Sender, ours, saved_by
 from .meters import Peak, Run, peak_memory

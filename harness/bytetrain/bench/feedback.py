@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..build import build
-from ..paths import REPO, STAGES, stage_dir
+from ..course.paths import REPO, STAGES, stage_dir
+from ..programs.build import build
 from .meters import BenchError, timed
 
 STAGE = 3

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..build import Programs
-from ..files import FileStore
-from ..programs import Client
+from ..programs.build import Programs
+from ..programs.program import Client
+from ..wire.files import FileStore
 from .comparisons import KiB, MiB, Place, summed_up
 from .contestants import ours
 from .meters import GiB, Peak, peak_memory

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..build import Programs
+from ..programs.build import Programs
 from .comparisons import Measures, Place, summed_up
 from .contestants import Sender, discarded, missing, nginx, ours, told
 from .meters import peak_memory

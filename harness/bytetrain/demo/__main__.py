@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn, Optional
 
-from .. import trace
-from ..build import BuildFailed, Programs, build, build_dir
-from ..catalogue import Lesson, Stage, lessons, stages
-from ..files import FileStore
-from ..paths import REPO, STAGE_NUMBERS, STAGES
-from ..sessions import end_left_over, left_over, prepare
+from ..course.catalogue import Lesson, Stage, lessons, stages
+from ..course.paths import REPO, STAGE_NUMBERS, STAGES
+from ..kernel import trace
+from ..programs.build import BuildFailed, Programs, build, build_dir
+from ..programs.sessions import end_left_over, left_over, prepare
+from ..wire.files import FileStore
 from .acts import Company
 from .report import Report
 from .screen import Screen

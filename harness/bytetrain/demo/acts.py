@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Callable, Optional
 
 from .. import Failure
-from ..build import Programs
-from ..catalogue import Lesson, Run
-from ..faults import WholeTrains
-from ..files import FileStore, MiB
-from ..lessons import Evidence, Scene, play
-from ..lessons.scene import outcome, saved_md5
-from ..stories import NAIVE
+from ..course.catalogue import Lesson, Run
+from ..judging.acts import NAIVE
+from ..lessons import play
+from ..lessons.evidence import Evidence
+from ..lessons.scene import Scene, outcome, saved_md5
+from ..programs.build import Programs
+from ..wire.faults import WholeTrains
+from ..wire.files import FileStore, MiB
 
 BIG = 100 * MiB
 

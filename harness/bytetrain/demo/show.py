@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from ..catalogue import Lesson, Run, Stage
+from ..course.catalogue import Lesson, Run, Stage
 from .acts import Company, Performance, Result, Transfer
 from .report import Report
 from .screen import Kind, Screen

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Union
 
-from ..catalogue import Lesson, Stage, load_toml
-from ..paths import LESSONS
+from ..course.catalogue import Lesson, Stage, load_toml
+from ..course.paths import LESSONS
 
 TEXTS = LESSONS.parent / "demo.toml"
 LANGUAGES = ("en", "zh")

@@ -13,9 +13,9 @@ import tempfile
 from pathlib import Path
 from typing import Optional
 
-from .. import trace
-from ..story import Story
-from ..trace import Event, Trace
+from ..kernel import trace
+from ..kernel.trace import Event, Trace
+from ..telling.story import Story
 from .records import Record
 
 SHOWN = 14  # calls that a story shows

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from .. import programs as running, story
-from ..paths import BUILD, STAGES
-from ..story import Step
+from ..course.paths import BUILD, STAGES
+from ..programs import sessions
+from ..telling import story
+from ..telling.story import Step
 from . import calls, protection, words
 from .hooks import around, first, last
 from .records import OURS, Record, Verdict, fill_in
@@ -22,7 +23,7 @@ from .results import Results, forget, write
 from .selection import (
     add_options, case_of, check_of, check_options, chosen_stages, parametrize, rubric_of, select, stage_of,
     submission_of,
-)  # fmt: skip
+)
 
 RESULTS = BUILD.parent / "results.json"
 TRACED_STORIES = 3  # a run traces so many failures (on each of its workers): each takes a second run
@@ -45,7 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "check(id): which check of checks.toml this is; lesson.* is one for each lesson")
     config.addinivalue_line("markers", "long: takes seconds, or waits for a time of the contract: begin with it")
-    running.prepare()
+    sessions.prepare()
     check_options(config)
     results = Results(rubric_of(config), submission_of(config), str(config.getoption("--preset")), chosen_stages(config))
     results.protection = protection.in_words(config)
@@ -222,7 +223,7 @@ class Teller:
     @last
     def pytest_unconfigure(self) -> None:
         """Ends the programs of a pytest worker that something has killed: they have come to us."""
-        running.end_left_over()
+        sessions.end_left_over()
 
     @property
     def _has_results(self) -> bool:

@@ -11,8 +11,8 @@ from typing import Optional
 
 import pytest
 
-from .. import containment, limits
-from ..paths import REPO, STAGES
+from ..course.paths import REPO, STAGES
+from ..programs import containment, limits
 from .hooks import first
 from .results import ERROR
 from .selection import check_options, submission_of

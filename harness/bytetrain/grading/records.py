@@ -9,10 +9,10 @@ from enum import Enum
 from typing import Any
 
 from .. import Failure, NotApplicable
-from ..build import BuildFailed
-from ..output import shown, status_in_words
-from ..programs import Program
-from ..story import Story
+from ..programs.build import BuildFailed
+from ..programs.output import shown, status_in_words
+from ..programs.program import Program
+from ..telling.story import Story
 
 
 OURS = "The grader or this machine is at fault here, not your program."

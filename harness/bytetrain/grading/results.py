@@ -12,9 +12,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Optional
 
-from .. import containment
-from ..catalogue import Check, Rubric, load_stage
-from ..paths import STAGES, stage_dir
+from ..course.catalogue import Check, Rubric, load_stage
+from ..course.paths import STAGES, stage_dir
+from ..programs import containment
 from .records import Record, Verdict
 
 SCHEMA = "bytetrain/results/v1"

@@ -9,8 +9,8 @@ from typing import Any, Optional
 
 import pytest
 
-from ..catalogue import Lesson, Rubric, lesson, rubric
-from ..paths import CHECKS, STAGE_NUMBERS, STAGES
+from ..course.catalogue import Lesson, Rubric, lesson, rubric
+from ..course.paths import CHECKS, STAGE_NUMBERS, STAGES
 
 
 def add_options(group: Any) -> None:

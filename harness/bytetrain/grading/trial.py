@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..paths import REPO
+from ..course.paths import REPO
 
 HARNESS = REPO / "harness"
 _POINTS = {1: 10, 2: 10, 3: 28, 4: 12, 5: 16, 6: 24}

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, Optional
 
-from ..catalogue import Check
-from ..output import shown
+from ..course.catalogue import Check
+from ..programs.output import shown
 from .records import OURS, Record, Verdict
 from .results import Results
 

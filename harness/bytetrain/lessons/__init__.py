@@ -8,11 +8,9 @@ that it needs can't be brought about, it raises Failure, so that no failure is "
 import importlib
 from typing import Callable
 
-from ..catalogue import Lesson
+from ..course.catalogue import Lesson
 from .evidence import Evidence
 from .scene import Scene
-
-__all__ = ["Evidence", "Scene", "play"]
 
 
 def play(lesson: Lesson, scene: Scene) -> Evidence:

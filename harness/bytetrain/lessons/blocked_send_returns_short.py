@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Optional
 
-from .. import wire
-from ..files import MiB
-from ..observe import cont, stop
-from ..stories import big_size
-from ..trace import Trace
+from ..judging.acts import big_size
+from ..kernel.signals import cont, stop
+from ..kernel.trace import Trace
+from ..wire import framing
+from ..wire.files import MiB
 from .calls import asked, in_words
 from .evidence import Evidence, when
 from .scene import Scene
@@ -41,11 +41,11 @@ def short_calls(tracing: Optional[Trace], worker: int) -> list[str]:
 
 
 def judge(scene: Scene, file: Path, got: bytes, calls: list[str]) -> Evidence:
-    expected = len(wire.stream(scene.stage, file.name.encode(), file.read_bytes()))
+    expected = len(framing.stream(scene.stage, file.name.encode(), file.read_bytes()))
     broken, md5 = "", ""
     try:
-        md5 = wire.parse(scene.stage, got).md5
-    except wire.WireError as error:
+        md5 = framing.parse(scene.stage, got).md5
+    except framing.WireError as error:
         broken = error.in_short
     lost, whole = expected - len(got), md5 == scene.store.md5(file)
     lines = [f"sends that returned short: {', '.join(calls[:3])}"] if calls else []

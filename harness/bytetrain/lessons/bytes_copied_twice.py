@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import wire
-from ..files import MiB
-from ..observe import PROC
-from ..programs import Client, Server
-from ..proxy import Timeout
-from ..trace import Event, Trace
+from ..kernel.processes import PROC
+from ..kernel.trace import Event, Trace
+from ..programs.program import Client, Server
+from ..wire import framing
+from ..wire.faults import Timeout
+from ..wire.files import MiB
 from .calls import WRITTEN
 from .evidence import Evidence, when
 from .scene import Scene, outcome, saved_md5
@@ -85,7 +85,7 @@ def count_untraced(scene: Scene, server: Server, file: Path) -> tuple[Calls, Cli
     Counted is what has been done when all but the last byte have come."""
     worker = server.worker()
     before = io_count(worker, "syscr")
-    last = len(wire.stream(scene.stage, file.name.encode(), file.read_bytes())) - 1
+    last = len(framing.stream(scene.stage, file.name.encode(), file.read_bytes())) - 1
     proxy = scene.proxy(server.port, Timeout(last))  # who has ended can't be asked any more
     receiver = scene.client(proxy.port)
     proxy.wait_forwarded(last).client.wait_taken(receiver.pid)

@@ -2,7 +2,7 @@
 
 from typing import Optional
 
-from ..trace import Event
+from ..kernel.trace import Event
 
 # Which argument says how many bytes are asked for, counted from the end: strings before it may hold commas.
 _ASKED = {"recvfrom": 4, "sendto": 4, "read": 1, "write": 1, "sendfile": 1, "splice": 2}

@@ -4,10 +4,12 @@ import os
 from pathlib import Path
 from typing import Optional
 
-from ..files import MiB, md5_of, write_file
-from ..observe import cpu_use_against_yardstick, sleeping, wait_until, zombies
-from ..programs import Server
-from ..stories import big_size, comes_to_rest
+from ..judging.acts import big_size, comes_to_rest
+from ..kernel.cpu import cpu_use_against_yardstick
+from ..kernel.processes import sleeping, zombies
+from ..programs.program import Server
+from ..telling.waiting import wait_until
+from ..wire.files import MiB, md5_of, write_file
 from .calls import asked, in_words
 from .evidence import Evidence, when
 from .scene import Scene, read_train, saved_md5

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import Failure, wire
-from ..faults import Slicer, WholeTrains
-from ..stories import NAIVE
+from .. import Failure
+from ..judging.acts import NAIVE
+from ..wire import framing
+from ..wire.faults import Slicer, WholeTrains
 from .calls import in_words
 from .evidence import Evidence, Fact, when
 from .scene import Scene, outcome, saved_md5, wait_for
@@ -38,14 +39,14 @@ class Cut:
         lines = [f"{self.saved} of {self.size} bytes saved"]
         if failure:
             calls = f": {', '.join(self.calls)}" if self.calls else ""
-            lines = [f"asked for a body of {wire.LARGEST_BODY} bytes, recv returned {PART}{calls}", *misread]
+            lines = [f"asked for a body of {framing.LARGEST_BODY} bytes, recv returned {PART}{calls}", *misread]
         elif self.whole:
             lines = [f"all {self.size} bytes saved, md5 of both files {self.md5_sent}"]
         return Evidence(
             failure=failure,
             cure=when(self.whole, f"all {self.size} bytes saved, md5 equal"),
             lines=[*lines, f"the client ends with {self.said}"],
-            facts={**facts, "asked": wire.LARGEST_BODY, "cut_after": PART, "file_bytes": self.size,
+            facts={**facts, "asked": framing.LARGEST_BODY, "cut_after": PART, "file_bytes": self.size,
                    "saved_bytes": self.saved, "md5_sent": self.md5_sent, "md5_saved": self.md5_saved,
                    "client": self.said, "calls": self.calls},
         )  # fmt: skip
@@ -56,7 +57,7 @@ def cut_a_train(scene: Scene, file: Path) -> Cut:
     one that is cut in its body; the others have to live with cuts in heads, too."""
     name = file.name.encode()
     begins = start_of_content(scene.stage, name)
-    last = begins + TRAINS * (wire.HEAD + wire.LARGEST_BODY) + wire.HEAD + PART
+    last = begins + TRAINS * (framing.HEAD + framing.LARGEST_BODY) + framing.HEAD + PART
     naive = scene.stage in NAIVE
     cuts = [last] if naive else [*cuts_in_heads(scene.stage, name), last]
     tracing = scene.tracing("client", "recvfrom") if naive else None
@@ -76,7 +77,7 @@ def cut_a_train(scene: Scene, file: Path) -> Cut:
         said=said,
         size=file.stat().st_size,
         saved=path.stat().st_size if path.is_file() else 0,
-        content_before=last - begins if scene.stage >= 5 else TRAINS * wire.LARGEST_BODY + PART,
+        content_before=last - begins if scene.stage >= 5 else TRAINS * framing.LARGEST_BODY + PART,
         md5_sent=scene.store.md5(file),
         md5_saved=saved_md5(client, file.name),
         calls=[in_words(each) for each in calls if each.result == PART],
@@ -85,12 +86,12 @@ def cut_a_train(scene: Scene, file: Path) -> Cut:
 
 def start_of_content(stage: int, name: bytes) -> int:
     """Where the first train of content (or the raw content) begins."""
-    return wire.HEAD + len(name) + (wire.HEAD + wire.SIZE_BODY if stage >= 4 else 0)
+    return framing.HEAD + len(name) + (framing.HEAD + framing.SIZE_BODY if stage >= 4 else 0)
 
 
 def cuts_in_heads(stage: int, name: bytes) -> list[int]:
     """Inside the heads of name, size and content, and 6 bytes after each begins: inside a body."""
-    begins = sorted({0, wire.HEAD + len(name), start_of_content(stage, name)})
+    begins = sorted({0, framing.HEAD + len(name), start_of_content(stage, name)})
     return [begin + more for begin in begins for more in (1, 2, 3, 6)]
 
 

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from ..observe import PROC, cpu_seconds, cpu_use_against_yardstick, kill, state, wait_until, zombies
-from ..programs import Server
-from ..stories import lets_go
-from ..trace import Trace
+from ..judging.acts import lets_go
+from ..kernel.cpu import cpu_seconds, cpu_use_against_yardstick
+from ..kernel.processes import PROC, state, zombies
+from ..kernel.signals import kill
+from ..kernel.trace import Trace
+from ..programs.program import Server
+from ..telling.waiting import wait_until
 from .scene import Scene
 
 WORKERS = 3

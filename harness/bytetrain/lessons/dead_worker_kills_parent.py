@@ -2,8 +2,8 @@
 
 import signal
 
-from ..observe import wait_until
-from ..tcp_table import listening
+from ..kernel.tcp import listening
+from ..telling.waiting import wait_until
 from .dead_worker import WORKERS, Loss, lose_a_worker
 from .evidence import Evidence, when
 from .scene import Scene, outcome, saved_md5

@@ -5,12 +5,14 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..observe import facts, settled, sleeping, wait_until
-from ..output import status_in_words
-from ..programs import Client, Server
-from ..proxy import Proxy, Timeout
-from ..sessions import members, reap_session
-from ..tcp_table import listening
+from ..kernel.processes import facts, sleeping
+from ..kernel.tcp import listening
+from ..programs.output import status_in_words
+from ..programs.program import Client, Server
+from ..programs.sessions import members, reap_session
+from ..telling.waiting import settled, wait_until
+from ..wire.faults import Timeout
+from ..wire.proxy import Proxy
 from .evidence import Evidence, when
 from .scene import Scene, outcome, saved_md5, wait_for
 

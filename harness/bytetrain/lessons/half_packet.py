@@ -1,6 +1,6 @@
 """A train is cut in its body, and the rest comes only when the first part has been read."""
 
-from ..files import content
+from ..wire.files import content
 from .cut_trains import PART, cut_a_train
 from .evidence import Evidence, when
 from .scene import Scene

@@ -2,11 +2,14 @@
 
 from typing import Optional
 
-from .. import wire
-from ..files import md5_of
-from ..observe import cont, descriptors, sleeping, stop, tcp_sockets, wait_until
-from ..programs import Client, Server
-from ..tcp_table import TcpSocket
+from ..kernel.descriptors import descriptors
+from ..kernel.processes import sleeping
+from ..kernel.signals import cont, stop
+from ..kernel.tcp import TcpSocket, tcp_sockets
+from ..programs.program import Client, Server
+from ..telling.waiting import wait_until
+from ..wire import framing
+from ..wire.files import md5_of
 from .calls import in_words
 from .evidence import Evidence, when
 from .scene import Scene, outcome, saved_md5, wait_for
@@ -19,7 +22,7 @@ def play(scene: Scene) -> Evidence:
     letter = scene.folder / NAME
     letter.write_text(TEXT)
     raw = "--raw" in scene.run.server
-    sent = len(NAME + TEXT) if raw else len(wire.stream(scene.stage, NAME.encode(), TEXT.encode()))
+    sent = len(NAME + TEXT) if raw else len(framing.stream(scene.stage, NAME.encode(), TEXT.encode()))
     server = scene.server(letter)
     tracing = scene.tracing("client", "recvfrom")
     workers = server.workers

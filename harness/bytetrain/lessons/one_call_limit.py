@@ -5,10 +5,10 @@ import socket
 import threading
 from pathlib import Path
 
-from ..files import GiB, MiB, write_sparse
-from ..observe import zombies
-from ..peers import RawClient
-from ..trace import Event
+from ..kernel.processes import zombies
+from ..kernel.trace import Event
+from ..wire.files import GiB, MiB, write_sparse
+from ..wire.peers import RawClient
 from .calls import asked, in_words
 from .evidence import Evidence, when
 from .scene import Scene, read_train

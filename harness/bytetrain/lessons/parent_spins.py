@@ -2,7 +2,9 @@
 
 from typing import Optional
 
-from ..observe import blocked_in, cpu_use_against_yardstick, state, watch
+from ..kernel.blocked import blocked_in
+from ..kernel.cpu import cpu_use_against_yardstick, watch
+from ..kernel.processes import state
 from .dead_worker import lose_a_worker
 from .evidence import Evidence, when
 from .scene import Scene

@@ -2,8 +2,10 @@
 
 import signal
 
-from ..observe import cont, sleeping, stop, wait_until
-from ..programs import Server
+from ..kernel.processes import sleeping
+from ..kernel.signals import cont, stop
+from ..programs.program import Server
+from ..telling.waiting import wait_until
 from .calls import in_words
 from .dead_worker import WORKERS, Loss, lose_a_client
 from .evidence import Evidence, when

@@ -14,20 +14,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Callable, Optional, TypeVar
 
-from .. import Failure, trace
-from ..build import Programs
-from ..catalogue import Run
-from ..faults import Fault
-from ..files import FileStore, md5_of
-from ..observe import NeverHappened, wait_until
-from ..output import status_in_words
-from ..peers import Connection, RawClient, RawServer
-from ..programs import Client, Program, Server, sanitizer_report
-from ..proxy import Proxy
-from ..stories import big_size, stalled
-from ..terminal import TerminalClient
-from ..trace import Trace
-from ..wire import HEAD
+from .. import Failure
+from ..course.catalogue import Run
+from ..judging.acts import big_size, stalled
+from ..kernel import trace
+from ..kernel.trace import Trace
+from ..programs.build import Programs
+from ..programs.output import sanitizer_report, status_in_words
+from ..programs.program import Client, Program, Server
+from ..programs.terminal import TerminalClient
+from ..telling.waiting import NeverHappened, wait_until
+from ..wire.faults import Fault
+from ..wire.files import FileStore, md5_of
+from ..wire.framing import HEAD
+from ..wire.peers import Connection, RawClient, RawServer
+from ..wire.proxy import Proxy
 
 AFTER_ITS_END = 2.0  # seconds until a thread of ours has surely seen what a client did that is gone already
 LOG_TAIL = 5  # lines of a server's log

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from .. import wire
-from ..files import GiB
-from ..proxy import Trickle
-from ..terminal import TerminalClient
+from ..programs.terminal import TerminalClient
+from ..wire import framing
+from ..wire.faults import Trickle
+from ..wire.files import GiB
 from .evidence import Evidence, when
 from .scene import Scene, outcome, read_train, saved_md5, wait_for
 
@@ -23,7 +23,7 @@ def play(scene: Scene) -> Evidence:
     client, half_way = watch(scene, file)
     second = second_train(scene)
     whole = client.wait().status == 0 and saved_md5(client, file.name) == scene.store.md5(file)
-    announced = second == wire.encode_size(FIVE_GIB)
+    announced = second == framing.encode_size(FIVE_GIB)
     last = client.redraws[-1].strip() if client.redraws else ""
     lines = [f"half of it has come, and the terminal shows {repr(half_way) if half_way else 'nothing'}"]
     lines += [f"at the end, after {len(client.redraws)} redraws: {last!r}"] if last else []
@@ -38,9 +38,9 @@ def play(scene: Scene) -> Evidence:
 
 
 def in_words(second: bytes) -> str:
-    if len(second) != wire.SIZE_BODY:
+    if len(second) != framing.SIZE_BODY:
         return f"{len(second)} bytes of content, and no size"
-    return f"{second.hex(' ')}, {'the' if second == wire.encode_size(FIVE_GIB) else 'not the'} size in 64 bits"
+    return f"{second.hex(' ')}, {'the' if second == framing.encode_size(FIVE_GIB) else 'not the'} size in 64 bits"
 
 
 def watch(scene: Scene, file: Path) -> tuple[TerminalClient, str]:

@@ -1,10 +1,14 @@
 """A client sleeps in its recv, having 600 of the 1000 bytes it wants. SIGSTOP and SIGCONT come, and then the rest."""
 
-from .. import Failure, wire
-from ..files import content, md5_of_stream
-from ..observe import backlog, cont, facts, sleeping, stop, wait_until
-from ..peers import Connection
-from ..programs import Client
+from .. import Failure
+from ..kernel.processes import facts, sleeping
+from ..kernel.signals import cont, stop
+from ..kernel.tcp import backlog
+from ..programs.program import Client
+from ..telling.waiting import wait_until
+from ..wire import framing
+from ..wire.files import content, md5_of_stream
+from ..wire.peers import Connection
 from .calls import in_words
 from .evidence import Evidence, when
 from .scene import Scene, outcome, saved_md5, wait_for
@@ -16,7 +20,7 @@ PART = 600
 
 def play(scene: Scene) -> Evidence:
     sent = content(SIZE)
-    stream = wire.stream(scene.stage, NAME.encode(), sent)
+    stream = framing.stream(scene.stage, NAME.encode(), sent)
     cut = stream.index(sent[:PART]) + PART
     listener = scene.raw_server()
     tracing = scene.tracing("client", "recvfrom")
@@ -43,7 +47,7 @@ def interrupt(client: Client, connection: Connection, first: bytes) -> None:
 
 def judge(client: Client, sent: bytes, calls: list[str]) -> Evidence:
     said, md5_sent, md5_saved = outcome(client), md5_of_stream([sent]), saved_md5(client, NAME)
-    following = sent[PART : PART + wire.HEAD]
+    following = sent[PART : PART + framing.HEAD]
     bad_length = int.from_bytes(following, "big")
     shown = client.status == 1 and f" {bad_length} bytes" in said
     whole = client.status == 0 and md5_saved == md5_sent

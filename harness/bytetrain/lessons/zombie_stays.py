@@ -1,6 +1,6 @@
 """A worker is dead. Does anybody wait for it?"""
 
-from ..observe import facts, zombies
+from ..kernel.processes import facts, zombies
 from .dead_worker import lose_a_worker
 from .evidence import Evidence, when
 from .scene import Scene

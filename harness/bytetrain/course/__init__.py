@@ -1,0 +1,1 @@
+"""The course as data: where things lie, and the stages, lessons and checks of the TOML files."""

@@ -1,0 +1,72 @@
+"""The tables of the docs, made from the data: stages/*/stage.toml and harness/lessons.toml."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Callable
+
+from ..course.catalogue import Run, lessons, stages
+from ..course.paths import REPO
+
+Language = str  # "en" or "zh"
+
+
+def render(name: str, language: Language, page: Path) -> str:
+    """The table called `name` ("stages", "lessons", "changes 3"), as Markdown, with links as they must be on `page`."""
+    kind, *arguments = name.split()
+    tables: dict[str, Callable[..., str]] = {"stages": _stages, "lessons": _lessons, "changes": _changes}
+    if kind not in tables:
+        raise ValueError(f"{page}: there is no generated table {name!r}: there are {', '.join(tables)}")
+    return tables[kind](language, page, *arguments)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _stage_link(number: int, language: Language, page: Path) -> str:
+    folder = REPO / "docs" / ("en" if language == "en" else "zh-CN")
+    return f"[{number:02d}]({os.path.relpath(folder / f'stage-{number:02d}.md', page.parent)})"
+
+
+def _text(language: Language, thing: object, field: str = "title") -> str:
+    return str(getattr(thing, field if language == "en" else f"{field}_zh"))
+
+
+def _stages(language: Language, page: Path) -> str:
+    heads = {
+        "en": ["Stage", "What is new", "Goes wrong here, on purpose", "Is cured here"],
+        "zh": ["阶段", "新内容", "这里会出的错（故意保留）", "这里治好的毛病"],
+    }
+    rows = [
+        [_stage_link(stage.number, language, page)] + [_text(language, stage, it) for it in ("title", "shows", "cures")]
+        for stage in stages()
+    ]
+    return _table(heads[language], rows)
+
+
+def _lessons(language: Language, page: Path) -> str:
+    def shown(run: Run) -> str:
+        sides = {"en": ("server", "client"), "zh": ("服务器", "客户端")}[language]
+        options = [f"{side} `{' '.join(given)}`" for side, given in zip(sides, (run.server, run.client)) if given]
+        return " ".join([_stage_link(run.stage, language, page), ("、" if language == "zh" else ", ").join(options)]).strip()
+
+    heads = {"en": ["#", "Lesson", "Shown by", "Cured from"], "zh": ["#", "问题", "在哪里出现", "从哪里起解决"]}
+    rows = [
+        [str(number), _text(language, lesson), shown(lesson.shown_by), _stage_link(lesson.cured_from, language, page)]
+        for number, lesson in enumerate(lessons(), 1)
+    ]
+    return _table(heads[language], rows)
+
+
+def _changes(language: Language, page: Path, number: str) -> str:
+    """Which files differ from the stage before, and why."""
+    stage = next(each for each in stages() if each.number == int(number))
+    folder = REPO / "stages" / stage.name
+    heads = {"en": ["File", "Why it differs from the stage before"], "zh": ["文件", "与上一阶段不同的原因"]}
+
+    def link(file: str) -> str:  # a file that the stage has given up is a row of the table all the same
+        return f"[{file}]({os.path.relpath(folder / file, page.parent)})" if (folder / file).exists() else file
+
+    return _table(heads[language], [[link(file), why[language]] for file, why in stage.changes.items()])

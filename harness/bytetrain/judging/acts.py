@@ -1,0 +1,370 @@
+"""What checks are told with: peers that play a whole part, and a pool that is looked at before and after.
+
+Nothing here belongs to one stage; where the naive receive of stages 01 and 02 needs it, whole trains are handed over.
+"""
+
+import os
+import socket
+from collections.abc import Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Iterator, Optional
+
+from .. import Failure
+from ..kernel.cpu import cpu_use
+from ..kernel.descriptors import descriptor_count, descriptors
+from ..kernel.processes import descendants, facts, sleeping, state, zombies
+from ..kernel.signals import kill
+from ..kernel.tcp import SYN_RECV, TcpSocket, is_open
+from ..programs.output import status_in_words
+from ..programs.program import Server
+from ..telling import story
+from ..telling.story import doing, expecting, quietly
+from ..telling.waiting import wait_until
+from ..wire.faults import WholeTrains
+from ..wire.files import AROUND, Difference, MiB, first_difference, md5_of
+from ..wire.framing import Parser, WireError, pieces, place_of
+from ..wire.peers import SMALL_BUFFER, Connection, Ended, RawClient
+from ..wire.proxy import Proxy
+from .verdicts import expect
+
+NAIVE = (1, 2)  # stages whose clients must be handed whole trains, one at a time
+
+# Files and streams
+
+
+def big_size() -> int:
+    """Bytes that no connection's buffers can hold, however this machine is tuned: 8 MiB or more."""
+    words = Path("/proc/sys/net/ipv4/tcp_wmem").read_text().split()
+    return max(8 * MiB, 2 * int(words[-1]))
+
+
+def hand_over(client: Connection, stage: int, name: bytes, content: bytes) -> bool:
+    """Sends a whole stream to a client, in the way that its stage can take. False if the client is gone."""
+    sent = [piece.data for piece in pieces(stage, name, content)]
+    with doing(f"our server hands over a file: the name {name!r}, and {len(content)} bytes of content"):
+        return client.deliver_trains(sent) if stage in NAIVE else client.send(b"".join(sent))
+
+
+def hand_over_trains(client: Connection, stage: int, trains: Iterable[bytes]) -> bool:
+    """Sends trains, wrong ones perhaps: in stages 01 and 02 one after the other."""
+    return client.deliver_trains(trains) if stage in NAIVE else client.send(b"".join(trains))
+
+
+def deliver_cut(client: Connection, stream: bytes, cuts: Iterable[int], pid: int) -> bool:
+    """Sends a stream in pieces that end at the offsets in `cuts`; each is taken before the next one comes, or left in the
+    kernel's queue by a client that wants more of it: see `Connection.wait_taken`. False if it is gone."""
+    ends = [*sorted({cut for cut in cuts if 0 < cut < len(stream)}), len(stream)]
+    with doing(f"our server sends {len(stream)} bytes in {len(ends)} pieces, each when the last is taken") as step:
+        for number, (start, end) in enumerate(zip([0, *ends], ends), 1):
+            if not client.send(stream[start:end]):
+                step.result = f"the client was gone when piece {number} came, bytes {start} to {end - 1}"
+                return False
+            with quietly():
+                client.wait_taken(pid)
+    return True
+
+
+@contextmanager
+def way_to(server: Server, stage: int) -> Iterator[int]:
+    """The port where a client of that stage should go: the server's own, or a proxy's that hands over whole trains."""
+    if stage not in NAIVE:
+        yield server.port
+        return
+    with Proxy(server.port, WholeTrains()) as proxy:
+        yield proxy.port
+
+
+# What a server sends
+
+
+def read_whole(connection: Connection, stage: int, original: Path, parser: Optional[Parser] = None) -> None:
+    """Reads a transfer to its end: the name, the content and nothing else, in the format of the stage.
+
+    `parser` has read the beginning, if that has been done already.
+    """
+    __tracebackhide__ = True
+    parser = parser or Parser(stage, keep=False)
+    size = original.stat().st_size
+    with expecting(f"our client reads the whole of {original.name}, {size} bytes, and the end of the stream"):
+        try:
+            with Comparison(original, parser) as comparison:
+                while data := connection.read_some():
+                    parser.feed(data)
+        except WireError as error:
+            raise _with_difference(error, comparison) from None
+        except Failure as failure:
+            failure.args = (f"{failure}\n{_so_far(parser, original)}",)
+            raise
+        try:
+            parser.end()
+            complain_about(parser, original)
+        except Failure as failure:
+            raise _with_difference(failure, comparison) from None
+
+
+class Comparison:
+    """Holds the content that a parser gets against the original, and remembers where they first differ."""
+
+    def __init__(self, original: Path, parser: Parser) -> None:
+        self.difference: Optional[Difference] = None
+        self.name = original.name
+        self._original = original
+        self._parser = parser
+
+    def __enter__(self) -> "Comparison":
+        self._file = self._original.open("rb")
+        self._parser.sink = self._look
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._parser.sink = None
+        self._file.close()
+
+    def _look(self, data: bytes) -> None:
+        if self.difference is not None:
+            return
+        before = self._parser.received - len(data)
+        want = os.pread(self._file.fileno(), len(data), before)
+        if want != data:
+            at = first_difference(want, data)
+            offset, start = before + at, before + max(0, at - AROUND)
+            window = slice(max(0, at - AROUND), at + AROUND)
+            sizes = self._original.stat().st_size, self._parser.received
+            self.difference = Difference(offset, *sizes, start, want[window], data[window], "the stream so far")
+
+
+def _with_difference(failure: Failure, comparison: Comparison) -> Failure:
+    """The failure, with the place where the content first differs from the file, if it does."""
+    found = comparison.difference
+    if found is not None:
+        name = len(os.fsencode(comparison.name))
+        place = place_of(story.current().stage, name, found.offset, found.expected_size)
+        failure.args = (f"{failure}\nThe content differs from the file before that:\n{found}\n  {place}",)
+    return failure
+
+
+def _so_far(parser: Parser, original: Path) -> str:
+    if parser.done:
+        return "all of the file had come, but not the end of the stream: does some process keep the connection?"
+    if parser.name is None:
+        return "not even the name had come"
+    return f"{parser.received} of the {original.stat().st_size} bytes of {original.name} had come"
+
+
+def complain_about(parser: Parser, original: Path) -> None:
+    """Failure unless the parser has read the whole file."""
+    __tracebackhide__ = True
+    wanted = os.fsencode(original.name)
+    expect_same("the name", parser.name, wanted)
+    size = original.stat().st_size
+    expect_same("bytes of content", parser.received, size)
+    expect_same("the md5 of the content", parser.md5, md5_of(original))
+
+
+def expect_same(what: str, sent: object, wanted: object) -> None:
+    """Failure unless the server has sent what was wanted."""
+    __tracebackhide__ = True
+    if sent != wanted:
+        words = f"what the server sent is wrong: {what}: {sent!r}, and {wanted!r} was expected"
+        raise Failure(words, expected=f"{what}: {wanted!r}", actual=f"{what}: {sent!r}")
+
+
+def serves(server: Server, stage: int, original: Path) -> None:
+    """A client of our own connects and gets the whole file."""
+    __tracebackhide__ = True
+    with RawClient(server.port, server.host) as connection:
+        read_whole(connection, stage, original)
+
+
+def read_cut_short(connection: Connection, stage: int) -> int:
+    """Reads a transfer that must end too early; returns how much content came."""
+    __tracebackhide__ = True
+    parser = Parser(stage, keep=False)
+    with expecting("the connection ends before the whole file has come"):
+        try:
+            while data := connection.read_some():
+                parser.feed(data)
+        except Ended:  # a reset tells it as well
+            return parser.received
+        try:
+            parser.end()
+        except WireError:
+            return parser.received
+        words = f"a whole file of {parser.received} bytes came, where the connection should have ended before that"
+        raise Failure(words, expected="an early end of the connection", actual=f"all {parser.received} bytes")
+
+
+# The pool
+
+
+def can_connect(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether anybody accepts a connection there."""
+    with socket.socket() as probe:
+        return probe.connect_ex((host, port)) == 0
+
+
+def holds(pid: int, connection: Connection) -> bool:
+    """Whether a process has the server's end of a connection."""
+    other = connection.other_end()
+    return other is not None and other.inode != 0 and f"socket:[{other.inode}]" in descriptors(pid).values()
+
+
+def worker_of(server: Server, connection: Connection) -> int:
+    """The worker that serves a connection; waits until there is one."""
+    __tracebackhide__ = True
+
+    def look() -> Optional[int]:
+        expect(
+            is_open(connection.other_end()), "the server has closed a connection before a worker was seen with it",
+            expected="a worker with that connection",
+        )  # fmt: skip
+        return next((pid for pid in server.workers if holds(pid, connection)), None)
+
+    return wait_until(look, "a worker takes the connection", seen=lambda: descendants(server.pid)) or 0
+
+
+def stalled(server: Server) -> tuple[RawClient, int]:
+    """A client that reads nothing, and the worker that has come to a halt for it. The file must be a big one."""
+    __tracebackhide__ = True
+    with expecting("our client reads nothing, and its worker blocks in sending") as step:
+        connection = RawClient(server.port, server.host, receive_buffer=SMALL_BUFFER)
+        try:
+            worker = worker_of(server, connection)
+            connection.wait_sender_blocked(worker)
+        except BaseException:
+            connection.close()
+            raise
+        step.result = f"process {worker}"
+    return connection, worker
+
+
+def waiting_client(server: Server) -> RawClient:
+    """A client of our own that the server's kernel has taken in: it waits in the backlog, or wherever the server lets
+    it wait. (To us, a connection is made one packet earlier.)"""
+    __tracebackhide__ = True
+    connection = RawClient(server.port, server.host, receive_buffer=SMALL_BUFFER)
+
+    def taken_in() -> bool:
+        other = connection.other_end()
+        return other is None or other.state != SYN_RECV
+
+    wait_until(taken_in, "the server's kernel takes our client in", seen=connection.other_end)
+    return connection
+
+
+def lets_go(worker: int, end: Optional[TcpSocket]) -> None:
+    """Waits until a worker has noticed that the connection whose server's end that is has ended: it is dead, or it sleeps
+    without the connection."""
+    __tracebackhide__ = True
+    held = f"socket:[{end.inode if end else 0}]"
+
+    def noticed() -> bool:
+        return state(worker) in ("Z", "X", None) or (held not in descriptors(worker).values() and sleeping(worker))
+
+    wait_until(noticed, f"worker {worker} has noticed that its client is gone", seen=lambda: facts(worker))
+
+
+def comes_to_rest(server: Server) -> None:
+    """Waits until every worker sleeps, and then the parent: so what a worker had to report has been heard.
+
+    (Who has read the end of a stream may be faster than the worker that has closed it, and is not yet idle.)
+    """
+    __tracebackhide__ = True
+
+    def states() -> str:
+        return "".join(str(state(pid)) for pid in [*server.workers, server.pid])
+
+    wait_until(lambda: all(map(sleeping, [*server.workers, server.pid])), "workers and parent sleep", seen=states)
+
+
+def kill_worker(pid: int) -> None:
+    """SIGKILL, and waits until the worker is dead. (Before that it can still be given a connection, and lose it.)"""
+    kill(pid)
+    wait_until(lambda: state(pid) in ("Z", None), f"worker {pid} is dead", seen=lambda: state(pid))
+
+
+def replace_workers(server: Server) -> None:
+    """All workers are killed while they are idle, and others have taken their place. From stage 03 on."""
+    __tracebackhide__ = True
+    first = server.workers
+    with expecting("all workers are killed (SIGKILL), and replaced"):
+        for worker in first:
+            kill_worker(worker)
+        wait_until(
+            lambda: len(server.workers) == len(first) and not zombies(server.pid) and not set(first) & set(server.workers),
+            f"there are {len(first)} new workers", seen=lambda: facts(server.pid),
+        )  # fmt: skip
+        comes_to_rest(server)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A pool as it should be: how many workers it has, and how many descriptors its parent."""
+
+    server: Server
+    workers: int
+    descriptors: int
+
+    @classmethod
+    def of(cls, server: Server) -> "Pool":
+        """What the server is like just now, while it is well and has nothing to do; it has made a transfer before."""
+        comes_to_rest(server)
+        return cls(server, len(server.workers), descriptor_count(server.pid))
+
+    def is_complete(self) -> None:
+        """The parent lives, with all its workers, without zombies, and with as many descriptors as before; it said nothing
+        on standard output."""
+        __tracebackhide__ = True
+        pid = self.server.pid
+        what = f"the server has {self.workers} live workers, no zombie, and no more than {self.descriptors} descriptors"
+
+        def well() -> bool:
+            if not self.server.running:
+                finished = self.server.wait()
+                said = status_in_words(finished.status)
+                raise Failure(f"the parent has ended: {finished}", expected=what, actual=f"the parent has ended: {said}")
+            complete = len(self.server.workers) == self.workers and not zombies(pid)
+            return complete and descriptor_count(pid) <= self.descriptors
+
+        def seen() -> str:
+            zombie = ", ".join(map(str, zombies(pid))) or "none"
+            found = f"{len(self.server.workers)} live workers, zombies: {zombie}"
+            return f"{found}, {descriptor_count(pid)} descriptors in its parent: {descriptors(pid)}"
+
+        wait_until(well, what, seen=seen)
+        said = self.server.stdout
+        expect(
+            not said.partition("\n")[2], f"standard output has {said!r}, not the one line alone",
+            expected="one line on standard output", actual=repr(said),
+        )  # fmt: skip
+
+    def is_calm(self) -> None:
+        """The parent sleeps, and uses no CPU."""
+        uses_no_cpu(self.server.pid, "the parent")
+
+
+def uses_no_cpu(pid: int, who: str) -> None:
+    """A process sleeps."""
+    __tracebackhide__ = True
+    all_sleep({pid: who}, 0.1)
+
+
+def all_sleep(whom: Mapping[int, str], yardstick: float) -> None:
+    """Processes, told by their pids, sleep while we burn `yardstick` seconds of CPU."""
+    __tracebackhide__ = True
+    for pid, use in cpu_use(whom, yardstick).items():
+        with expecting(f"{whom[pid]} (process {pid}) uses no CPU"):
+            if use.spins:
+                raise Failure(
+                    f"{whom[pid]} (pid {pid}) spins: it used {use.seconds:.2f} s of CPU, and woke up {use.wakeups} times, while a "
+                    f"busy loop of the harness used {use.yardstick:g} s. Who waits for something should sleep in a system call.",
+                    expected="no CPU time", actual=f"{use.seconds:.2f} s of CPU in {use.yardstick:g} s, {use.wakeups} wakeups",
+                )  # fmt: skip
+            if use.polls:
+                raise Failure(
+                    f"{whom[pid]} (pid {pid}) polls: it woke up {use.wakeups} times in {use.elapsed:.2f} s, with nothing to do. Who "
+                    "waits for something should sleep in a system call until it happens, without a short timeout.",
+                    expected="it sleeps on", actual=f"{use.wakeups} wakeups in {use.elapsed:.2f} s",
+                )  # fmt: skip

@@ -1,0 +1,218 @@
+"""What is expected of a program that has ended, in words for the person who wrote it: each function raises Failure,
+with everything that is wrong at once, or finds nothing to say.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+from .. import Failure
+from ..kernel.processes import ProcessFacts
+from ..programs.output import Finished, status_in_words
+from ..telling import story
+from ..telling.story import did, heading
+from ..wire.files import difference, md5_of
+from ..wire.framing import place_of
+
+Snapshot = Mapping[str, str]
+
+# What perror(3) says where no call has failed, as at the end of a stream: errno is 0 there.
+_SUCCESS = re.compile(r"(?<!no )(?<!without )\bsuccess\b", re.IGNORECASE)
+_NAME_ALONE = re.compile(r"(\S*/)?(client|server)(\.\w+)?[\s:.!-]*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong: in words, and, where it is as simple as that, what was expected and what was found."""
+
+    words: str
+    expected: str = ""
+    actual: str = ""
+
+
+@contextmanager
+def told(words: str) -> Iterator[None]:
+    """Puts what was done, and what should come of it, in front of a Failure."""
+    __tracebackhide__ = True
+    heading(words)
+    try:
+        yield
+    except Failure as failure:
+        failure.args = (f"{words}\n\n{failure}",)
+        raise
+
+
+def expect(fact: bool, words: str, *, expected: str, actual: str = "") -> None:
+    """Failure, with these words, unless it is a fact; `actual` are the words again, if nothing shorter can be said."""
+    __tracebackhide__ = True
+    if not fact:
+        did(words).outcome = "failed"
+        raise Failure(words, expected=expected, actual=actual or words)
+
+
+def has_status(finished: Finished, status: int) -> None:
+    """It has ended with that status."""
+    __tracebackhide__ = True
+    actual = status_in_words(finished.status)
+    expect(finished.status == status, str(finished), expected=f"status {status}", actual=actual)
+
+
+def has_left(finished: Finished, left: Sequence[ProcessFacts]) -> None:
+    """A server has ended as it should: status 0, nobody left behind, and nothing on standard output but its one line."""
+    __tracebackhide__ = True
+    problems = _status(finished, 0)
+    if left:
+        who = f"{len(left)} left: {', '.join(map(str, left))}"
+        problems.append(Problem(f"processes were left behind, {who}", "nobody left behind", who))
+    if finished.stdout.partition("\n")[2]:
+        words = f"it said {finished.stdout!r} on standard output"
+        problems.append(Problem(words, "one line on standard output", repr(finished.stdout)))
+    raise_if(problems, "the server ends with status 0, and nobody is left behind")
+
+
+def snapshot(directory: Path) -> Snapshot:
+    """Everything in a directory and below, hidden files included, and what each is."""
+    found = {}
+    for folder, folders, files in os.walk(os.fsencode(directory)):
+        for name in folders + files:
+            path = os.path.join(folder, name)
+            found[os.fsdecode(os.path.relpath(path, os.fsencode(directory)))] = _describe(Path(os.fsdecode(path)))
+    return found
+
+
+def _describe(path: Path) -> str:
+    if path.is_symlink():
+        return f"a symbolic link to {os.readlink(path)}"
+    if path.is_dir():
+        return "a directory"
+    return f"{path.stat().st_size} bytes, md5 {md5_of(path)}"
+
+
+def changes(before: Snapshot, after: Snapshot) -> list[str]:
+    """What has happened to a directory, one line for each thing."""
+    lines = [f"{name!r} has appeared: {after[name]}" for name in sorted(after) if name not in before]
+    lines += [f"{name!r} is gone: it was {before[name]}" for name in sorted(before) if name not in after]
+    both = sorted(name for name in before if after.get(name, before[name]) != before[name])
+    return lines + [f"{name!r} is not what it was: {before[name]}, and now {after[name]}" for name in both]
+
+
+def raise_if(problems: list[Problem], should: str) -> None:
+    """Failure with a list of what is wrong; `should` says what the program should have done."""
+    __tracebackhide__ = True
+    step = did(should)
+    step.kind, step.outcome = "expected", "failed" if problems else "met"
+    if problems:
+        raise Failure(
+            "\n".join([f"- {problem.words}" for problem in problems]),
+            expected="; ".join(problem.expected for problem in problems if problem.expected),
+            actual="; ".join(problem.actual or problem.words for problem in problems),
+        )
+
+
+def received(finished: Finished, directory: Path, original: Path, name: Optional[str] = None) -> None:
+    """The client has saved the whole file, under its name and nothing beside it, and has said so."""
+    __tracebackhide__ = True
+    name = original.name if name is None else name
+    problems = _status(finished, 0)
+    said = f"received {name}, {original.stat().st_size} bytes\n"
+    if finished.stdout != said:
+        words = f"on its standard output {finished.stdout!r} was found, and {said!r} expected"
+        problems.append(Problem(words, f"{said!r} on standard output", repr(finished.stdout)))
+    problems += _saved(directory, original, name)
+    raise_if(problems, f"the client has saved {name!r}, whole and alone, and says so")
+
+
+def _saved(directory: Path, original: Path, name: str) -> list[Problem]:
+    target = directory / name
+    beside = [other for other in os.listdir(directory) if other != name]
+    problems = [
+        Problem(f"{other!r} is in its directory, beside the file", "nothing beside the file", repr(other))
+        for other in beside
+    ]
+    if not target.is_file() or target.is_symlink():
+        return [*problems, Problem(f"there is no file {name!r} in its directory", f"a file {name!r}", "no such file")]
+    differs = difference(original, target)
+    if differs is not None:
+        md5s = f"md5 {md5_of(target)}, and {md5_of(original)} expected"
+        where = place_of(story.current().stage, len(os.fsencode(name)), differs.offset, original.stat().st_size)
+        words = f"the file is not what was sent: {md5s}\n{differs}" + (f"\n  {where}" if where else "")
+        problems.append(Problem(words, f"{differs.expected_size} bytes, those of the original", differs.in_short))
+    return problems
+
+
+def refused(finished: Finished, directory: Path, before: Snapshot) -> None:
+    """The client has failed as it should: status 1, one line on standard error, and its directory as it was."""
+    __tracebackhide__ = True
+    problems = _status(finished, 1) + _silent(finished) + _one_cause(finished) + untouched(directory, before)
+    raise_if(problems, "the client reports a failure, and its directory is as it was")
+
+
+def untouched(directory: Path, before: Snapshot) -> list[Problem]:
+    """What is wrong with a directory that should be as it was."""
+    found = changes(before, snapshot(directory))
+    return [Problem(f"its directory has changed: {change}", "a directory as it was", change) for change in found]
+
+
+def start_refused(finished: Finished, thing: str, causes: str = "") -> None:
+    """A server or client that can't begin: status 1, and one line on standard error that names the thing and the cause.
+
+    `causes` holds words, separated by "|", of which one must be in the line: "no such file|not found". A line in
+    another alphabet is not judged by its words.
+    """
+    __tracebackhide__ = True
+    problems = _status(finished, 1) + _silent(finished) + _one_cause(finished)
+    line = finished.stderr
+    if thing not in line:
+        words = f"the line on standard error doesn't name {thing!r}"
+        problems.append(Problem(words, f"{thing!r} in the line on standard error", repr(line.strip())))
+    rest = line.replace(thing, "").lower()
+    if rest.isascii() and not any(cause in rest for cause in causes.split("|")):
+        words = f"the line on standard error doesn't tell the cause (none of: {causes.replace('|', ', ')})"
+        problems.append(Problem(words, "the cause on standard error", repr(line.strip())))
+    raise_if(problems, f"it ends with status 1, and one line that names {thing!r} and the cause")
+
+
+def bad_command_line(finished: Finished) -> None:
+    """Status 2, a message and the usage on standard error, nothing on standard output."""
+    __tracebackhide__ = True
+    problems = _status(finished, 2) + _silent(finished)
+    if "usage" not in finished.stderr.lower():
+        words = 'the usage line ("usage: ...") is not on standard error'
+        problems.append(Problem(words, 'a line "usage: ..." on standard error', "no such line"))
+    elif len(finished.stderr.splitlines()) < 2:
+        words = "only the usage is on standard error: a message should tell what is wrong"
+        problems.append(Problem(words, "a message and the usage", "the usage alone"))
+    raise_if(problems, "it ends with status 2, a message and the usage")
+
+
+def _status(finished: Finished, expected: int) -> list[Problem]:
+    if finished.status == expected:
+        return []
+    found = status_in_words(finished.status)
+    return [Problem(f"it ended with {found}, and status {expected} was expected", f"status {expected}", found)]
+
+
+def _silent(finished: Finished) -> list[Problem]:
+    if not finished.stdout:
+        return []
+    words = "it wrote something on its standard output, where nothing was expected"
+    return [Problem(words, "nothing on standard output", repr(finished.stdout[:100]))]
+
+
+def _one_cause(finished: Finished) -> list[Problem]:
+    """One line on standard error, and it may be the cause of a failure."""
+    lines = [line.strip() for line in finished.stderr.splitlines() if line.strip()]
+    if len(lines) != 1:
+        words = f"there are {len(lines)} lines on its standard error: one, which names the cause, was expected"
+        return [Problem(words, "one line on standard error", f"{len(lines)} lines")]
+    if _SUCCESS.search(lines[0]):
+        words = f"success is no cause of a failure (errno is 0 where no call has failed); on standard error is {lines[0]!r}"
+    elif _NAME_ALONE.fullmatch(lines[0]):
+        words = f"the line on standard error is {lines[0]!r}, and names no cause"
+    else:
+        return []
+    return [Problem(words, "the cause on standard error", repr(lines[0]))]

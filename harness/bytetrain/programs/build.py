@@ -1,0 +1,150 @@
+"""Building a submission's stages, outside the submission."""
+
+import fcntl
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+from .. import Failure
+from ..course.paths import BUILD, REPO, stage_dir
+from .limits import KiB, Printed, Watch
+
+PRESETS = REPO / "CMakePresets.json"
+LOG_TAIL = 40  # lines of a failed build that are shown
+PATIENCE = 240.0  # seconds for one command of a build: some minutes even on a slow machine
+
+
+class BuildFailed(Failure):
+    """A stage could not be built; the message ends with the tail of the build's log."""
+
+
+class NotGraded(Exception):
+    """The submission has no folder for that stage."""
+
+
+@dataclass(frozen=True)
+class Programs:
+    """The two programs of a stage, ready to be run."""
+
+    stage: int
+    folder: Path  # of the stage, in the submission
+    server: Path
+    client: Path
+
+
+def build(submission: Path, stage: int, preset: str = "release") -> Programs:
+    """Builds one stage if something has changed, and says where its programs are.
+
+    A stage folder without a CMakeLists.txt must hold the executables `server` and `client` themselves.
+    Raises NotGraded if the folder is missing, and BuildFailed. Processes that build the same stage take turns.
+    """
+    submission = submission.resolve()
+    folder = stage_dir(submission, stage)
+    if folder is None:
+        raise NotGraded(f"{submission} has no folder {stage:02d}_*: stage {stage:02d} is not graded")
+    if not (folder / "CMakeLists.txt").is_file():
+        return Programs(stage, folder, _as_it_is(folder, "server"), _as_it_is(folder, "client"))
+    target = build_dir(submission, folder, preset)
+    with _alone(target):
+        _cmake(folder, target, preset)
+    return Programs(stage, folder, _built(target, "server", folder), _built(target, "client", folder))
+
+
+def build_dir(submission: Path, folder: Path, preset: str) -> Path:
+    """Where a stage is built: build/harness/<hash of the submission's path>-<preset>/03_waitall."""
+    return build_folder(submission, preset) / folder.name
+
+
+def build_folder(submission: Path, preset: str) -> Path:
+    """Where all stages of a submission are built."""
+    which = hashlib.sha256(str(submission).encode()).hexdigest()[:10]
+    return BUILD / f"{which}-{preset}"
+
+
+def preset_options(preset: str, presets: Path = PRESETS) -> list[str]:
+    """What a configure preset of CMakePresets.json gives to CMake, as -D options; ValueError if there is none."""
+    by_name = {each["name"]: each for each in json.loads(presets.read_text())["configurePresets"]}
+    if preset not in by_name or by_name[preset].get("hidden"):
+        known = ", ".join(name for name, each in by_name.items() if not each.get("hidden"))
+        raise ValueError(f"there is no preset {preset!r} in {presets.name}: it has {known}")
+    return [f"-D{name}={value}" for name, value in _variables(preset, by_name).items()]
+
+
+def _variables(preset: str, by_name: dict[str, Any]) -> dict[str, str]:
+    parents = by_name[preset].get("inherits", [])
+    found: dict[str, str] = {}
+    for parent in reversed([parents] if isinstance(parents, str) else parents):
+        found.update(_variables(parent, by_name))
+    found.update(by_name[preset].get("cacheVariables", {}))
+    return found
+
+
+def _as_it_is(folder: Path, name: str) -> Path:
+    program = folder / name
+    if not (program.is_file() and os.access(program, os.X_OK)):
+        raise BuildFailed(
+            f"{folder} can't be graded: it has no CMakeLists.txt, and no executable {name}. "
+            f"A stage folder holds one or the other (chmod +x {name}, if it is there)."
+        )
+    return program
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Keeps other processes of the harness out of a build folder: flock(2)."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with (target.parent / f".{target.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _cmake(folder: Path, target: Path, preset: str) -> None:
+    log = target.parent / f"{target.name}.log"
+    configure = ["cmake", "-S", folder, "-B", target, "-DBUILD_TESTING=OFF", *preset_options(preset)]
+    jobs = str(len(os.sched_getaffinity(0)))
+    with log.open("wb") as output:
+        for command in (configure, ["cmake", "--build", target, "--parallel", jobs]):
+            _run([str(word) for word in command], log, output.fileno(), folder)
+
+
+def _run(command: list[str], log: Path, output: int, folder: Path) -> None:
+    what = f"`{' '.join(command)}`"
+    try:
+        with Watch(log.parent, lambda: [Printed(f"build of {folder.name}", os.fstat(output).st_size)]) as watch:
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, timeout=PATIENCE
+            )
+    except FileNotFoundError:
+        raise BuildFailed(f"{folder} can't be built: there is no cmake on this machine (./lab setup)") from None
+    except subprocess.TimeoutExpired:
+        raise BuildFailed(f"{folder} can't be built: {what} has not ended after {PATIENCE:g} s{_end_of(log)}") from None
+    if isinstance(watch.breach, Failure):
+        raise BuildFailed(f"{folder} can't be built: {watch.breach}{_end_of(log)}")
+    if watch.breach is not None:
+        raise watch.breach
+    if done.returncode != 0:
+        raise BuildFailed(f"{folder} can't be built: {what} ended with status {done.returncode}{_end_of(log)}")
+
+
+def _end_of(log: Path) -> str:
+    """The last lines of a build's log, for a message. What is long is not read from its beginning."""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 64 * KiB))
+        lines = file.read().decode(errors="replace").splitlines()
+    tail = "\n".join(f"  | {line}" for line in lines[-LOG_TAIL:])
+    return f". The end of its output:\n{tail}\nThe whole of it: {log}"
+
+
+def _built(target: Path, name: str, folder: Path) -> Path:
+    """The program in the build folder: at its top, or anywhere below."""
+    candidates = [target / name, *sorted(target.rglob(name))]
+    program: Optional[Path] = next((each for each in candidates if each.is_file() and os.access(each, os.X_OK)), None)
+    if program is None:
+        raise BuildFailed(f"{folder} was built, but that made no executable {name} in {target}")
+    return program

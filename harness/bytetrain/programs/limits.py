@@ -1,0 +1,216 @@
+"""Limits for programs that somebody else wrote, and the watch that ends them when they go beyond: whatever the sandbox.
+
+One thread looks a few times a second at all that has come of this process: how many processes that is, how much they
+have printed, and what they have put on the disk. Beyond a limit all of them are ended, and the check fails with words
+that tell which one it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import resource
+import shutil
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Optional
+
+from .. import Failure, HarnessError
+from ..kernel.processes import ProcessFacts, descendants, processes
+
+KiB, MiB, GiB = 1 << 10, 1 << 20, 1 << 30
+PROCESSES = 1500  # the largest pool that a check asks for has 512 workers
+OUTPUT = 64 * MiB  # of one program; the contract asks for a line
+DISK = 3 * GiB  # in the folder of one check; the largest file that is saved has 2 GiB, mostly of holes
+FILES = 20_000  # in that folder
+STRAYS = GiB  # of files beside it, in a sandbox
+RESERVE = 256 * MiB  # of free disk, which nobody may touch
+_BETWEEN = 0.2  # seconds between two looks
+_PR_SET_DUMPABLE = 4  # linux/prctl.h
+
+
+def limit_processes() -> None:
+    """The last fence, behind the watch: this process and its descendants get room for so many more processes of this user.
+
+    The kernel counts all of a user's, so it lies far beyond what a watched run comes to: a bomb in one run must not keep
+    another from forking. Root has no such limit: setrlimit(2), RLIMIT_NPROC.
+    """
+    if os.getuid() == 0:
+        return
+    ours = sum(_threads(each.pid) for each in processes() if _owner(each.pid) == os.getuid())
+    _, hard = resource.getrlimit(resource.RLIMIT_NPROC)
+    wanted = ours + 10 * PROCESSES
+    resource.setrlimit(resource.RLIMIT_NPROC, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
+
+
+def _owner(pid: int) -> int:
+    try:
+        return os.stat(f"/proc/{pid}").st_uid
+    except OSError:
+        return -1
+
+
+def _threads(pid: int) -> int:
+    try:
+        return len(os.listdir(f"/proc/{pid}/task"))
+    except OSError:
+        return 0
+
+
+def close_to_others() -> None:
+    """Nobody of the same user can read or change our memory any more: prctl(2), PR_SET_DUMPABLE."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def be_first_to_die(pid: int) -> None:
+    """If memory runs out, the kernel takes this process and its children before anybody else: proc(5), oom_score_adj."""
+    try:
+        with open(f"/proc/{pid}/oom_score_adj", "w") as file:
+            file.write("1000")
+    except OSError:  # it has ended already
+        pass
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a file or a folder takes on the disk."""
+
+    size: int  # bytes that are really taken
+    files: int
+
+
+def usage(path: Path) -> Usage:
+    """Of a file, or of a folder and all below it, no further than FILES files: whoever has more is beyond the limit anyway."""
+    size = files = 0
+    waiting = [str(path)]
+    if not path.is_dir() or path.is_symlink():
+        try:
+            return Usage(path.lstat().st_blocks * 512, 1)
+        except OSError:  # gone between two looks
+            return Usage(0, 0)
+    while waiting and files <= FILES:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    files += 1
+                    size += entry.stat(follow_symlinks=False).st_blocks * 512
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+        except OSError:  # gone between two looks, or closed to us
+            continue
+    return Usage(size, files)
+
+
+@dataclass(frozen=True)
+class Printed:
+    """How much a program has printed so far."""
+
+    who: str  # "server (process 4711)"
+    bytes: int
+
+
+class Watch:
+    """Watches over the programs of one check, or over a build, while a `with` lasts; `breach` tells what went wrong."""
+
+    def __init__(
+        self, folder: Path, printed: Callable[[], Sequence[Printed]], strays: Callable[[], Sequence[Path]] = tuple
+    ) -> None:
+        """`strays`: what programs have left beside the folders that they were given, where that can be told."""
+        self.breach: Optional[Exception] = None
+        self._folder = folder
+        self._printed = printed
+        self._strays = strays
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> "Watch":
+        free = shutil.disk_usage(self._folder).free
+        if free < RESERVE:
+            raise HarnessError(f"only {free // MiB} MiB are free in {self._folder.parent}: make room, and grade again")
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+        self._look()  # once more: what is short can do much
+
+    def _run(self) -> None:
+        while not self._over.wait(_BETWEEN):
+            self._look()
+
+    def _look(self) -> None:
+        """Ends everybody if a limit has been passed; later looks end who has come since."""
+        self.breach = self.breach or self._too_many_processes() or self._too_much_output() or self._too_much_on_disk()
+        if self.breach is not None:
+            end_descendants()
+            for stray in self._strays():  # else whoever comes later has no room
+                _remove(stray)
+
+    def _too_many_processes(self) -> Optional[Exception]:
+        if len(os.listdir("/proc")) < PROCESSES:  # a cheap look, which tells nearly always that all is well
+            return None
+        count = len(descendants(os.getpid()))
+        if count <= PROCESSES:
+            return None
+        return Failure(f"there are {count} processes, and still more are coming: no task here needs so many. "
+                       "All were ended.", expected=f"at most {PROCESSES} processes", actual=f"{count} processes")  # fmt: skip
+
+    def _too_much_output(self) -> Optional[Exception]:
+        for each in self._printed():
+            if each.bytes > OUTPUT:
+                return Failure(f"the {each.who} has printed {each.bytes // MiB} MiB, and it was ended.",
+                               expected=f"at most {OUTPUT // MiB} MiB of output", actual=f"{each.bytes // MiB} MiB")  # fmt: skip
+        return None
+
+    def _too_much_on_disk(self) -> Optional[Exception]:
+        found = usage(self._folder)
+        if found.size > DISK or found.files > FILES:
+            actual = f"{found.size // MiB} MiB in {found.files} files"
+            return Failure(f"the disk fills up: there are {actual} in the folder of this check, and all was ended.",
+                           expected=f"at most {DISK // MiB} MiB in {FILES} files", actual=actual)  # fmt: skip
+        strays = self._strays()
+        beside = sum(usage(stray).size for stray in strays)
+        if beside > STRAYS:
+            actual = f"{beside // MiB} MiB beside the folder of this check: {', '.join(map(str, strays[:3]))}"
+            return Failure(f"the disk fills up: there are {actual}; and all was ended.",
+                           expected=f"at most {STRAYS // MiB} MiB", actual=actual)  # fmt: skip
+        free = shutil.disk_usage(self._folder).free
+        if free >= RESERVE:
+            return None
+        words = f"the disk is full: {free // MiB} MiB are left, and {found.size // MiB} MiB of it lie in the folder of this check"
+        return Failure(words) if found.size >= GiB else HarnessError(words)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def end_descendants() -> None:
+    """Ends all that has come of this process. They are stopped first: who is stopped forks no more."""
+    for _ in range(1000):
+        going = [each for each in descendants(os.getpid()) if each.state not in "TtZX"]
+        if not going:
+            break
+        _signal_all(going, signal.SIGSTOP)
+    _signal_all(descendants(os.getpid()), signal.SIGKILL)
+
+
+def _signal_all(whom: Sequence[ProcessFacts], number: int) -> None:
+    for each in whom:
+        if each.state not in "ZX":
+            try:
+                os.kill(each.pid, number)
+            except ProcessLookupError:
+                pass

@@ -1,0 +1,1 @@
+"""For those who look after the kit: the grader graded by mutants, and by repetition."""

@@ -1,0 +1,288 @@
+"""The grader is graded: reference stages with one mistake each, and the checks that must catch it.
+
+    ./lab mutants                    every mutant against the checks that its patch names
+    ./lab mutants 03-one-recv ...    only those whose name begins like that
+    ./lab mutants --full             against every check of its stage: the whole matrix (takes long)
+
+A mutant is a patch of a stage folder, with a header: harness/mutants/README.md. It is killed only by a verdict "fail".
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, Optional
+
+from ..course.catalogue import rubric
+from ..course.paths import BUILD, REPO, STAGES, stage_dir
+
+MUTANTS = REPO / "harness" / "mutants"
+WORK = BUILD / "mutants"
+MATRIX = BUILD.parent / "mutants.json"
+LIMIT = 15.0  # seconds after which a mutant that hangs is given up; far above what a check takes
+HEADER = re.compile(r"^(Mistake|Stage|From|Killed-by): (.+)$", re.MULTILINE)
+
+
+class Unusable(Exception):
+    """A mutant that says nothing about the grader: its patch doesn't apply, or it doesn't build. Says how to mend it."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One mistake in one stage."""
+
+    path: Path
+    mistake: str
+    stage: int
+    first: int  # the stage from which checks count the mistake
+    killers: tuple[str, ...]  # ids of the checks that must catch it
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+    @classmethod
+    def load(cls, path: Path) -> "Mutant":
+        text = path.read_text(encoding="utf-8")
+        header = dict(HEADER.findall(text.partition("\n--- ")[0]))
+        missing = {"Mistake", "Stage", "From", "Killed-by"} - set(header)
+        if missing:
+            raise Unusable(f"{path.name}: its header has no line {', '.join(sorted(missing))}: see mutants/README.md")
+        killers = tuple(header["Killed-by"].split())
+        return cls(path, header["Mistake"], int(header["Stage"]), int(header["From"]), killers)
+
+    @property
+    def builds(self) -> bool:
+        return "stage.builds" not in self.killers
+
+
+@dataclass
+class Outcome:
+    """What the grader made of a mutant."""
+
+    mutant: Mutant
+    verdicts: dict[str, str] = field(default_factory=dict)  # of the checks that were run
+    unusable: str = ""
+
+    @property
+    def survived(self) -> list[str]:
+        """The checks that should have caught it, and have not."""
+        return [check for check in self.mutant.killers if self.verdicts.get(check) != "fail"]
+
+
+def load_all(names: Sequence[str] = (), folder: Path = MUTANTS) -> list[Mutant]:
+    """The mutants whose name begins with one of `names` (all, without any), in order."""
+    paths = sorted(folder.glob("*.patch"))
+    return [Mutant.load(path) for path in paths if not names or path.name.startswith(tuple(names))]
+
+
+class Bench:
+    """A copy of each stage to break and mend again. The reference is built once and kept: only what a patch changes is
+    built for it, and what was built before comes back as it was, with its times, so that make sees no change."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._whole: set[str] = set()  # the stages whose reference is built
+
+    def break_stage(self, mutant: Mutant) -> Path:
+        """Applies a patch and builds. Returns a submission that holds the mutant alone; Unusable if it can't be made."""
+        reference = stage_dir(STAGES, mutant.stage)
+        assert reference is not None
+        source, build = self.folder / "source" / reference.name, self.folder / "build" / reference.name
+        self._copy(reference, source)
+        if mutant.builds and reference.name not in self._whole:
+            self._build_reference(source, build)
+            self._whole.add(reference.name)
+        self._patch(mutant, source)
+        submission = self.folder / "submission"
+        shutil.rmtree(submission, ignore_errors=True)
+        if not mutant.builds:
+            shutil.copytree(source, submission / reference.name)
+            return submission
+        _run(["cmake", "--build", str(build)], mutant.name)
+        (submission / reference.name).mkdir(parents=True)
+        for program in ("server", "client"):
+            shutil.copy2(build / program, submission / reference.name)
+        return submission
+
+    def mend_stage(self, mutant: Mutant) -> None:
+        """What was built is that of the reference again."""
+        reference = stage_dir(STAGES, mutant.stage)
+        assert reference is not None
+        self._bring_back(self.folder / "build" / reference.name)
+
+    def _copy(self, reference: Path, source: Path) -> None:
+        shutil.rmtree(source, ignore_errors=True)
+        shutil.copytree(reference, source, ignore=shutil.ignore_patterns("tests"))  # with its times
+
+    def _build_reference(self, source: Path, build: Path) -> None:
+        self._bring_back(build)  # an earlier run may have been killed in the midst of a mutant
+        options = ["-DBUILD_TESTING=OFF", "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS_DEBUG=-O0"]
+        _run(["cmake", "-S", str(source), "-B", str(build), *options], source.name)
+        _run(["cmake", "--build", str(build)], source.name)
+        kept, new = self._kept(build), build.with_name(f"{build.name}.new")
+        for folder in (kept, new):
+            shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(build, new)
+        new.rename(kept)  # never half of it
+
+    def _kept(self, build: Path) -> Path:
+        return build.with_name(f"{build.name}.kept")
+
+    def _bring_back(self, build: Path) -> None:
+        kept = self._kept(build)
+        for file in (each for each in kept.rglob("*") if each.is_file()):
+            there = build / file.relative_to(kept)
+            if not there.exists() or there.stat().st_mtime_ns != file.stat().st_mtime_ns:
+                shutil.copy2(file, there)
+
+    def _patch(self, mutant: Mutant, source: Path) -> None:
+        command = ["patch", "-p1", "--fuzz=0", "--quiet", "--no-backup-if-mismatch", "-i", str(mutant.path)]
+        done = subprocess.run(command, cwd=source, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode != 0:
+            raise Unusable(
+                f"{mutant.name} no longer applies to {source.name}: {' '.join(done.stdout.split())}\n"
+                f"  The stage has changed under it. Make the same mistake in a copy of the stage, and write the difference:\n"
+                f"  diff -u stages/{source.name}/FILE copy/FILE, with a/FILE and b/FILE as its names, below the old header."
+            )
+
+
+def _run(command: list[str], what: str) -> None:
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode != 0:
+        errors = [line for line in done.stdout.splitlines() if "error" in line.lower()][:5]
+        raise Unusable(f"{what} doesn't build:\n" + "\n".join(f"  {line}" for line in errors))
+
+
+def grade(mutant: Mutant, bench: Bench, full: bool) -> Outcome:
+    """Breaks a stage, grades it, mends it."""
+    try:
+        submission = bench.break_stage(mutant)
+        checks = [each.id for each in rubric().of_stage(mutant.stage) if each.weight] if full else list(mutant.killers)
+        return Outcome(mutant, verdicts_of(submission, mutant.stage, checks, bench.folder / "results.json"))
+    except Unusable as why:
+        return Outcome(mutant, unusable=str(why))
+    finally:
+        bench.mend_stage(mutant)
+
+
+def verdicts_of(submission: Path, stage: int, checks: Sequence[str], results: Path) -> dict[str, str]:
+    """Grades a submission with some checks: {id: verdict}."""
+    results.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", str(REPO / "harness"), "--no-calls", "--containment=limits"]
+    command += [f"--submission={submission}", f"--stage={stage}", "--check", ",".join(checks), f"--results={results}"]
+    environment = {**os.environ, "BYTETRAIN_LIMIT": f"{LIMIT:g}"}
+    done = subprocess.run(
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    if not results.exists():
+        raise Unusable(f"the grader gave no results (status {done.returncode}):\n{done.stdout[-2000:]}")
+    data = json.loads(results.read_text(encoding="utf-8"))
+    return {each["id"]: _verdict(each) for each in data["checks"] if each["verdict"] != "not run"}
+
+
+def _verdict(check: dict[str, Any]) -> str:
+    """A check that passes, but for a case that this machine can't try, has not told whether it would have caught it."""
+    untried = any(case["verdict"] == "not applicable" for case in check["cases"])
+    return "not applicable" if untried and check["verdict"] == "pass" else str(check["verdict"])
+
+
+def grade_all(mutants: Sequence[Mutant], jobs: int, full: bool) -> Iterator[Outcome]:
+    """Grades mutants side by side, each job at a bench of its own; gives each outcome as it is known, in order."""
+    benches: SimpleQueue[Bench] = SimpleQueue()
+    for number in range(jobs):
+        benches.put(Bench(WORK / f"bench-{number}"))
+
+    def one(mutant: Mutant) -> Outcome:
+        bench = benches.get()
+        try:
+            return grade(mutant, bench, full)
+        finally:
+            benches.put(bench)
+
+    with ThreadPoolExecutor(jobs) as pool:
+        yield from pool.map(one, mutants)
+
+
+def idle_checks(outcomes: Sequence[Outcome]) -> list[str]:
+    """The graded checks that no mutant names and is killed by: what would be lost without them?"""
+    working = {check for each in outcomes for check in each.mutant.killers if each.verdicts.get(check) == "fail"}
+    return [check.id for check in rubric().checks.values() if check.weight and check.id not in working]
+
+
+def missed_by(outcome: Outcome) -> str:
+    """The checks that a mutant survived, each with the verdict that it gave instead of "fail"."""
+    return ", ".join(f"{check}: {outcome.verdicts.get(check, 'not run')}" for check in outcome.survived)
+
+
+def line_of(outcome: Outcome) -> str:
+    """One row of the matrix, in words."""
+    if outcome.unusable:
+        return f"! {outcome.unusable}"
+    killed = [check for check in outcome.mutant.killers if check not in outcome.survived]
+    row = f"{'✗ SURVIVES' if outcome.survived else '✓ killed'}  {outcome.mutant.name}  by {', '.join(killed) or 'nobody'}"
+    if outcome.survived:
+        row += f"\n    {outcome.mutant.mistake}\n    should have been caught by {missed_by(outcome)}"
+    others = [check for check, verdict in outcome.verdicts.items() if verdict == "fail" and check not in killed]
+    return row + (f"\n    and also by {', '.join(others)}" if others else "")
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Understands the command line; the status is 0 if every mutant is killed by every check that should."""
+    parser = argparse.ArgumentParser(prog="./lab mutants", description=__doc__.partition("\n")[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only mutants whose name begins like that")
+    parser.add_argument("--full", action="store_true", help="run every check of the stage, not only those that must kill")
+    parser.add_argument("--jobs", type=int, default=2 * len(os.sched_getaffinity(0)), help="how many at once")
+    options = parser.parse_args(arguments)
+    try:
+        mutants = load_all(options.names)
+    except Unusable as why:
+        print(f"mutants: {why}", file=sys.stderr)
+        return 1
+    if not mutants:
+        print(f"mutants: no patch in {MUTANTS.relative_to(REPO)} begins like that", file=sys.stderr)
+        return 2
+    outcomes = []
+    WORK.mkdir(parents=True, exist_ok=True)
+    with (WORK / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the benches are there once: two runs take turns
+        for outcome in grade_all(mutants, max(1, options.jobs), options.full):
+            print(line_of(outcome), flush=True)
+            outcomes.append(outcome)
+    return summary(outcomes, whole=not options.names)
+
+
+def summary(outcomes: Sequence[Outcome], whole: bool) -> int:
+    """Tells how it went, writes the matrix as data, and gives the status."""
+    unusable = [each for each in outcomes if each.unusable]
+    survivors = [each for each in outcomes if not each.unusable and each.survived]
+    idle = idle_checks(outcomes) if whole else []
+    matrix = {each.mutant.name: {"mistake": each.mutant.mistake, "verdicts": each.verdicts} for each in outcomes}
+    MATRIX.parent.mkdir(parents=True, exist_ok=True)
+    MATRIX.write_text(json.dumps(matrix, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    killed = len(outcomes) - len(unusable) - len(survivors)
+    print(f"\n{killed} of {len(outcomes)} mutants killed by every check that names their mistake")
+    for each in survivors:  # again, at the end: above, their rows are lost among those of the killed
+        print(f"{each.mutant.name} survives {missed_by(each)}")
+    if unusable:
+        print(f"{len(unusable)} can't be used: {', '.join(each.mutant.name for each in unusable)}")
+    if idle:
+        print(f"{len(idle)} checks kill no mutant: {', '.join(idle)}")
+    print(f"the matrix as data: {MATRIX}")
+    return 1 if unusable or survivors or idle else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
