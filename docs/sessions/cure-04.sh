@@ -8,4 +8,4 @@ run 'diff stages/0[45]_*/send_file.cpp'
 part sendfile
 run "sed -n '/^void send_by_sendfile/,/^}/p' stages/05_zero_copy/send_content.cpp"
 part cork
-run "sed -n '/^bool listens/,/^}/p' stages/05_zero_copy/network.cpp"
+run "sed -n '/^bool listens/,/^}/p' stages/05_zero_copy/plumbing/network.cpp"

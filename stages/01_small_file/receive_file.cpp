@@ -3,8 +3,8 @@
 
 #include <sys/socket.h>
 
-#include "system.hpp"
-#include "target_file.hpp"
+#include "plumbing/system.hpp"
+#include "plumbing/target_file.hpp"
 #include "train.hpp"
 
 namespace {

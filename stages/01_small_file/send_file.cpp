@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include "system.hpp"
+#include "plumbing/system.hpp"
 #include "train.hpp"
 
 namespace {

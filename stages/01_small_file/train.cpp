@@ -9,7 +9,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "system.hpp"
+#include "plumbing/system.hpp"
 
 namespace {
 

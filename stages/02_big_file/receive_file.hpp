@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "options.hpp"
+#include "plumbing/options.hpp"
 
 struct Received {
   std::string name;

@@ -1,8 +1,8 @@
 // worker.hpp: a worker's life: take a connection, send the file, close, say "idle", and again.
 #pragma once
 
-#include "options.hpp"
-#include "system.hpp"
+#include "plumbing/options.hpp"
+#include "plumbing/system.hpp"
 
 /// Serves connections that come over `channel` until its end: then the parent is gone. Never returns.
 [[noreturn]] void run_worker(Descriptor channel, const ServerOptions& options);

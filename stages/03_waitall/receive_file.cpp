@@ -1,7 +1,7 @@
 // receive_file.cpp: train(name) train(content)... train(empty).
 #include "receive_file.hpp"
 
-#include "target_file.hpp"
+#include "plumbing/target_file.hpp"
 #include "train.hpp"
 
 Received receive_file(int connection, const ClientOptions& options) {

@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "system.hpp"
+#include "plumbing/system.hpp"
 #include "train.hpp"
 
 namespace {

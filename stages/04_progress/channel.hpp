@@ -2,7 +2,7 @@
 // Down it go connections, up it comes one byte for each transfer that is over.
 #pragma once
 
-#include "system.hpp"
+#include "plumbing/system.hpp"
 
 struct Channel {
   Descriptor parent_end;

@@ -5,8 +5,8 @@
 
 #include <vector>
 
-#include "options.hpp"
-#include "system.hpp"
+#include "plumbing/options.hpp"
+#include "plumbing/system.hpp"
 
 struct Worker {
   pid_t pid = -1;  // -1: there is none just now

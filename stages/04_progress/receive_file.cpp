@@ -3,8 +3,8 @@
 
 #include <stdexcept>
 
-#include "progress.hpp"
-#include "target_file.hpp"
+#include "plumbing/progress.hpp"
+#include "plumbing/target_file.hpp"
 #include "train.hpp"
 
 Received receive_file(int connection, const ClientOptions& options) {

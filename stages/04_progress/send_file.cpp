@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "system.hpp"
+#include "plumbing/system.hpp"
 #include "train.hpp"
 
 namespace {

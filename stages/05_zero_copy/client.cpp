@@ -2,14 +2,14 @@
 //
 //   client [OPTIONS] HOST PORT [DIRECTORY]
 //
-// Read on in receive_file.cpp (what comes over the wire), target_file.cpp (how it is saved).
+// Read on in receive_file.cpp (what comes over the wire), plumbing/target_file.cpp (how it is saved).
 #include <csignal>
 
-#include "command_line.hpp"
-#include "network.hpp"
-#include "options.hpp"
+#include "plumbing/command_line.hpp"
+#include "plumbing/network.hpp"
+#include "plumbing/options.hpp"
+#include "plumbing/target_file.hpp"
 #include "receive_file.hpp"
-#include "target_file.hpp"
 
 int main(int argc, char* argv[]) {
   try {

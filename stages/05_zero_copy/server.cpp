@@ -5,9 +5,9 @@
 // Read on in pool.cpp (the parent), worker.cpp (a worker), send_file.cpp (what goes over the wire).
 #include <csignal>
 
-#include "command_line.hpp"
-#include "network.hpp"
-#include "options.hpp"
+#include "plumbing/command_line.hpp"
+#include "plumbing/network.hpp"
+#include "plumbing/options.hpp"
 #include "pool.hpp"
 #include "send_file.hpp"
 

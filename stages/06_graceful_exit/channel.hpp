@@ -2,7 +2,7 @@
 // Who is idle takes the next one. Nothing comes back: a dead worker is told by SIGCHLD.
 #pragma once
 
-#include "system.hpp"
+#include "plumbing/system.hpp"
 
 struct Channel {
   Descriptor parent_end;

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "channel.hpp"
-#include "options.hpp"
-#include "system.hpp"
+#include "plumbing/options.hpp"
+#include "plumbing/system.hpp"
 
 /// Keeps SIGTERM, SIGINT and SIGCHLD until the pool asks for them. Workers inherit it: Ctrl-C goes to the whole
 /// process group, and what it means for a worker is the parent's decision.

@@ -14,9 +14,9 @@
 #include <stdexcept>
 #include <vector>
 
-#include "command_line.hpp"
-#include "progress.hpp"
-#include "target_file.hpp"
+#include "plumbing/command_line.hpp"
+#include "plumbing/progress.hpp"
+#include "plumbing/target_file.hpp"
 #include "train.hpp"
 #include "zero_copy.hpp"
 

@@ -1,8 +1,8 @@
 // receive_file.cpp: train(name) train(size), then the bare bytes.
 #include "receive_file.hpp"
 
-#include "progress.hpp"
-#include "target_file.hpp"
+#include "plumbing/progress.hpp"
+#include "plumbing/target_file.hpp"
 #include "train.hpp"
 
 Received receive_file(int connection, const ClientOptions& options) {

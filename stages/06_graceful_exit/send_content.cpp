@@ -20,8 +20,8 @@
 #include <stdexcept>
 #include <vector>
 
-#include "command_line.hpp"
-#include "system.hpp"
+#include "plumbing/command_line.hpp"
+#include "plumbing/system.hpp"
 #include "train.hpp"
 #include "zero_copy.hpp"
 

@@ -1,7 +1,7 @@
 // send_file.hpp: what the server puts on the wire.
 #pragma once
 
-#include "options.hpp"
+#include "plumbing/options.hpp"
 
 /// Throws, with the file's name and the cause, where the file can't be served: before the server listens.
 void check_file(const std::filesystem::path& file);

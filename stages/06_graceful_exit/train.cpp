@@ -10,7 +10,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "system.hpp"
+#include "plumbing/system.hpp"
 
 // A stream socket promises bytes in order, never how many a call moves. send stops early after a signal
 // (SIGSTOP and SIGCONT are enough) and recv takes what is there; MSG_WAITALL waits for the rest, but not

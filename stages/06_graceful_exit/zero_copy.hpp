@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <span>
 
-#include "system.hpp"
+#include "plumbing/system.hpp"
 
 /// The first `size` bytes of `file` (more than 0: an empty mapping is EINVAL), shared with the page cache.
 class Mapping {

@@ -1,5 +1,5 @@
 // command_line_test.cpp: options and operands, good and bad.
-#include "command_line.hpp"
+#include "plumbing/command_line.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // target_file_test.cpp: how the client saves a file: all of it under its name, or nothing.
-#include "target_file.hpp"
+#include "plumbing/target_file.hpp"
 
 #include <gtest/gtest.h>
 #include <linux/filter.h>

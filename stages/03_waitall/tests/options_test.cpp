@@ -1,9 +1,9 @@
 // options_test.cpp: what the two programs can be told, and what they refuse.
-#include "options.hpp"
+#include "plumbing/options.hpp"
 
 #include <gtest/gtest.h>
 
-#include "command_line.hpp"
+#include "plumbing/command_line.hpp"
 #include "support.hpp"
 
 namespace {

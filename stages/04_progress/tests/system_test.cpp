@@ -1,5 +1,5 @@
 // system_test.cpp: an error is never overlooked, a descriptor is closed once.
-#include "system.hpp"
+#include "plumbing/system.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

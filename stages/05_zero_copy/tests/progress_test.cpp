@@ -1,5 +1,5 @@
 // progress_test.cpp: the progress line, as text and on a terminal.
-#include "progress.hpp"
+#include "plumbing/progress.hpp"
 
 #include <gtest/gtest.h>
 

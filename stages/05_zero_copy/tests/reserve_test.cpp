@@ -1,8 +1,8 @@
 // reserve_test.cpp: room for the whole file, before its first byte.
 #include <gtest/gtest.h>
 
+#include "plumbing/target_file.hpp"
 #include "support.hpp"
-#include "target_file.hpp"
 #include "train.hpp"
 
 namespace {

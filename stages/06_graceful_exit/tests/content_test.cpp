@@ -3,11 +3,11 @@
 
 #include <tuple>
 
-#include "progress.hpp"
+#include "plumbing/progress.hpp"
+#include "plumbing/target_file.hpp"
 #include "receive_content.hpp"
 #include "send_content.hpp"
 #include "support.hpp"
-#include "target_file.hpp"
 
 namespace {
 

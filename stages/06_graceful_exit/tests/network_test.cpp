@@ -1,5 +1,5 @@
 // network_test.cpp: sockets that listen and sockets that connect, on 127.0.0.1 and ports that the kernel chooses.
-#include "network.hpp"
+#include "plumbing/network.hpp"
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>

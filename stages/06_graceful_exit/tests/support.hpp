@@ -28,8 +28,8 @@
 #include <thread>
 #include <vector>
 
-#include "network.hpp"
-#include "system.hpp"
+#include "plumbing/network.hpp"
+#include "plumbing/system.hpp"
 
 /// Returns once `holds()` is true. The limit is there to end a broken test, and says what never came.
 template <typename Predicate>
