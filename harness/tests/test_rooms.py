@@ -62,3 +62,9 @@ def test_a_name_has_one_address(file: Path) -> None:
         if not is_module and name in {taken for _, taken in imports(module)}:
             second.append(f"{name} from {module.relative_to(PACKAGE)}, which has it from elsewhere")
     assert second == []
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_the_page_for_contributors_enters_every_room(language: str) -> None:
+    page = (PACKAGE.parents[1] / "docs" / language / "house.md").read_text(encoding="utf-8")
+    assert [each for each in ROOMS if f"`{each}`" not in page and f"`{each}.py`" not in page] == []
