@@ -1,7 +1,8 @@
 """Thins out a compilation database: one entry for each source that differs, in text or in what it includes.
 
-Most files of a stage are byte-identical to those of the stage before, and clang-tidy takes seconds for each. A source is
-left out only if the source itself and every header of its stage that it includes, directly or not, have been seen before.
+Most files of a stage are byte-identical to those of the stage before, and clang-tidy takes seconds for each. A source
+is left out only if the source itself and every header of its stage that it includes, directly or not, have been seen
+before.
 
 usage: distinct_sources.py BUILD_FOLDER NEW_FOLDER
 """

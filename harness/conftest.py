@@ -1,4 +1,5 @@
-"""Fixtures of the grader; its options are in bytetrain/grading/. Checks lie in checks/; the harness's own tests in tests/.
+"""Fixtures of the grader; its options are in bytetrain/grading/. Checks lie in checks/; the harness's own tests in
+tests/.
 
     pytest harness/                             grades stages/
     pytest harness/ --submission DIR --stage 3  grades one stage of another submission
@@ -98,7 +99,9 @@ def nobody_left_behind() -> Iterator[None]:
     found = sessions.end_left_over(before)
     if found:
         who = ", ".join(map(str, found))
-        raise Failure(f"processes were left behind: {who}", expected="nobody left behind", actual=f"{len(found)} left: {who}")
+        raise Failure(
+            f"processes were left behind: {who}", expected="nobody left behind", actual=f"{len(found)} left: {who}"
+        )
 
 
 @pytest.fixture
@@ -129,7 +132,9 @@ def started(
     if tracing.traces:
         tracing.finish()
         whole = None if request.config.getoption("--replay") else calls.SHOWN
-        request.node.bytetrain_calls = calls.around_failure(check_of(request.node) or "", story.current(), tracing.traces, whole)
+        request.node.bytetrain_calls = calls.around_failure(
+            check_of(request.node) or "", story.current(), tracing.traces, whole
+        )
     for program in programs:
         report = output.sanitizer_report(program.stderr)
         if report:
@@ -160,7 +165,7 @@ def start_server(
 def start_external(
     pair: Programs, file: Path, port: int, started: list[Program], workers: int = 2, host: str = "127.0.0.1",
     options: Sequence[str] = (), **_: object
-) -> Server:  # fmt: skip
+) -> Server:
     """Waits for the one server that the user starts; a check that starts a second one asks too much."""
     if any(isinstance(each, Server) for each in started):
         raise NotApplicable("this check starts its server more than once: run it without --external-port")

@@ -1,5 +1,6 @@
 """For gdb's own Python: `frame $frame_of("send_file")`. The number of a frame depends on the C library, which may have
-frames of its own above send; and `frame function send_file`, which says the same, ends gdb 13.1 with a segmentation fault."""
+frames of its own above send; and `frame function send_file`, which says the same, ends gdb 13.1 with a segmentation
+fault."""
 
 import gdb
 

@@ -352,7 +352,7 @@ CHECKS: Tuple[Check, ...] = (
     *(functools.partial(tool, wanted=each) for each in TOOLS), gtest,
     system_python, modules, python_in_path, pytest_command,
     ptrace, namespaces, loopback, clock, environment,
-)  # fmt: skip
+)
 
 
 # ---- The report

@@ -32,7 +32,7 @@ BAD_NAMES = {
     "empty": b"", "dot": b".", "dot-dot": b"..", "256 bytes": b"n" * 256, "1000 bytes": b"n" * 1000, "slash": b"/",
     "up": b"../escaped", "absolute": b"HERE/escaped", "below": b"sub/file", "slash at the end": b"file/",
     "NUL": b"file\0.bin", "NUL at the end": b"file.bin\0",
-}  # fmt: skip
+}
 BAD_LENGTHS = (1001, 4096, 1_025_821_971, 2**31 - 1, 2**31, 2**32 - 1)
 
 
@@ -93,7 +93,7 @@ def saved_in(directory: Path) -> bytes:
     expect(
         path.is_file(), f"there is no file {path.name!r} in its directory: {sorted(os.listdir(directory))}",
         expected=f"a file {path.name!r}", actual="no such file",
-    )  # fmt: skip
+    )
     return path.read_bytes()
 
 
@@ -170,7 +170,9 @@ def test_size_train_must_have_8_bytes(length: int, meet: Meet) -> None:
 
 
 @pytest.mark.check("client.trains_add_up")
-@pytest.mark.parametrize("sizes", [(1000, 1000, 499), (1000, 1000, 501), (1000,), (1000, 0), (1000, 1000, 1000), ()], ids=str)
+@pytest.mark.parametrize(
+    "sizes", [(1000, 1000, 499), (1000, 1000, 501), (1000,), (1000, 0), (1000, 1000, 1000), ()], ids=str
+)
 def test_trains_that_do_not_add_up(sizes: tuple[int, ...], meet: Meet) -> None:
     meeting = meet()
     with told(f"a size of 2500 was announced; trains of {sizes} bytes came, and then the connection was closed"):
@@ -219,7 +221,7 @@ def insides(stage: int) -> dict[str, int]:
     first, second, *_, last = itertools.accumulate(len(train) for train in trains(stage))
     middle = {"in the midst of the content": last - 1000, "one byte before the end": last - 1}
     return {"in the first head": 2, "in the name": first - 3, "in the second head": first + 1,
-            "in the second train": second - 1, **middle}  # fmt: skip
+            "in the second train": second - 1, **middle}
 
 
 def break_off(meeting: Meeting, offset: int) -> None:
@@ -268,7 +270,9 @@ def test_older_file_is_replaced(meet: Meet, store: FileStore, target: Path) -> N
 def test_two_clients_save_the_same_name(meet: Meet, target: Path) -> None:
     first, second = meet(), meet(older=False)
     sent = trains(first.stage)
-    with told("two clients save a file of the same name in the same directory; the second one begins later, and ends first"):
+    with told(
+        "two clients save a file of the same name in the same directory; the second one begins later, and ends first"
+    ):
         first.sends(sent[:-1])
         first.connection.wait_taken(first.client.pid)
         second.sends(sent)
@@ -279,11 +283,11 @@ def test_two_clients_save_the_same_name(meet: Meet, target: Path) -> None:
         expect(
             saved_in(target) == content(size), "the file is not what both have received",
             expected="what both have received", actual="other content",
-        )  # fmt: skip
+        )
         expect(
             os.listdir(target) == [NAME.decode()], f"in the directory is left: {sorted(os.listdir(target))}",
             expected="the one file alone", actual=f"{sorted(os.listdir(target))}",
-        )  # fmt: skip
+        )
 
 
 @pytest.mark.check("client.older_untouched")
@@ -300,7 +304,7 @@ def test_older_file_stays_until_the_new_one_is_complete(meet: Meet, target: Path
         expect(
             there == OLDER, f"the older file has been touched already: {there[:40]!r}, {len(there)} bytes",
             expected="the older file as it was", actual=f"{len(there)} bytes",
-        )  # fmt: skip
+        )
     with told("then the last one came too"):
         meeting.sends([last])
         has_status(meeting.closes(), 0)
@@ -347,7 +351,7 @@ def test_target_is_a_symbolic_link(meet: Meet, target: Path) -> None:
         expect(
             found == content(min(2500, 1000 if meeting.stage == 1 else 2500)), f"{len(found)} bytes were found",
             expected="the content that was sent",
-        )  # fmt: skip
+        )
 
 
 def limited(size: int) -> list[str]:
@@ -405,7 +409,9 @@ def test_full_disk_is_a_failure(disk: str, stage: int, meet: Meet, target: Path)
     meeting = meet(older=False, prefix=on_small_disk(1 + free, target))
     with as_seen_by(meeting.client, target) as inside:
         before = snapshot(inside)
-        with told(f"{free * page} bytes are free in the file system (tmpfs), beside an older file, and more than that come"):
+        with told(
+            f"{free * page} bytes are free in the file system (tmpfs), beside an older file, and more than that come"
+        ):
             meeting.sends(trains(stage, 16 * page))
             finished = meeting.closes()
             refused(finished, inside, before)
@@ -431,10 +437,11 @@ def test_memory_does_not_grow_with_the_file(stage: int, meet: Meet) -> None:
     expect(
         used[large] - used[small] < most,
         f"when all but the last train or byte had come, the client had {used[small]} bytes of memory for a file of "
-        f"{small} bytes, and {used[large]} for one of {large}: a file should pass through a buffer of fixed size, not be "
-        "collected",
-        expected=f"less than {most} bytes more", actual=f"{used[large] - used[small]} bytes more",
-    )  # fmt: skip
+        f"{small} bytes, and {used[large]} for one of {large}: a file should pass through a buffer of fixed size, not "
+        "be collected",
+        expected=f"less than {most} bytes more",
+        actual=f"{used[large] - used[small]} bytes more",
+    )
 
 
 def anonymous_memory(pid: int) -> int:

@@ -84,7 +84,7 @@ def run(launch: Launch) -> Run:
         expect(
             not listens, f"it should have ended, and listens instead: it has printed {program.stdout!r}",
             expected="it ends", actual="it listens",
-        )  # fmt: skip
+        )
         return program.wait()
 
     return until_its_end
@@ -131,7 +131,9 @@ def like_anybody() -> list[Union[str, Path]]:
     if os.geteuid() != 0:
         return []
     without = "-dac_override,-dac_read_search"
-    prefix: list[Union[str, Path]] = [shutil.which("setpriv") or "", f"--bounding-set={without}", f"--inh-caps={without}"]
+    prefix: list[Union[str, Path]] = [
+        shutil.which("setpriv") or "", f"--bounding-set={without}", f"--inh-caps={without}",
+    ]
     if not prefix[0] or subprocess.run([*prefix, "true"], stderr=subprocess.DEVNULL).returncode != 0:
         raise NotApplicable("root can read every file, and can't give that up here (setpriv)")
     return prefix
@@ -141,7 +143,9 @@ def like_anybody() -> list[Union[str, Path]]:
 def test_file_too_large_for_one_train(pair: Programs, store: FileStore, run: Run) -> None:
     for size in (1001, 65536):
         with told(f"stage 01, and a FILE of {size} bytes: one train carries 1000 at most"):
-            start_refused(run(pair.server, "127.0.0.1", "0", "2", store.seeded(size)), store.seeded(size).name, TOO_LARGE)
+            start_refused(
+                run(pair.server, "127.0.0.1", "0", "2", store.seeded(size)), store.seeded(size).name, TOO_LARGE
+            )
 
 
 @pytest.mark.check("server.host_unknown")
@@ -203,7 +207,7 @@ def expect_status_1(finished: Finished) -> None:
     expect(
         len(lines) == 1, f"there are {len(lines)} lines on its standard error: one, with the cause, was expected",
         expected="one line on standard error", actual=f"{len(lines)} lines",
-    )  # fmt: skip
+    )
 
 
 def answer(pair: Programs, client: Program, raw_server: RawServer) -> Finished:
@@ -236,7 +240,7 @@ def test_port_0_asks_the_kernel(pair: Programs, store: FileStore, start_server: 
         expect(
             len({server.port for server in servers}) == 3, f"the ports: {[server.port for server in servers]}",
             expected="three ports",
-        )  # fmt: skip
+        )
         for server in servers:
             serves(server, pair.stage, store.seeded(100))
 
@@ -253,7 +257,7 @@ def test_fewest_and_most_workers(
     expect(
         len(found) == workers, f"WORKERS is {workers}, and once ready the server has {len(found)} child processes",
         expected=f"{workers} child processes", actual=f"{len(found)}",
-    )  # fmt: skip
+    )
     with told(f"WORKERS is {workers}"):
         serves(server, pair.stage, store.seeded(1000))
 

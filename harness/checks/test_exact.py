@@ -104,7 +104,7 @@ def test_any_cuts(stage: int, cut: Cut, pytestconfig: pytest.Config) -> None:
     @settings(
         max_examples=25, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck),
         phases=[Phase.generate, Phase.shrink], report_multiple_bugs=False,
-    )  # fmt: skip
+    )
     @given(strategies.lists(strategies.integers(1, last), max_size=40, unique=True))
     def try_cuts(cuts: list[int]) -> None:
         nonlocal hang

@@ -69,7 +69,7 @@ def test_killed_client_saves_nothing(
     expect(
         before == after, f"a client was killed half-way; under the final name was {before}, and now is {after}",
         expected=before, actual=after,
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.check("reference.killed_no_temporary")
@@ -86,7 +86,7 @@ def test_killed_client_leaves_no_temporary_file(
     expect(
         not left, f"a client was killed half-way, and left something behind: {left}",
         expected="nothing in the directory", actual=f"{left}",
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.check("server.killed_clients")
@@ -102,7 +102,8 @@ def test_server_survives_killed_clients(
             with Proxy(server.port, Timeout(at)) as proxy:
                 client = start_client(pair, proxy.port)
                 relay = proxy.wait_forwarded(at)
-                relay.client.wait_taken(client.pid)  # all of it is read: so its end is no reset, and a send meets SIGPIPE
+                # All of it is read: so its end is no reset, and a send meets SIGPIPE.
+                relay.client.wait_taken(client.pid)
                 worker, end = worker_of(server, relay.server), relay.server.other_end()
                 client.signal(signal.SIGKILL)
                 client.wait()
@@ -273,7 +274,8 @@ def test_client_that_talks(pair: Programs, when: str, big: Path, start_server: S
 
 
 def comes_to_a_halt(connection: RawClient) -> None:
-    """Waits until nothing moves on a connection from which nobody reads: its buffers are full, or the server has closed it."""
+    """Waits until nothing moves on a connection from which nobody reads: its buffers are full, or the server has closed
+    it."""
 
     def queues() -> Optional[tuple[int, int]]:
         other = connection.other_end()
@@ -309,7 +311,10 @@ def test_client_that_is_killed_early_saves_nothing(
             connection.wait_taken(client.pid)
             client.signal(signal.SIGKILL)
             client.wait()
-        expect("name" not in snapshot(target), "there is a file under the final name", expected="no file under the final name")
+        expect(
+            "name" not in snapshot(target), "there is a file under the final name",
+            expected="no file under the final name",
+        )
 
 
 @pytest.mark.check("server.worker_descriptors")

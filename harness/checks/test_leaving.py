@@ -62,7 +62,7 @@ def stops_listening(server: Server) -> None:
     expect(
         not can_connect(server.port), "a new client can still connect: it would wait for ever",
         expected="its connection is refused",
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.check("exit.idle")
@@ -134,7 +134,7 @@ def not_before(timeout: float, what: str) -> Iterator[None]:
     expect(
         after >= 0.45 * timeout, f"{what} after {after:.1f} s, where the server should be patient for {timeout:g} s",
         expected=f"{timeout:g} s of patience", actual=f"{after:.1f} s",
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.check("exit.drain_timeout")
@@ -205,13 +205,14 @@ def test_ctrl_c_is_the_parents_business(
     with told("SIGINT came to the whole process group while the parent was stopped"), connection:
         what = "each worker has acted on SIGINT, or doesn't"
         wait_until(
-            lambda: all(has_acted_on(worker, signal.SIGINT) for worker in workers), what, seen=lambda: children(server.pid)
+            lambda: all(has_acted_on(worker, signal.SIGINT) for worker in workers), what,
+            seen=lambda: children(server.pid),
         )
         dead = ", ".join(map(str, zombies(server.pid)))
         expect(
             not dead and server.workers == workers, f"workers have ended by themselves: {dead}",
             expected="all workers stay, until their parent tells them",
-        )  # fmt: skip
+        )
         cont(server.pid)
         with told("then the parent went on"):
             leaves(server, AT_ONCE)
@@ -263,16 +264,21 @@ def test_stalled_client_is_dropped(pair: Programs, big: Path, start_server: Star
             orphaned.reap_left_behind(4 * DEFAULT_TIMEOUT)
 
 
-SLOW, BETWEEN, AT_MOST = 3.5, 0.3, 0.7  # seconds: the slow part of a transfer, our pauses in it, the longest that counts
+# Seconds: the slow part of a transfer, our pauses in it, the longest that counts.
+SLOW, BETWEEN, AT_MOST = 3.5, 0.3, 0.7
 SLOW_TRIES = 10
 
 
 @pytest.mark.check("exit.slow_client")
 @pytest.mark.long
-def test_slow_client_is_not_dropped(pair: Programs, store: FileStore, start_server: StartServer, options: Options) -> None:
+def test_slow_client_is_not_dropped(
+    pair: Programs, store: FileStore, start_server: StartServer, options: Options
+) -> None:
     given = options("--stall-timeout=2")
     if not given:
-        raise NotApplicable("this server has no option --stall-timeout, and to be slower than 30 s would take too long here")
+        raise NotApplicable(
+            "this server has no option --stall-timeout, and to be slower than 30 s would take too long here"
+        )
     original = store.seeded(big_size() + 32 * MiB)  # far more than we take while we are slow
     server = start_server(pair, original, options=given)
     words = f"the stall timeout is 2 s; a client takes something every {BETWEEN:g} s, for {SLOW:g} s, and then the rest"
@@ -357,7 +363,7 @@ def test_signal_before_readiness(
             expect(
                 finished.status in (0, -ended_by), str(finished),
                 expected=f"status 0, or {status_in_words(-ended_by)}", actual=status_in_words(finished.status),
-            )  # fmt: skip
+            )
             with told("its workers should leave as well"):
                 server.reap_left_behind()
 
@@ -365,8 +371,9 @@ def test_signal_before_readiness(
 def caught_while_forking(
     workers: int, new_server: Callable[[], Server], started: list[Program]
 ) -> tuple[Server, int]:
-    """A server that is stopped (SIGSTOP) when some of its MANY workers are there, at least `workers`, but not all; and how
-    many. It goes on step by step, but a machine may be so busy that it is done after one step: then we try another one."""
+    """A server that is stopped (SIGSTOP) when some of its MANY workers are there, at least `workers`, but not all; and
+    how many. It goes on step by step, but a machine may be so busy that it is done after one step: then we try another
+    one."""
     for _ in range(TRIES):
         server = new_server()
         started.append(server)
@@ -375,11 +382,14 @@ def caught_while_forking(
             stop(server.pid)
             while (forked := len(live_children(server.pid))) < workers and server.running and not server.stdout:
                 step(server.pid)
-        expect(server.running, f"it ended before it had {workers} workers; it said {server.stderr!r}", expected=f"{MANY} workers")
+        expect(
+            server.running, f"it ended before it had {workers} workers; it said {server.stderr!r}",
+            expected=f"{MANY} workers",
+        )
         expect(
             forked >= workers, f"it said {server.stdout!r} when it had only {forked} of {MANY} workers",
             expected=f"{MANY} workers before that line",
-        )  # fmt: skip
+        )
         if forked < MANY and not server.stdout:
             return server, forked
         server.stop()

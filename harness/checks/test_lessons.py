@@ -26,9 +26,11 @@ Play = Callable[[Lesson, Run, bool], "tuple[Scene, Evidence]"]
 
 @pytest.fixture
 def played(
-    pair: Programs, store: FileStore, started: list[Program], folder: Path, tracing: Tracing, pytestconfig: pytest.Config
+    pair: Programs, store: FileStore, started: list[Program], folder: Path, tracing: Tracing,
+    pytestconfig: pytest.Config,
 ) -> Play:
-    """played(lesson, run, reference) plays a scenario; a Failure on the way tells which it was, and what had been done."""
+    """played(lesson, run, reference) plays a scenario; a Failure on the way tells which it was, and what had been
+    done."""
     if pytestconfig.getoption("--external-port") is not None:
         raise NotApplicable("a lesson starts its server by itself: run it without --external-port")
 
@@ -62,7 +64,9 @@ def test_cured(lesson: Lesson, pair: Programs, reference: bool, played: Play) ->
     scene, evidence = played(lesson, run, reference)
     if evidence.shown and not lesson.in_calls:
         problem = f"this failure should be cured from stage {lesson.cured_from:02d} on, and it has shown itself"
-        raise Failure(told(lesson, scene, evidence, problem), expected=f"not this: {lesson.title}", actual=evidence.failure)
+        raise Failure(
+            told(lesson, scene, evidence, problem), expected=f"not this: {lesson.title}", actual=evidence.failure
+        )
     if not evidence.cured:
         raise Failure(told(lesson, scene, evidence, "what should happen has not happened"))
 

@@ -20,8 +20,9 @@ from bytetrain.wire.files import FileStore
 def test_one_line_on_a_terminal(
     pair: Programs, output: str, store: FileStore, big: Path, folder: Path, options: Callable[..., list[str]],
     started: list[Program],
-) -> None:  # fmt: skip
-    # What is left in a buffer of stdio is never seen in a file. For a terminal every line is written at once: setbuf(3).
+) -> None:
+    # What is left in a buffer of stdio is never seen in a file. For a terminal every line is written at once:
+    # setbuf(3).
     file = big if pair.stage >= 3 else store.seeded(1000)
     server = TerminalServer(pair.server, file, cwd=folder, options=options("--stall-timeout=3600"))
     started.append(server)

@@ -70,14 +70,14 @@ def test_exactly_that_many_workers(
     expect(
         len(found) == workers, f"WORKERS is {workers}; once ready the server has {len(found)} descendants: {found}",
         expected=f"{workers} descendants", actual=f"{len(found)}",
-    )  # fmt: skip
+    )
     for _ in range(2 * workers):
         serves(server, pair.stage, small(store, pair.stage))
     found = descendants(server.pid)
     expect(
         len(found) == workers, f"WORKERS is {workers}; after transfers it has {len(found)} descendants: {found}",
         expected=f"{workers} descendants", actual=f"{len(found)}",
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.check("server.ready_line")
@@ -89,7 +89,7 @@ def test_one_line_on_standard_output(pair: Programs, store: FileStore, start_ser
     expect(
         server.stdout == said, f"after three transfers standard output has {server.stdout!r}, not {said!r} alone",
         expected=repr(said), actual=repr(server.stdout),
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.check("server.ready_last")
@@ -140,7 +140,7 @@ class MuteServer(Server):
             expect(
                 said == f"listening on 127.0.0.1:{self.port}\n".encode(), f"it said {said!r}",
                 expected=f"listening on 127.0.0.1:{self.port}",
-            )  # fmt: skip
+            )
 
     def _close(self) -> None:
         os.close(self._reader)
@@ -170,7 +170,7 @@ def test_listens_on_its_host_only(pair: Programs, store: FileStore, start_server
         expect(
             not reached, f"HOST is {host}, but the server can be reached at {other} as well: bind(2) to HOST only",
             expected=f"a refusal at {other}", actual="a connection",
-        )  # fmt: skip
+        )
         server.stop()
 
 
@@ -218,7 +218,7 @@ def test_clients_are_served_in_turn(pair: Programs, big: Path, start_server: Sta
             expect(
                 not early, f"clients {early} have got something already: somebody was served before its turn",
                 expected=f"client {number} alone is served", actual=f"clients {early} too",
-            )  # fmt: skip
+            )
             read_whole(client, pair.stage, big)
 
 
@@ -232,7 +232,10 @@ def test_who_ends_first_is_next(pair: Programs, first: int, big: Path, start_ser
         read_whole(ending, pair.stage, big)
     with told(f"so the next client belongs to worker {worker}, while the two others are still busy"):
         connection, served_by = stalled(server)
-        expect(served_by == worker, f"it went to worker {served_by}", expected=f"worker {worker}", actual=f"worker {served_by}")
+        expect(
+            served_by == worker, f"it went to worker {served_by}", expected=f"worker {worker}",
+            actual=f"worker {served_by}",
+        )
         read_whole(connection, pair.stage, big)
     with told("then the two others go on"):
         for other, _ in busy:
@@ -250,7 +253,9 @@ def test_connection_waits_for_a_stopped_worker(pair: Programs, store: FileStore,
         clients = [waiting_client(server) for _ in range(CROWD)]
     what = "the parent accepts a client for each worker: it doesn't leave that to them"
     wait_until(lambda: (backlog(server.port) or 0) <= CROWD - len(workers), what, seen=lambda: backlog(server.port))
-    wait_until(lambda: sleeping(server.pid), "the parent has handed over as many as it can", seen=lambda: facts(server.pid))
+    wait_until(
+        lambda: sleeping(server.pid), "the parent has handed over as many as it can", seen=lambda: facts(server.pid)
+    )
     served = sum(client.has_something() for client in clients)
     words = f"all workers are stopped, and bytes have come to {served} clients: who sent them?"
     expect(not served, words, expected="every transfer is made by a worker: so nobody gets a byte now")
@@ -271,12 +276,16 @@ def test_parent_survives_stop_and_cont(pair: Programs, store: FileStore, start_s
         for worker in workers:
             stop(worker)
         clients = [waiting_client(server) for _ in workers]
-    wait_until(lambda: sleeping(server.pid), "the parent has handed over as many as it can", seen=lambda: facts(server.pid))
+    wait_until(
+        lambda: sleeping(server.pid), "the parent has handed over as many as it can", seen=lambda: facts(server.pid)
+    )
     stop(server.pid)
     with quietly():
         for worker in workers:
             cont(worker)
-        wait_until(lambda: all(map(sleeping, workers)), "the workers have served those", seen=lambda: children(server.pid))
+        wait_until(
+            lambda: all(map(sleeping, workers)), "the workers have served those", seen=lambda: children(server.pid)
+        )
     cont(server.pid)  # epoll_wait, poll and select return EINTR now, handler or not: signal(7)
     with told(f"the parent was stopped (SIGSTOP) while workers served {CROWD} clients, and has gone on (SIGCONT)"):
         for client in clients:
@@ -322,7 +331,7 @@ def test_file_is_gone(pair: Programs, folder: Path, start_server: StartServer) -
         expect(
             server.workers == workers, f"the workers were {workers} before, and are {server.workers} now: they stay",
             expected=f"{workers}", actual=f"{server.workers}",
-        )  # fmt: skip
+        )
 
 
 # Starting again
@@ -458,8 +467,8 @@ def test_parent_is_out_of_descriptors(pair: Programs, store: FileStore, start_se
 
 @contextlib.contextmanager
 def may_open(pid: int, more: int) -> Iterator[None]:
-    """For a while, a process may have only so many more descriptors than it has now: RLIMIT_NOFILE of getrlimit(2), which
-    bounds their numbers."""
+    """For a while, a process may have only so many more descriptors than it has now: RLIMIT_NOFILE of getrlimit(2),
+    which bounds their numbers."""
     used = descriptors(pid)
     free = (number for number in itertools.count() if number not in used)
     lowest = next(itertools.islice(free, more, None))
@@ -490,7 +499,9 @@ def test_worker_cannot_open_the_file(pair: Programs, big: Path, start_server: St
         for worker in workers:
             limits.enter_context(may_open(worker, 1))
         for number in range(1, 5):
-            with told(f"each worker may have one descriptor more, for its client, and none for FILE; client {number} has come"):
+            with told(
+                f"each worker may have one descriptor more, for its client, and none for FILE; client {number} has come"
+            ):
                 with RawClient(server.port) as client, expecting("its connection ends"):
                     client.skip()  # to be closed, or, by one that had a descriptor in reserve, served
         for worker in workers:
@@ -498,6 +509,8 @@ def test_worker_cannot_open_the_file(pair: Programs, big: Path, start_server: St
     with told("four clients came when the workers had no descriptor left for FILE; now they have"):
         serves_again(server, pair.stage, big)
         words = f"the workers were {workers} before, and are {server.workers} now: they stay"
-        expect(server.workers == workers, words, expected=f"the workers {workers}", actual=f"the workers {server.workers}")
+        expect(
+            server.workers == workers, words, expected=f"the workers {workers}", actual=f"the workers {server.workers}"
+        )
         pool.is_complete()
         pool.is_calm()

@@ -95,18 +95,18 @@ def test_last_line_is_exact(
         expect(
             percentages(client)[-1:] == [100.0], f"the last line doesn't say 100 %: {last!r}",
             expected="100 % in the last line", actual=repr(last),
-        )  # fmt: skip
+        )
         digits = re.sub(r"(?<=\d)[,.' _](?=\d{3})", "", last)
         expect(
             "20000001" in digits, f"the last line doesn't tell the 20000001 bytes: {last!r}",
             expected="20000001 bytes in the last line", actual=repr(last),
-        )  # fmt: skip
+        )
         most = REDRAWS_A_SECOND * elapsed + 2
         words = f"it was drawn {draws(client)} times in {elapsed:.2f} s: at most ten times a second is right"
         expect(
             draws(client) <= most, f"{words}; {shown(client)}",
             expected=f"{most:.0f} times at most", actual=f"{draws(client)} times",
-        )  # fmt: skip
+        )
 
 
 @pytest.mark.check("progress.one_line")
@@ -120,12 +120,12 @@ def test_one_line(pair: Programs, store: FileStore, raw_server: RawServer, start
         expect(
             "\r" in client.stderr, f"the line is not drawn again in its place, with \\r: {client.stderr!r}",
             expected="\\r before each line that replaces one",
-        )  # fmt: skip
+        )
         text = client.stderr
         expect(
             text.count("\n") <= 1 and "\n" not in text.rstrip("\r\n"), f"there is more than one line: {text!r}",
             expected="one line",
-        )  # fmt: skip
+        )
 
 
 @pytest.mark.check("progress.never_early")
@@ -151,23 +151,23 @@ def test_never_100_before_all_is_there(
             expect(
                 max(said, default=0) < 100, f"the line says 100 % before the last byte has come; {shown(client)}",
                 expected="less than 100 %", actual=f"{max(said, default=0):g} %",
-            )  # fmt: skip
+            )
             seldom = draws(client) <= before + 1
             expect(
                 seldom or said[-1] >= 99, f"the line says {said[-1:]} % when 99.9988 % came; {shown(client)}",
                 expected="99 % or more", actual=f"{said[-1:]} %",
-            )  # fmt: skip
+            )
             rest_of(connection, pair.stage, left + data[-1:])
             finished = client.wait()
         said = percentages(client)
         expect(
             finished.status == 0 and said[-1:] == [100], f"it doesn't end with 100 %; {shown(client)}\n{finished}",
             expected="status 0, and 100 % at the end", actual=f"{status_in_words(finished.status)}, and {said[-1:]} %",
-        )  # fmt: skip
+        )
         expect(
             said == sorted(said), f"the percentage goes back; {shown(client)}",
             expected="a percentage that only grows", actual="it goes back",
-        )  # fmt: skip
+        )
 
 
 @pytest.mark.check("progress.flushed")
@@ -191,12 +191,12 @@ def test_progress_is_seen_at_once(pair: Programs, raw_server: RawServer, start_c
             expect(
                 half(), f"no line with 50 % or a little more: is standard error flushed? {shown(client)}",
                 expected="a line with 50 % or a little more", actual="no such line",
-            )  # fmt: skip
+            )
             held_back = "whole buffers full of redraws came, and never just a line: is standard error flushed?"
             expect(
                 len(left) > 0, f"{held_back} {shown(client)}",
                 expected="each line at once", actual="whole buffers full of lines",
-            )  # fmt: skip
+            )
             rest_of(connection, pair.stage, left + data[55_000:])
             finished = client.wait()
             has_status(finished, 0)
@@ -224,7 +224,7 @@ def test_sizes_above_4_gib(pair: Programs, raw_server: RawServer, start_client: 
         expect(
             set(percentages(client)) <= {0.0}, f"the line says {percentages(client)} %; {shown(client)}",
             expected="0 %", actual=f"{percentages(client)} %",
-        )  # fmt: skip
+        )
 
 
 @pytest.mark.check("progress.silent")
@@ -238,7 +238,7 @@ def test_silent_without_a_terminal(
         expect(
             client.stderr == "", f"on standard error was found: {client.stderr[:300]!r}",
             expected="nothing on standard error", actual=repr(client.stderr[:300]),
-        )  # fmt: skip
+        )
 
 
 @pytest.mark.check("progress.smallest")
@@ -251,11 +251,14 @@ def test_smallest_files(size: int, pair: Programs, raw_server: RawServer, start_
             finished = client.wait()
         has_status(finished, 0)
         wrong = re.findall(r"nan|inf|-\d+", client.stderr.lower())
-        expect(not wrong, f"on the terminal stands {wrong}; {shown(client)}", expected="numbers of 0 or more", actual=f"{wrong}")
+        expect(
+            not wrong, f"on the terminal stands {wrong}; {shown(client)}", expected="numbers of 0 or more",
+            actual=f"{wrong}",
+        )
         expect(
             percentages(client)[-1:] in ([], [100.0]), f"it ended at {percentages(client)[-1:]} %; {shown(client)}",
             expected="100 % at the end, if anything", actual=f"{percentages(client)[-1:]} %",
-        )  # fmt: skip
+        )
 
 
 @pytest.mark.check("progress.failure_line")
@@ -271,14 +274,15 @@ def test_failure_is_told_on_a_line_of_its_own(
             finished = client.wait()
         expect(
             finished.status == 1 and not finished.stdout, str(finished),
-            expected="status 1, and nothing on standard output", actual=f"{status_in_words(finished.status)}, and {finished.stdout!r}",
-        )  # fmt: skip
+            expected="status 1, and nothing on standard output",
+            actual=f"{status_in_words(finished.status)}, and {finished.stdout!r}",
+        )
         expect(
             max(percentages(client), default=0) < 100, f"the line says 100 %, and half is missing; {shown(client)}",
             expected="less than 100 %", actual=f"{max(percentages(client), default=0):g} %",
-        )  # fmt: skip
+        )
         message = client.stderr.rstrip("\n").rpartition("\n")[2]
         expect(
             "%" not in message.rpartition("\r")[2] and message != "", f"no line tells the cause: {client.stderr!r}",
             expected="the cause, on a line of its own",
-        )  # fmt: skip
+        )

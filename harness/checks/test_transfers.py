@@ -28,7 +28,7 @@ SIZES = (*SMALL, 1001, 2000, 65536, 20_000_000)
 NAMES = (
     "a", "n" * 255, "two words and  more.txt", "文件-é-😀.bin", "-rf", "--help", "~", "$HOME", "100%s%n.txt", ".hidden",
     "...", "a\\b", "new\nline",
-)  # fmt: skip
+)
 # Every byte value, NUL among them, and every two of them side by side: nothing that strlen or printf leaves whole.
 BINARY = bytes(range(256)) + bytes(reversed(range(256))) + b"\0\0%s\r\n\x1a\xff\0"
 
@@ -177,7 +177,8 @@ def test_file_has_grown_since_the_start(
 
 
 def carries_no_more_than_a_train(connection: RawClient) -> None:
-    """Nothing that comes breaks the format: no length is above 1000, no body longer than its head says. It may end early."""
+    """Nothing that comes breaks the format: no length is above 1000, no body longer than its head says. It may end
+    early."""
     __tracebackhide__ = True
     parser = Parser(1, keep=False)
     with expecting("the connection ends, and no train on it is too long"), suppress(Ended):
@@ -190,7 +191,7 @@ def carries_no_more_than_a_train(connection: RawClient) -> None:
 def test_client_saves_nothing_in_the_current_directory(
     pair: Programs, store: FileStore, folder: Path, target: Path, current: str, raw_server: RawServer,
     start_client: StartClient,
-) -> None:  # fmt: skip
+) -> None:
     # In /proc nobody can make a file, not even for a while.
     elsewhere = Path(current) if current == "/proc" else folder / "elsewhere"
     elsewhere.mkdir(exist_ok=True)
@@ -212,7 +213,7 @@ def test_client_saves_nothing_in_the_current_directory(
             expect(
                 not left, f"in the current directory is left: {left}", expected="nothing in the current directory",
                 actual=f"{left}",
-            )  # fmt: skip
+            )
 
 
 @pytest.mark.check("pair.one_after_the_other")

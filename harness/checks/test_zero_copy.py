@@ -76,7 +76,7 @@ def reads_marked(connection: RawClient, file: Marked) -> None:
     expect(
         begins == start, f"the stream begins with {begins!r}; {start!r}, the name and the size, was expected",
         expected=start.hex(" "), actual=begins.hex(" "),
-    )  # fmt: skip
+    )
     at = 0
     for offset in file.offsets:
         with told(f"bytes {at} to {offset + 16} of {size}"):
@@ -87,12 +87,12 @@ def reads_marked(connection: RawClient, file: Marked) -> None:
             expect(
                 found == mark, f"at {offset} the file has {mark!r}, and the stream {found!r}",
                 expected=f"{mark!r}", actual=f"{found!r}",
-            )  # fmt: skip
+            )
         at = offset + 16
     expect(
         connection.read_some() == b"", f"the stream goes on after the announced {size} bytes",
         expected="the end of the stream", actual="more bytes",
-    )  # fmt: skip
+    )
 
 
 # More than one call can move
@@ -146,10 +146,13 @@ def sends_marked(connection: Connection, file: Marked, client: Client) -> None:
 
 
 def being_saved(client: Client) -> list[Path]:
-    """The files that a client has in its directory: what it has open there, even without a name, or else what is found."""
+    """The files that a client has in its directory: what it has open there, even without a name, or else what is
+    found."""
     inside = f"{client.directory.resolve()}/"
     numbers = [number for number, what in descriptors(client.pid).items() if what.startswith(inside)]
-    return [Path(f"/proc/{client.pid}/fd/{number}") for number in numbers] or [client.directory / name for name in client.files()]
+    return [Path(f"/proc/{client.pid}/fd/{number}") for number in numbers] or [
+        client.directory / name for name in client.files()
+    ]
 
 
 @pytest.mark.check("client.beyond_2_gib")
@@ -171,7 +174,9 @@ def test_more_than_2_gib_is_saved(
             said = f"received {name}, {size} bytes\n"
             words = f"on its standard output is {finished.stdout!r}"
             expect(finished.stdout == said, words, expected=repr(said), actual=repr(finished.stdout))
-            expect(client.files() == [name], f"in its directory is {client.files()}", expected=f"the file {name!r}, alone")
+            expect(
+                client.files() == [name], f"in its directory is {client.files()}", expected=f"the file {name!r}, alone"
+            )
             has_marks(client.directory / name, large)
         (client.directory / name).unlink()
 
@@ -199,7 +204,9 @@ def test_announced_size_has_64_bits(size: int, pair: Programs, store: FileStore,
         expect(found == name, f"the stream begins with {found!r}", expected=f"{name!r}: the train of the name")
         told_size = client.read_exactly(len(wanted)).hex(" ")
         words = f"after the train of the name come the bytes {told_size}"
-        expect(told_size == wanted.hex(" "), words, expected=f"{wanted.hex(' ')}: the train of the size", actual=told_size)
+        expect(
+            told_size == wanted.hex(" "), words, expected=f"{wanted.hex(' ')}: the train of the size", actual=told_size
+        )
         parser = Parser(pair.stage, keep=False)
         parser.feed(name + wanted)
         while parser.received < 100_000:

@@ -26,7 +26,9 @@ def results() -> Results:
     """Stage 03 alone: a check that has passed, one that has failed, one that could not be tried."""
     found = Results(rubric(), paths.STAGES, "release", [3])
     found.add(Record("client.head_split", 3, "1", Verdict.PASS))
-    found.add(Record("client.head_split", 3, "2", Verdict.FAIL, message="the head", expected="4 bytes", actual="2 bytes"))
+    found.add(
+        Record("client.head_split", 3, "2", Verdict.FAIL, message="the head", expected="4 bytes", actual="2 bytes")
+    )
     found.add(Record("client.body_split", 3, "", Verdict.PASS))
     found.add(Record("server.file_unreadable", 3, "", Verdict.NOT_APPLICABLE, message="root can read every file"))
     return found
@@ -42,7 +44,9 @@ def spoilt(results: Results) -> Results:
 @pytest.fixture
 def crashed(results: Results) -> Results:
     """The same, and an error of ours outside of any check."""
-    results.strays.append(Record("checks/test_pool.py::test_size", 0, "", Verdict.HARNESS_ERROR, message="worker crashed"))
+    results.strays.append(
+        Record("checks/test_pool.py::test_size", 0, "", Verdict.HARNESS_ERROR, message="worker crashed")
+    )
     return results
 
 
@@ -54,7 +58,7 @@ def runner(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         "CLASSROOM": "net", "ASSIGNMENT": "trains", "SUBMISSION_TAG": "submit/2026-06-01T14-32-05Z-a1b2c3d",
         "COMMIT_URL": f"{url}/commit/a1b2c3d", "RELEASE_URL": f"{url}/releases/tag/submit%2F2026",
         "REVIEW_URL": f"{url}/compare/0000000...a1b2c3d",
-    }  # fmt: skip
+    }
     for name, value in told.items():
         monkeypatch.setenv(name, value)
     return told
@@ -75,22 +79,24 @@ def gradescope(results: Results) -> dict[str, Any]:
     """What our adapter says, if Gradescope would take it."""
     data: dict[str, Any] = json.loads(adapters.gradescope(results.as_data()))
     assert set(data) <= {"score", "execution_time", "output", "output_format", "test_output_format", "test_name_format",
-                         "visibility", "stdout_visibility", "extra_data", "tests", "leaderboard"}  # fmt: skip
+                         "visibility", "stdout_visibility", "extra_data", "tests", "leaderboard"}
     visibility = {"hidden", "after_due_date", "after_published", "visible"}
     formats = {"text", "html", "simple_format", "md", "ansi"}
     assert {data["visibility"], data["stdout_visibility"]} <= visibility and data["output_format"] in formats
     for test in data["tests"]:
         assert set(test) <= {"score", "max_score", "status", "name", "name_format", "number", "output", "output_format",
-                             "tags", "visibility", "extra_data"}  # fmt: skip
+                             "tags", "visibility", "extra_data"}
         assert test.get("status", "passed") in ("passed", "failed") and test["visibility"] in visibility
         assert ("score" in test) == ("max_score" in test) and "score" in data
     return data
 
 
 def looks_failed(test: dict[str, Any]) -> bool:
-    """ "By default, test cases where the student was awarded the max_score points are marked as passing, and tests where
-    they achieved a score lower than the max are considered failing." """
-    return bool(test.get("status", "failed" if test.get("score", 0) < test.get("max_score", 0) else "passed") == "failed")
+    """ "By default, test cases where the student was awarded the max_score points are marked as passing, and tests
+    where they achieved a score lower than the max are considered failing." """
+    return bool(
+        test.get("status", "failed" if test.get("score", 0) < test.get("max_score", 0) else "passed") == "failed"
+    )
 
 
 def test_gradescope(results: Results) -> None:
@@ -167,7 +173,7 @@ def classroom50(results: Results) -> dict[str, Any]:
     """What our adapter says, if Classroom 50 would take it once its runner has put owner and assignment_type there."""
     data: dict[str, Any] = json.loads(adapters.classroom50(results.as_data()))
     assert set(data) == {"schema", "classroom", "assignment", "submission", "commit", "release", "review", "datetime",
-                         "score", "max-score", "tests"}  # fmt: skip
+                         "score", "max-score", "tests"}
     assert data["schema"] == "classroom50/result/v1"
     assert all(isinstance(data[key], str) and data[key] for key in set(data) - {"score", "max-score", "tests"})
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", data["datetime"])
@@ -215,7 +221,9 @@ def test_classroom50_gets_no_result_of_a_harness_error(
     assert done.returncode == 1 and not done.stdout and OURS in done.stderr and len(done.stderr.splitlines()) == 1
 
 
-def test_classroom50_without_its_runner(results: Results, runner: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_classroom50_without_its_runner(
+    results: Results, runner: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("REVIEW_URL")  # as its own templates have it
     assert classroom50(results)["review"] == runner["COMMIT_URL"]
     monkeypatch.delenv("SUBMISSION_TAG")
@@ -228,7 +236,10 @@ def test_a_stage_that_was_not_handed_in_has_not_passed(tmp_path: Path, runner: d
     found.add(Record("client.head_split", 3, "", Verdict.NOT_APPLICABLE, message="there is no stage 03"))
     test = by_name(gradescope(found)["tests"], "client.head_split")
     assert looks_failed(test) and test["score"] == 0 and "there is no stage 03" in test["output"]
-    assert autolab(found)[0]["stage 03"][f"{title('client.head_split')} (not applicable)"]["hint"] == "there is no stage 03"
+    assert (
+        autolab(found)[0]["stage 03"][f"{title('client.head_split')} (not applicable)"]["hint"]
+        == "there is no stage 03"
+    )
     test = by_name(classroom50(found)["tests"], "client.head_split")
     assert test["passed"] is False and test["score"] == 0
 
@@ -238,7 +249,9 @@ def test_a_stage_that_was_not_handed_in_has_not_passed(tmp_path: Path, runner: d
 
 def export(name: str, results: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "bytetrain.grading.adapters", name, str(results)]
-    return subprocess.run(command, cwd=paths.REPO / "harness", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.run(
+        command, cwd=paths.REPO / "harness", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def test_results_are_written_whole_and_read_again(results: Results, tmp_path: Path) -> None:
@@ -309,7 +322,7 @@ def test_junit(workers: str, standins: Path, tmp_path: Path) -> None:
         ("pair.fails", "1", "fail", "failure"), ("pair.fails", "1", "pass"), ("pair.leaves", "1", "fail", "failure"),
         ("pair.needs_a_build", "2", "fail", "failure"), ("pair.not_applicable", "1", "not applicable", "skipped"),
         ("pair.ours", "1", "harness error", "error"), *3 * [("pair.passes", "1", "pass")],
-    ]  # fmt: skip
+    ]
     assert (suite.get("failures"), suite.get("errors"), suite.get("skipped")) == ("3", "1", "1")
     skipped, error = (next(suite.iter(kind)) for kind in ("skipped", "error"))
     assert skipped.get("message") == "this machine has no such thing" and OURS in str(error.text)
@@ -324,7 +337,9 @@ def test_junit(workers: str, standins: Path, tmp_path: Path) -> None:
     assert points["outcome"] == "harness error"
 
 
-@pytest.mark.parametrize(("check", "status"), [("passes", 0), ("not_applicable", 0), ("fails", 1), ("leaves", 1), ("ours", 3)])
+@pytest.mark.parametrize(
+    ("check", "status"), [("passes", 0), ("not_applicable", 0), ("fails", 1), ("leaves", 1), ("ours", 3)]
+)
 def test_the_exit_status(check: str, status: int, standins: Path, tmp_path: Path) -> None:
     trial = Trial.of(tmp_path, standins, CHECKS.partition('@pytest.mark.check("pair.needs')[0], RANGES)
     assert trial.grade(only=f"pair.{check}").status == status

@@ -23,7 +23,9 @@ HARNESS = paths.REPO / "harness"
 
 def of(ours: list[float], peer: list[float]) -> Outcome:
     nothing = Comparison("server", "ours and its", dict, dict)
-    return Outcome(nothing, [{"throughput": each} for each in ours], [{"throughput": each, "cpu": 1.0} for each in peer])
+    return Outcome(
+        nothing, [{"throughput": each} for each in ours], [{"throughput": each, "cpu": 1.0} for each in peer]
+    )
 
 
 def test_ratios_are_of_pairs_and_not_of_medians() -> None:
@@ -40,7 +42,7 @@ def test_two_pairs_have_no_quartiles_but_ends() -> None:
     ("better", "ratio", "met", "missed_in_ci"),
     [("more", 1.0, True, False), ("more", 0.9, False, False), ("more", 0.7, False, True),
      ("less", 1.0, True, False), ("less", 1.1, False, False), ("less", 1.3, False, True)],
-)  # fmt: skip
+)
 def test_a_bar_leaves_room_for_noise(better: str, ratio: float, met: bool, missed_in_ci: bool) -> None:
     bar = Bar("server", "throughput", better, 1.0, 0.75 if better == "more" else 1.2)
     assert (bar.met(ratio), bar.missed_in_ci(ratio, ratio)) == (met, missed_in_ci)
@@ -80,7 +82,9 @@ def loaded(rate: float) -> Measures:
 def test_small_files_are_told_in_figures_of_their_own_and_without_the_peer_too(
     peer: str, servers: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    small = Comparison("small_16", "small", lambda: loaded(9000), lambda: loaded(6000), (peer,), "4000 of 1 KiB", at_once=16)
+    small = Comparison(
+        "small_16", "small", lambda: loaded(9000), lambda: loaded(6000), (peer,), "4000 of 1 KiB", at_once=16
+    )
     large = Comparison("server", "large", dict, dict, (peer, "no-such-peer"))
     data: dict[str, Any] = {"comparisons": [], "small": [], "left_out": []}
     outcomes = compare(data, [small, large], 3)
@@ -88,7 +92,8 @@ def test_small_files_are_told_in_figures_of_their_own_and_without_the_peer_too(
     assert data["small"][0]["rate"] == 9000 and data["small"][0]["spread"]["worst"] == [0.02, 0.02]
     assert len(outcomes) == len(servers) - 1 and [each["id"] for each in data["comparisons"]] == ["small_16"]
     assert [line.split() for line in capsys.readouterr().out.splitlines()[-len(servers) :]] == [
-        ["16", *server.split(), rate, "50.0", "7.0", "0.10", "0.30", "20.00"] for server, rate in zip(servers, ("9000", "6000"))
+        ["16", *server.split(), rate, "50.0", "7.0", "0.10", "0.30", "20.00"]
+        for server, rate in zip(servers, ("9000", "6000"))
     ]
 
 
@@ -102,11 +107,14 @@ def test_a_crowd_is_told_by_the_middle_of_its_rounds() -> None:
 def test_a_size_is_told_by_the_middle_of_its_runs_and_its_highest_peaks() -> None:
     found = growth.Point(512 << 20, [3.0, 1.0, 2.0], 5, 6).figures()
     assert found == {"size": 512 << 20, "seconds": 2.0, "seconds_per_gib": 4.0, "server_peak": 5, "client_peak": 6,
-                     "spread": {"seconds": [1.5, 2.5], "seconds_per_gib": [3.0, 5.0]}}  # fmt: skip
+                     "spread": {"seconds": [1.5, 2.5], "seconds_per_gib": [3.0, 5.0]}}
 
 
 def test_whether_the_time_is_in_proportion_is_said() -> None:
-    points = [growth.Point(size << 20, [seconds], 0, 0).figures() for size, seconds in ((1, 1.0), (64, 1.0), (256, 2.0), (512, 10.0))]
+    points = [
+        growth.Point(size << 20, [seconds], 0, 0).figures()
+        for size, seconds in ((1, 1.0), (64, 1.0), (256, 2.0), (512, 10.0))
+    ]
     assert page.linear_words(points).startswith("A byte of 512 MiB takes 1.25 times as long as one of 64 MiB")
 
 
@@ -124,7 +132,8 @@ def test_all_calls_are_counted_and_the_peaks_are_of_the_file_that_is_moved(tmp_p
         assert copies.count([way], store, place) == why_not and "counted" not in way.seen
         pytest.skip(why_not)
     found = copies.calls(way, store.seeded(2 << 20), place)
-    assert found["server_calls"] > 3.5 and found["client_calls"] > 8  # 3 and 5.5 move bytes or descriptors; the rest counts too
+    # 3 and 5.5 move bytes or descriptors; the rest counts too.
+    assert found["server_calls"] > 3.5 and found["client_calls"] > 8
 
 
 def test_of_how_much_calls_were_counted_is_said() -> None:
@@ -151,14 +160,19 @@ def test_a_program_that_fails_is_no_result(tmp_path: Path) -> None:
 
 
 def test_peers_that_are_missing_are_named() -> None:
-    assert contestants.missing("sh") == "" and contestants.missing("sh", "no-such-peer") == "no-such-peer: not installed"
+    assert (
+        contestants.missing("sh") == "" and contestants.missing("sh", "no-such-peer") == "no-such-peer: not installed"
+    )
 
 
 @pytest.fixture(scope="module")
 def figures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """A bench of two comparisons without peers, as small as can be, in the network that this machine has."""
     file = tmp_path_factory.mktemp("bench") / "bench.json"
-    command = [sys.executable, "-m", "bytetrain.bench", "--quick", "--pairs", "1", "--only=against_trains,against_fork", f"--json={file}"]
+    command = [
+        sys.executable, "-m", "bytetrain.bench", "--quick", "--pairs", "1", "--only=against_trains,against_fork",
+        f"--json={file}",
+    ]
     done = subprocess.run(command, cwd=HARNESS, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert done.returncode in (0, 1), done.stdout
     assert "<svg" in file.with_suffix(".html").read_text()
@@ -177,7 +191,7 @@ def test_a_bench_compares_what_was_asked_for(figures: dict[str, Any]) -> None:
     assert [each["id"] for each in figures["comparisons"]] == ["against_trains", "against_fork"]
     assert [(each["comparison"], each["measure"]) for each in figures["bars"]] == [
         ("against_trains", "throughput"), ("against_trains", "cpu"), ("against_fork", "rate"),
-    ]  # fmt: skip
+    ]
     assert all(each["median"] > 0 for each in figures["bars"])
     assert [each["amount"] for each in figures["bars"]] == ["128 MiB", "128 MiB", "4000 of 1 KiB"]
 
@@ -195,22 +209,28 @@ def growing() -> list[dict[str, Any]]:
 
 
 def test_a_page_needs_nothing_but_the_figures(figures: dict[str, Any]) -> None:
-    way = {"name": "05 <b>", "bytes_per_second": 2e9, "server_cpu_per_gib": 0.1, "client_cpu_per_gib": 0.5,
-           "server_faults_per_mib": 0.0, "client_faults_per_mib": 256.0, "server_calls": 1.8, "client_calls": 3100.0,
-           "server_peak": 1.5e6, "client_peak": 3e6, "size": 1 << 30, "counted": 100 << 20, "spread": {"bytes_per_second": [1e9, 3e9]}}  # fmt: skip
+    way = {
+        "name": "05 <b>", "bytes_per_second": 2e9, "server_cpu_per_gib": 0.1, "client_cpu_per_gib": 0.5,
+        "server_faults_per_mib": 0.0, "client_faults_per_mib": 256.0, "server_calls": 1.8, "client_calls": 3100.0,
+        "server_peak": 1.5e6, "client_peak": 3e6, "size": 1 << 30, "counted": 100 << 20,
+        "spread": {"bytes_per_second": [1e9, 3e9]},
+    }
     runs: list[Measures] = [
-        {"bytes_per_second": 7e9, "p50": p50, "worst": 1.2, "worst_by_median": 1.2 / p50, "memory": 2e7} for p50 in (0.4, 0.6, 0.8)
+        {"bytes_per_second": 7e9, "p50": p50, "worst": 1.2, "worst_by_median": 1.2 / p50, "memory": 2e7}
+        for p50 in (0.4, 0.6, 0.8)
     ]
     crowd = many.Crowd("nginx", contestants.nginx(), 1000, runs).figures()
-    small = {"server": "stage 06", "at_once": 64, **comparisons.summed_up([loaded(rate) for rate in (8000, 9000, 9900)])}
+    small = {
+        "server": "stage 06", "at_once": 64, **comparisons.summed_up([loaded(rate) for rate in (8000, 9000, 9900)]),
+    }
     feedback = {"stage": 3, "build": 2.0, "verdict": 11.0, "checks": 40}
     text = page.page({
         **figures, "copies": [way, {**way, "name": "06"}], "small": [small], "many": [crowd], "growth": growing(),
         "feedback": feedback, "left_out": ["nginx"],
-    })  # fmt: skip
+    })
     assert text.count("<svg") == 22 and "05 &lt;b&gt;" in text and "8 GiB" in text and "Left out: nginx" in text
     for expected in ("nginx, 1000", "stage 06, 64: p99", "9,000", "50 µs", "20 ms", "40 checks have a verdict", "11 s",
-                     "1 GiB, saved on tmpfs", "calls counted on 100 MiB (05 &lt;b&gt; to 06)"):  # fmt: skip
+                     "1 GiB, saved on tmpfs", "calls counted on 100 MiB (05 &lt;b&gt; to 06)"):
         assert expected in text, expected
     assert "http" not in text.replace("http-equiv", "")  # nothing is loaded from anywhere
 
@@ -221,7 +241,7 @@ def drawn(data: dict[str, Any], title: str) -> str:
 
 EMPTY: dict[str, Any] = {
     "copies": [], "comparisons": [], "small": [], "bars": [], "many": [], "growth": [], "feedback": None
-}  # fmt: skip
+}
 
 
 def test_a_page_of_one_section_shows_that_alone(figures: dict[str, Any]) -> None:
@@ -247,7 +267,10 @@ def test_a_peak_that_nobody_has_seen_is_no_point_of_the_plot() -> None:
 def test_a_comparison_without_a_bar_is_among_the_peers_too() -> None:
     ratios = {"throughput": (0.7, 0.8, 0.9), "packets": (1, 1, 1)}
     comparison = {"id": "against_iperf3", "amount": "1 GiB", "ratios": ratios}
-    bar = {"comparison": "server", "measure": "cpu", "what": "", "amount": "128 MiB", "low": 0.9, "median": 1.0, "high": 1.1, "must": 1.0, "met": True}
+    bar = {
+        "comparison": "server", "measure": "cpu", "what": "", "amount": "128 MiB", "low": 0.9, "median": 1.0,
+        "high": 1.1, "must": 1.0, "met": True,
+    }
     svg = drawn({**EMPTY, "comparisons": [comparison], "bars": [bar]}, "Against peers")
     assert "against_iperf3: throughput" in svg and "0.80 (1 GiB)" in svg and "packets" not in svg
     assert "1.00 (128 MiB)" in svg and svg.count('class="mark"') == 1  # of the one that has a bar
@@ -256,7 +279,9 @@ def test_a_comparison_without_a_bar_is_among_the_peers_too() -> None:
 @pytest.mark.parametrize(("client_peak", "judged"), [(0, ["server_peak"]), (3 << 20, ["server_peak", "client_peak"])])
 def test_a_peak_that_nobody_has_seen_meets_no_bar(client_peak: int, judged: list[str]) -> None:
     point = {"size": 8 << 30, "server_peak": 2 << 20, "client_peak": client_peak}
-    data: dict[str, Any] = {"copies": [], "growth": [point], "network": {"congestion_control": "reno"}, "bars": [], "left_out": []}
+    data: dict[str, Any] = {
+        "copies": [], "growth": [point], "network": {"congestion_control": "reno"}, "bars": [], "left_out": [],
+    }
     judge(data, [])
     assert [bar["measure"] for bar in data["bars"]] == judged
 
@@ -266,12 +291,13 @@ def test_a_bar_says_what_it_was_judged_with(capsys: pytest.CaptureFixture[str]) 
     crowd = Comparison("many", "60 downloads", dict, dict, amount="60 of 10 MiB")
     runs = [{"throughput": 1.0, "p50": 1.0, "worst": 1.0}]
     data: dict[str, Any] = {
-        "copies": [{"server_calls": 0.1}], "growth": [point], "network": {"congestion_control": "reno"}, "bars": [], "left_out": []
-    }  # fmt: skip
+        "copies": [{"server_calls": 0.1}], "growth": [point], "network": {"congestion_control": "reno"}, "bars": [],
+        "left_out": [],
+    }
     judge(data, [Outcome(crowd, runs, runs)])
     assert [(bar["comparison"], bar["amount"]) for bar in data["bars"]] == [
         *[("many", "60 of 10 MiB")] * 3, ("copies", "100 MiB"), *[("growth", "256 MiB")] * 2
-    ]  # fmt: skip
+    ]
     out, err = capsys.readouterr()
     told = [line for line in out.splitlines() if "must be" in line]
     assert [bar["amount"] in line for bar, line in zip(data["bars"], told)] == [True] * 6

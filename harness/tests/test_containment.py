@@ -132,7 +132,9 @@ def test_what_lies_in_a_shared_folder_may_be_anything_and_go_at_any_time(tmp_pat
 
 
 @needs_bubblewrap
-def test_who_fills_the_disk_beside_its_folder_is_named_and_cleaned_up(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_fills_the_disk_beside_its_folder_is_named_and_cleaned_up(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DEED", "litters")
     graded = trial.grade("--containment", "bubblewrap", "-n0", only="server.[dt]*")
     words = r"the disk fills up: there are \d+ MiB beside the folder of this check: /tmp/filler"
@@ -144,7 +146,7 @@ def test_who_fills_the_disk_beside_its_folder_is_named_and_cleaned_up(trial: Tri
 def test_nothing_can_be_written_outside(have_done: HaveDone, trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
     home = Path.home() / "rogue.txt"
     targets = [trial.submission / "01_rogue" / "server", paths.REPO / "rogue.txt",
-               trial.folder / "harness" / "checks.toml", Path("/usr/rogue.txt"), Path("/proc/sys/vm/dirty_ratio")]  # fmt: skip
+               trial.folder / "harness" / "checks.toml", Path("/usr/rogue.txt"), Path("/proc/sys/vm/dirty_ratio")]
     before = [path.read_text() if path.exists() else None for path in [*targets, home]]
     monkeypatch.setenv("TARGETS", ":".join(map(str, [*targets, home])))
     graded = have_done("outside", "bubblewrap")
@@ -206,7 +208,11 @@ def test_a_build_is_inside_too(trial: Trial) -> None:
         f"cmake_minimum_required(VERSION 3.22)\nproject(rogue NONE)\nfile(WRITE {target} rogue)\n"
     )
     graded = trial.grade("--containment", "bubblewrap", only="server.deed")
-    assert graded.data["stages"][0]["state"] == "build failed" and "can't be built" in graded.output and not target.exists()
+    assert (
+        graded.data["stages"][0]["state"] == "build failed"
+        and "can't be built" in graded.output
+        and not target.exists()
+    )
 
 
 @pytest.mark.parametrize(
@@ -222,7 +228,10 @@ def test_what_can_not_be_is_refused(options: list[str], words: str, trial: Trial
 
 
 def test_the_harness_s_own_tests_need_no_sandbox(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "harness/tests/test_waiting.py", f"--submission={tmp_path}"]
+    command = [
+        sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "harness/tests/test_waiting.py",
+        f"--submission={tmp_path}",
+    ]
     done = subprocess.run(command, cwd=paths.REPO, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert done.returncode == 0 and f"protection: {containment.SAID['limits']}\n" in done.stdout
 

@@ -158,7 +158,7 @@ class Demo:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment,
                 start_new_session=True,
-            )  # fmt: skip
+            )
 
     def end(self) -> int:
         """Waits for its end; nothing may be left behind."""

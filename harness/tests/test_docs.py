@@ -120,16 +120,27 @@ def test_versions_of_gdb_and_libc_are_no_difference() -> None:
 def test_frames_without_a_name_are_left_out_and_the_others_numbered_without_them() -> None:
     """As gdb 16 shows them with the libc of Debian 13, whose send calls two functions that are not exported."""
     of_libc = ["0x00007ffff7e5a9ee in ?? () from /lib/x86_64-linux-gnu/libc.so.6"] * 2
-    ours = ["0x00007ffff7ecd2ba in send () from /lib/x86_64-linux-gnu/libc.so.6", "0x000055555556012a in send_file (connection=3)"]
+    ours = [
+        "0x00007ffff7ecd2ba in send () from /lib/x86_64-linux-gnu/libc.so.6",
+        "0x000055555556012a in send_file (connection=3)",
+    ]
     new, old = ([f"#{number}  {frame}" for number, frame in enumerate(frames)] for frames in (of_libc + ours, ours))
     selected = "#{}  0x000055555556012a in send_file (connection=3)"  # by the command "frame function send_file"
-    assert Values().canonical("\n".join([*new, selected.format(3)])) == Values().canonical("\n".join([*old, selected.format(1)]))
+    assert Values().canonical("\n".join([*new, selected.format(3)])) == Values().canonical(
+        "\n".join([*old, selected.format(1)])
+    )
     assert Values().canonical("#0  main ()\n#10 0x1 in f ()") == "#0  main ()\n#10 0x1 in f ()"
 
 
 def test_columns_of_ss_may_be_padded() -> None:
-    narrow = "State      Recv-Q Send-Q Local Address:Port  Peer Address:Port Process\nCLOSE-WAIT 23     0      127.0.0.1:51870 127.0.0.1:41233"
-    padded = "State      Recv-Q Send-Q Local Address:Port  Peer Address:Port Process\nCLOSE-WAIT 23     0          127.0.0.1:51870    127.0.0.1:41233     "
+    narrow = (
+        "State      Recv-Q Send-Q Local Address:Port  Peer Address:Port Process\nCLOSE-WAIT 23     0      "
+        "127.0.0.1:51870 127.0.0.1:41233"
+    )
+    padded = (
+        "State      Recv-Q Send-Q Local Address:Port  Peer Address:Port Process\nCLOSE-WAIT 23     0          "
+        "127.0.0.1:51870    127.0.0.1:41233     "
+    )
     assert Values().canonical(narrow) == Values().canonical(padded)
 
 

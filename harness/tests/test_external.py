@@ -17,11 +17,16 @@ CHECK = "server.resets"  # as in docs/en/results.md
 
 
 def graded(check: str, submission: Path, folder: Path, file: Optional[Path] = None) -> tuple[int, dict[str, Any]]:
-    """The exit status and the check of a run with --external-port. The server is started with another `file`, if told so."""
+    """The exit status and the check of a run with --external-port. The server is started with another `file`, if told
+    so."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-s", str(REPO / "harness"), "--check", check]
-    command += ["--stage=3", f"--submission={submission}", f"--results={folder}/results.json", f"--external-port={port}"]
+    command = [
+        sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-s", str(REPO / "harness"), "--check", check,
+    ]
+    command += [
+        "--stage=3", f"--submission={submission}", f"--results={folder}/results.json", f"--external-port={port}",
+    ]
     server: Optional[subprocess.Popen[str]] = None
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as run:
         assert run.stdout is not None

@@ -21,7 +21,7 @@ def results(**verdicts: str) -> dict[str, Any]:
         {"id": f"client.{name}", "stage": 3, "verdict": verdict, "cases": [{"case": "", "verdict": verdict}],
          "story": {"message": f"{name} went wrong"}}
         for name, verdict in verdicts.items()
-    ]  # fmt: skip
+    ]
     return {"checks": checks}
 
 
@@ -55,7 +55,8 @@ def test_what_always_fails_is_no_flake_but_bad() -> None:
 
 
 def test_busy_loops_run_and_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(multiprocessing, "Process", multiprocessing.get_context("forkserver").Process)  # Python 3.14's default
+    # Python 3.14's default.
+    monkeypatch.setattr(multiprocessing, "Process", multiprocessing.get_context("forkserver").Process)
     with flake.busy(2):
         ours = psutil.Process().children()
         assert len(ours) == 2

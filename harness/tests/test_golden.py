@@ -32,7 +32,10 @@ VARYING = [
     (r"in \d+\.\d+s( \(\S+\))?", "in TIME"),
     (r" +$", ""),
 ]
-OF_PYTEST = re.compile(r"=+ |\[gw|platform |rootdir: |plugins: |timeout|collect|protection: |results: |hypothesis |[.sFE]*( +\[ *\d+%\])?$|SKIPPED|FAILED|ERROR")
+OF_PYTEST = re.compile(
+    r"=+ |\[gw|platform |rootdir: |plugins: |timeout|collect|protection: |results: |hypothesis "
+    r"|[.sFE]*( +\[ *\d+%\])?$|SKIPPED|FAILED|ERROR"
+)
 STORY = re.compile(r"^[!✗] .*?(?=^[!✗] |^stage \d\d )", re.MULTILINE | re.DOTALL)
 
 
@@ -51,13 +54,15 @@ class Broken:
 BROKEN = {
     "stage-01-host-byte-order": Broken(1, "wire.py", 'Struct(">I")', 'Struct("<I")', "server.sizes"),
     "stage-02-no-end": Broken(2, "wire.py", 'connection.sendall(_train(b""))', "pass", "server.sizes"),
-    "stage-03-one-recv": Broken(3, "wire.py", "self._stream.read(size)", "self._stream.raw.read(size)", "client.head_split"),
+    "stage-03-one-recv": Broken(
+        3, "wire.py", "self._stream.read(size)", "self._stream.raw.read(size)", "client.head_split"),
     "stage-04-size-in-32-bits": Broken(4, "wire.py", 'Struct(">Q")', 'Struct(">I")', "server.sizes"),
     "stage-05-early-end-unnoticed": Broken(
-        5, "wire.py", 'raise Failure(f"the server closed the connection when {left} of {size} bytes were missing")', "return",
-        "client.end_between_trains"),
-    "stage-06-status-of-the-signal": Broken(6, "pool.py", "ignore()  # Python", "os._exit(143)  # Python", "exit.drain"),
-}  # fmt: skip
+        5, "wire.py", 'raise Failure(f"the server closed the connection when {left} of {size} bytes were missing")',
+        "return", "client.end_between_trains"),
+    "stage-06-status-of-the-signal": Broken(
+        6, "pool.py", "ignore()  # Python", "os._exit(143)  # Python", "exit.drain"),
+}
 VERDICTS = """
 import os
 import pytest
@@ -85,15 +90,24 @@ def test_needs_a_build(stage, pair): pass
 
 def run(submission: Path, *options: str, harness: Path = REPO / "harness") -> str:
     """What the grader says of a submission, made fit to be compared."""
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:randomly", "-q", str(harness), "--no-calls"]
-    command += [f"--submission={submission}", f"--results={submission.parent}/results.json", "--containment=limits", *options]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    text = done.stdout.replace(str(submission), "SUBMISSION").replace(str(harness), "HARNESS").replace(str(REPO), "CLONE")
+    command = [
+        sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:randomly", "-q", str(harness), "--no-calls",
+    ]
+    command += [
+        f"--submission={submission}", f"--results={submission.parent}/results.json", "--containment=limits", *options,
+    ]
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    text = (
+        done.stdout.replace(str(submission), "SUBMISSION").replace(str(harness), "HARNESS").replace(str(REPO), "CLONE")
+    )
     lines = [line for line in text.splitlines() if not line or not OF_PYTEST.match(line)]
     for pattern, word in VARYING:
         lines = [re.sub(pattern, word, line) for line in lines]
     kept = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
-    stories: list[str] = sorted(STORY.findall(kept), reverse=True)  # versions of pytest run parametrised tests in orders of their own
+    # Versions of pytest run parametrised tests in orders of their own.
+    stories: list[str] = sorted(STORY.findall(kept), reverse=True)
     kept = STORY.sub(lambda _: stories.pop(), kept)
     return f"$ pytest harness/ --submission DIR {' '.join(options)}\n\n{kept}\n\nstatus {done.returncode}\n"
 

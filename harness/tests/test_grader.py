@@ -57,7 +57,7 @@ def test_not_here(stage): raise NotApplicable("this machine has no such thing")
 def test_ours(stage): os.open("/no/such/file", 0)
 """
 RANGES = {"pair.transfer": (1, 6), "pair.range": (3, 5), "server.cases": (1, 2), "client.sanitizer": (1, 1),
-          "pool.leaves": (1, 1), "pool.not_here": (1, 1), "pool.ours": (1, 1), "reference.only": (1, 1)}  # fmt: skip
+          "pool.leaves": (1, 1), "pool.not_here": (1, 1), "pool.ours": (1, 1), "reference.only": (1, 1)}
 
 
 @pytest.fixture
@@ -104,7 +104,9 @@ def test_what_does_not_exist_is_refused(options: list[str], words: str, grade: G
 
 def test_points_are_shares_of_a_stage(grade: Grade) -> None:
     graded = grade(only="pair.*")
-    assert graded.data["of"] == 100 and graded.data["points"] == pytest.approx(10 / 6 + 10 / 2 + 28 + 12 + 16 + 24, 0.001)
+    assert graded.data["of"] == 100 and graded.data["points"] == pytest.approx(
+        10 / 6 + 10 / 2 + 28 + 12 + 16 + 24, 0.001
+    )
     assert [stage["of"] for stage in graded.data["stages"]] == [10, 10, 28, 12, 16, 24]
 
 
@@ -128,8 +130,12 @@ def test_a_failure_is_told_from_its_beginning(grade: Grade, tmp_path: Path) -> N
     assert graded.status == 1 and graded.verdicts() == {"server.cases 2": "fail"}
     story = graded.story("server.cases")
     assert story["case"] == "two words" and (story["expected"], story["actual"]) == ("a worker", "a corpse")
-    assert story["again"] == f"./lab replay server.cases --stage 2 --case 'two words' --submission {tmp_path}/submission"
-    for words in ("✗ server.cases: The title of server.cases", "the worker died of signal 13", "A nudge", story["again"]):
+    assert (
+        story["again"] == f"./lab replay server.cases --stage 2 --case 'two words' --submission {tmp_path}/submission"
+    )
+    for words in (
+        "✗ server.cases: The title of server.cases", "the worker died of signal 13", "A nudge", story["again"],
+    ):
         assert words in graded.output
     assert "raise Failure" not in graded.output
 

@@ -39,7 +39,7 @@ def test_a_program_tells_its_status_and_output() -> None:
     assert (finished.status, finished.signal, finished.stdout, finished.stderr) == (3, 0, "out\n", "err\n")
     assert str(finished).splitlines() == [
         "it ended with status 3", "its standard output:", "  | out", "its standard error:", "  | err",
-    ]  # fmt: skip
+    ]
 
 
 def test_a_program_ended_by_a_signal_names_it() -> None:
@@ -59,7 +59,10 @@ def test_programs_start_with_sigpipe_at_its_default() -> None:
 
 
 def test_signals_that_a_shell_ignored_are_back_at_their_defaults() -> None:
-    ours = "from bytetrain.programs.program import Program; from bytetrain.programs.sessions import prepare; prepare(); grep = Program(['grep', 'SigIgn', '/proc/self/status'])"
+    ours = (
+        "from bytetrain.programs.program import Program; from bytetrain.programs.sessions import prepare; prepare(); "
+        "grep = Program(['grep', 'SigIgn', '/proc/self/status'])"
+    )
     told = f"{ours}; print(grep.start().wait().stdout.split()[1]); grep.stop()"
     shell = "trap '' INT QUIT TERM HUP; exec \"$0\" -c \"$1\""
     done = subprocess.run(["sh", "-c", shell, sys.executable, told], cwd=HARNESS, capture_output=True, text=True)

@@ -1,7 +1,7 @@
 """The rooms of the house: bytetrain/ is sorted into folders, and imports between folders go one way only.
 
-Whoever opens a room need know nothing of the rooms above it. One name has one address: nothing is imported from a module that
-has itself imported it.
+Whoever opens a room need know nothing of the rooms above it. One name has one address: nothing is imported from a
+module that has itself imported it.
 """
 
 import ast
@@ -13,8 +13,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "bytetrain"
 # From the ground up. `play` and `doctor` are programs of one file, whose addresses users type.
 ROOMS = (
-    "telling", "kernel", "course", "wire", "programs", "judging", "grading", "lessons", "demo", "upkeep", "docs", "bench", "play",
-    "doctor",
+    "telling", "kernel", "course", "wire", "programs", "judging", "grading", "lessons", "demo", "upkeep", "docs",
+    "bench", "play", "doctor",
 )
 FILES = sorted(PACKAGE.rglob("*.py"))
 USERS = sorted(each for each in PACKAGE.parent.rglob("*.py") if PACKAGE not in each.parents)
@@ -48,7 +48,11 @@ def test_imports_between_rooms_go_down_only(file: Path) -> None:
     if room(file) == "__init__":
         assert not imports(file)
         return
-    targets = {room(base if base != PACKAGE else PACKAGE / name) for base, name in imports(file) if base != PACKAGE or (PACKAGE / name).exists()}
+    targets = {
+        room(base if base != PACKAGE else PACKAGE / name)
+        for base, name in imports(file)
+        if base != PACKAGE or (PACKAGE / name).exists()
+    }
     above = [each for each in targets if ROOMS.index(each) > ROOMS.index(room(file))]
     assert above == [], f"{file.relative_to(PACKAGE)} imports from above: {', '.join(above)}"
 

@@ -27,7 +27,9 @@ def test_what_is_written_on_the_terminal_is_seen(
 
 
 def test_what_was_written_before_a_sync_is_there_after_it(folder: Path) -> None:
-    script = "import os, time; [os.write(2, b'%d\\r' % i) for i in range(300)]; print('x', flush=True); time.sleep(1000)"
+    script = (
+        "import os, time; [os.write(2, b'%d\\r' % i) for i in range(300)]; print('x', flush=True); time.sleep(1000)"
+    )
     with TerminalClient(Path("ignored"), 1, folder, prefix=[sys.executable, "-c", script]) as client:
         wait_until(lambda: client.stdout, "all is written")
         client.sync()
@@ -35,7 +37,9 @@ def test_what_was_written_before_a_sync_is_there_after_it(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("lines", "at_once"), [(1, True), (30, False), (0, False)])
-def test_a_buffer_that_was_full_is_not_taken_for_lines_that_come_at_once(lines: int, at_once: bool, folder: Path) -> None:
+def test_a_buffer_that_was_full_is_not_taken_for_lines_that_come_at_once(
+    lines: int, at_once: bool, folder: Path
+) -> None:
     script = f"import os, time; os.write(2, b'{'x' * 50}\\r' * {lines}); print('x', flush=True); time.sleep(1000)"
     with TerminalClient(Path("ignored"), 1, folder, prefix=[sys.executable, "-c", script]) as client:
         wait_until(lambda: client.stdout, "all is written")

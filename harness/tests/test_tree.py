@@ -18,6 +18,7 @@ from bytetrain.course.paths import REPO, STAGE_NUMBERS, STAGES
 ALL = stages()
 PAIRS = list(pairwise(ALL))
 MOST_LINES = 260  # of a file: it should be read in one go
+LONGEST_LINE = 120  # of Python; C++ has clang-format
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
@@ -111,9 +112,26 @@ def test_stage_folder_builds_alone(chapter: Stage, tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()} == before
 
 
-# Ubuntu 22.04 has pytest 6.2: names that came with 7 may stand in annotations, which nobody evaluates, and nowhere else.
+def verbatim(source: str) -> set[int]:
+    """The numbers of the lines inside strings of several lines that are assigned: what a tool printed, as it was."""
+    texts = (node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Assign))
+    spans = [(text.lineno, text.end_lineno or 0) for text in texts if isinstance(text, ast.Constant)]
+    return {number for first, last in spans for number in range(first, last)}
+
+
+def test_lines_of_python_are_at_most_120_long() -> None:
+    found = []
+    for path in sorted([*REPO.glob(".ci/*.py"), *REPO.glob("docs/**/*.py"), *REPO.glob("harness/**/*.py")]):
+        source = path.read_text(encoding="utf-8")
+        long = [number for number, line in enumerate(source.splitlines(), 1) if len(line) > LONGEST_LINE]
+        found += [f"{path.relative_to(REPO)}:{number}" for number in sorted(set(long) - verbatim(source))]
+    assert found == []
+
+
+# Ubuntu 22.04 has pytest 6.2: names that came with 7 may stand in annotations, which nobody evaluates, and nowhere
+# else.
 OF_PYTEST_7 = {"CallInfo", "CollectReport", "Config", "FixtureRequest", "Metafunc", "OptionGroup", "Parser",
-               "PytestPluginManager", "Stash", "StashKey", "TestReport", "version_tuple"}  # fmt: skip
+               "PytestPluginManager", "Stash", "StashKey", "TestReport", "version_tuple"}
 
 
 def names_at_run_time(source: str) -> set[str]:
@@ -126,7 +144,7 @@ def names_at_run_time(source: str) -> set[str]:
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and id(node) not in annotations
         and isinstance(node.value, ast.Name) and node.value.id == "pytest"
-    }  # fmt: skip
+    }
 
 
 def test_nothing_needs_pytest_7() -> None:

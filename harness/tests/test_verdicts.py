@@ -41,7 +41,9 @@ def test_a_failure_that_is_told_well(tmp_path: Path) -> None:
         refused(Finished(0, "received x, 1 bytes\n", ""), tmp_path, before)
 
 
-NO_CAUSE = ("recv: Success", "client: recv: Success", "[Errno 0] Success", "client:", "Client: ", "a/client: -", "client")
+NO_CAUSE = (
+    "recv: Success", "client: recv: Success", "[Errno 0] Success", "client:", "Client: ", "a/client: -", "client",
+)
 A_CAUSE = ("recv", "client closed", "client: 连接提前结束", "it ended without success", "unsuccessful")
 
 
@@ -68,7 +70,7 @@ def test_changes_of_a_directory(tmp_path: Path) -> None:
     (tmp_path / "sub" / "link").symlink_to("nowhere")
     assert [line.split(":")[0] for line in changes(before, snapshot(tmp_path))] == [
         "'sub' has appeared", "'sub/link' has appeared", "'gone' is gone", "'other' is not what it was",
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize("line", ["server: x.bin: No such file or directory\n", "x.bin：文件不存在\n"])

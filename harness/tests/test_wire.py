@@ -135,7 +135,7 @@ SHOWN = [
   the head of the last train begins at byte 5 of the stream""",
         "the end of the stream", "1 bytes or more",
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("number, data, window, expected, actual", SHOWN)

@@ -29,12 +29,19 @@ SECTIONS = ("copies", "peers", "many", "growth", "feedback")
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
-    """Understands the command line. The status is 0, 1 if a bar was missed by more than the noise, 3 if it broke off."""
-    parser = argparse.ArgumentParser(prog="./lab bench", description="What each copy costs here, and how far the peers are.")
+    """Understands the command line. The status is 0, 1 if a bar was missed by more than the noise, 3 if it broke
+    off."""
+    parser = argparse.ArgumentParser(
+        prog="./lab bench", description="What each copy costs here, and how far the peers are."
+    )
     parser.add_argument("--quick", action="store_true", help="small files, few pairs: a first look in under a minute")
     parser.add_argument("--pairs", type=int, metavar="N", help="pairs of each comparison (default: 15; with --quick 3)")
-    parser.add_argument("--only", default="", metavar="NAME,NAME", help=f"only these: {', '.join(SECTIONS)}, or single comparisons")
-    parser.add_argument("--json", type=Path, default=RESULTS, metavar="FILE", help="where the figures go; the page goes beside it")
+    parser.add_argument(
+        "--only", default="", metavar="NAME,NAME", help=f"only these: {', '.join(SECTIONS)}, or single comparisons"
+    )
+    parser.add_argument(
+        "--json", type=Path, default=RESULTS, metavar="FILE", help="where the figures go; the page goes beside it"
+    )
     options = parser.parse_args(arguments)
     why_not = network.enter(sys.argv[1:] if arguments is None else arguments)
     prepare()
@@ -73,8 +80,9 @@ def measured(options: argparse.Namespace, why_not: str) -> dict[str, Any]:
         "schema": "bytetrain/bench/v1", "date": time.strftime("%Y-%m-%d", time.gmtime()), "commit": commit(),
         "machine": machine(), "quick": options.quick,
         "network": {"congestion_control": network.congestion_control(), "own": not why_not, "why_not": why_not},
-        "copies": [], "comparisons": [], "small": [], "bars": [], "many": [], "growth": [], "feedback": None, "left_out": [],
-    }  # fmt: skip
+        "copies": [], "comparisons": [], "small": [], "bars": [], "many": [], "growth": [], "feedback": None,
+        "left_out": [],
+    }
     with workplace() as (place, store):
         every = comparisons.all_of(stages, store, place, options.quick)
         wanted = set(options.only.split(",")) if options.only else {*SECTIONS}
@@ -98,14 +106,19 @@ def measured(options: argparse.Namespace, why_not: str) -> dict[str, Any]:
     return data
 
 
-def measure_copies(data: dict[str, Any], stages: Callable[[int], Programs], store: FileStore, place: Place, quick: bool) -> None:
+def measure_copies(
+    data: dict[str, Any], stages: Callable[[int], Programs], store: FileStore, place: Place, quick: bool
+) -> None:
     file = store.seeded((32 if quick else 1024) * MiB)
     chosen = copies.ways(stages)
     copies.measure(chosen, file, place, 1 if quick else 5)
     if why_not := copies.count(chosen, store, place):
         data["left_out"].append(f"system calls ({why_not})")
     data["copies"] = [{"name": way.name, **way.figures()} for way in chosen]
-    print(f"\nWhat a copy costs ({size_words(file.stat().st_size)}, saved on tmpfs): server, and client{counted_words(data['copies'])}")
+    print(
+        f"\nWhat a copy costs ({size_words(file.stat().st_size)}, saved on tmpfs): server, and "
+        f"client{counted_words(data['copies'])}"
+    )
     print(f"{'':20}{'MB/s':>6}{'CPU s/GiB':>16}{'calls/MiB':>20}{'faults/MiB':>16}{'peak MiB':>16}")
     for way in data["copies"]:
         pairs = [
@@ -128,16 +141,21 @@ def compare(data: dict[str, Any], chosen: Sequence[comparisons.Comparison], pair
                 continue
         outcome = comparisons.in_turns(comparison, pairs, alone=bool(absent))
         data["small"] += outcome.small()
-        data["comparisons"].append({
-            "id": comparison.id, "title": comparison.title, "amount": comparison.amount, "ours": outcome.ours, "peer": outcome.peer,
-            "ratios": {measure: outcome.spread(measure) for measure in outcome.measures},
-        })  # fmt: skip
+        data["comparisons"].append(
+            {
+                "id": comparison.id, "title": comparison.title, "amount": comparison.amount, "ours": outcome.ours,
+                "peer": outcome.peer, "ratios": {measure: outcome.spread(measure) for measure in outcome.measures},
+            }
+        )
         if absent:
             continue
         if not outcomes:
             print("\nOurs against the peer's: median of the ratios (quartiles)")
         outcomes.append(outcome)
-        told = [f"{measure} {'{1:.2f} ({0:.2f} to {2:.2f})'.format(*outcome.spread(measure))}" for measure in outcome.measures]
+        told = [
+            f"{measure} {'{1:.2f} ({0:.2f} to {2:.2f})'.format(*outcome.spread(measure))}"
+            for measure in outcome.measures
+        ]
         print(f"{comparison.title}:\n  {', '.join(told)}", flush=True)
     tell_small(data["small"])
     return outcomes
@@ -149,14 +167,19 @@ def tell_small(figures: Sequence[Mapping[str, Any]]) -> None:
         print(f"{'':17}{'a second':>10}{'CPU us':>9}{'packets':>9}{'p50 ms':>9}{'p99 ms':>9}{'worst ms':>10}")
     for each in figures:
         times = f"{each['p50'] * 1e3:9.2f}{each['p99'] * 1e3:9.2f}{each['worst'] * 1e3:10.2f}"
-        print(f"  {each['at_once']:5} {each['server']:9}{each['rate']:10.0f}{each['server_cpu'] * 1e6:9.1f}{each['packets']:9.1f}{times}")
+        print(
+            f"  {each['at_once']:5} "
+            f"{each['server']:9}{each['rate']:10.0f}{each['server_cpu'] * 1e6:9.1f}{each['packets']:9.1f}{times}"
+        )
 
 
 def judge(data: dict[str, Any], outcomes: Sequence[comparisons.Outcome]) -> None:
     """What came of the bars, and what could not be measured."""
     last = data["copies"][-1] if data["copies"] else {}
     figures = {("copies", name): last[name] for name in ("server_calls", "client_calls") if name in last}
-    amounts = {outcome.comparison.id: outcome.comparison.amount for outcome in outcomes} | {"copies": size_words(copies.COUNTED)}
+    amounts = {outcome.comparison.id: outcome.comparison.amount for outcome in outcomes} | {
+        "copies": size_words(copies.COUNTED)
+    }
     if data["growth"]:
         amounts["growth"] = size_words(data["growth"][-1]["size"])
         for name in ("server_peak", "client_peak"):
@@ -166,21 +189,29 @@ def judge(data: dict[str, Any], outcomes: Sequence[comparisons.Outcome]) -> None
     found = list(comparisons.judged(outcomes, figures))
     paced = data["network"]["congestion_control"] == "bbr"  # then no figure of a loopback tells anything about programs
     for bar, (low, middle, high) in found:
-        data["bars"].append({
-            **asdict(bar), "amount": amounts[bar.comparison],
-            "low": low, "median": middle, "high": high, "met": bar.met(middle), "missed_in_ci": not paced and bar.missed_in_ci(low, high),
-        })  # fmt: skip
+        data["bars"].append(
+            {
+                **asdict(bar), "amount": amounts[bar.comparison], "low": low, "median": middle, "high": high,
+                "met": bar.met(middle), "missed_in_ci": not paced and bar.missed_in_ci(low, high),
+            }
+        )
     if found:
         print("\nBars")
     for bar, (_, middle, _) in found:
         outcome = "met" if bar.met(middle) else "missed"
-        print(f"  {bar.comparison:16}{bar.measure:13}{amounts[bar.comparison]:15}{middle:7.2f}   must be {bar.words}: {outcome}")
+        print(
+            f"  {bar.comparison:16}{bar.measure:13}{amounts[bar.comparison]:15}{middle:7.2f}   must be {bar.words}: "
+            f"{outcome}"
+        )
     if found and paced:
         print("bbr paces the loopback here, and no network of our own could be had: no bar counts")
     for entry in data["bars"]:
         if entry["missed_in_ci"]:
             where = f"{entry['comparison']} {entry['measure']} ({entry['amount']})"
-            print(f"bench: {where}: {entry['median']:.2f} is beyond {entry['ci']}, and so are both quartiles", file=sys.stderr)
+            print(
+                f"bench: {where}: {entry['median']:.2f} is beyond {entry['ci']}, and so are both quartiles",
+                file=sys.stderr,
+            )
     for each in data["left_out"]:
         print(f"left out: {each}")
 
@@ -188,25 +219,39 @@ def judge(data: dict[str, Any], outcomes: Sequence[comparisons.Outcome]) -> None
 def measure_many(data: dict[str, Any], stage: Programs, store: FileStore, place: Place, quick: bool) -> None:
     crowds = many.measure(stage, store.seeded(10 * MiB), place, many.AT_ONCE[:4] if quick else many.AT_ONCE)
     data["many"] = [each.figures() for each in crowds]
-    print("\nMany downloads of 10 MiB at once: all together, the median client, the worst, and memory of the whole server")
+    print(
+        "\nMany downloads of 10 MiB at once: all together, the median client, the worst, and memory of the whole server"
+    )
     for each in data["many"]:
         times = f"{each['p50']:8.3f} s {each['worst']:8.3f} s ({each['worst_by_median']:.1f} times)"
-        print(f"  {each['at_once']:5} {each['server']:9}{each['bytes_per_second'] / 1e6:7.0f} MB/s {times} {each['memory'] / MiB:7.1f} MiB")
+        print(
+            f"  {each['at_once']:5} {each['server']:9}{each['bytes_per_second'] / 1e6:7.0f} MB/s {times} "
+            f"{each['memory'] / MiB:7.1f} MiB"
+        )
 
 
 def measure_feedback(data: dict[str, Any], place: Place) -> None:
     found = feedback.measure(place.scratch)
     data["feedback"] = asdict(found)
-    print(f"\nAfter an edit of one line of stage {found.stage:02}: built in {found.build:.1f} s, {found.checks} checks have their verdict in {found.verdict:.1f} s")
+    print(
+        f"\nAfter an edit of one line of stage {found.stage:02}: built in {found.build:.1f} s, {found.checks} checks "
+        f"have their verdict in {found.verdict:.1f} s"
+    )
 
 
 def measure_growth(data: dict[str, Any], stage: Programs, store: FileStore, place: Place, quick: bool) -> None:
     points = growth.measure(stage, store, place, growth.QUICK if quick else growth.SIZES)
     data["growth"] = [point.figures() for point in points]
-    print("\nBy size, saved on the disk's file system: time, for each GiB too, and peak memory of a worker and of the client")
+    print(
+        "\nBy size, saved on the disk's file system: time, for each GiB too, and peak memory of a worker and of the "
+        "client"
+    )
     for point in data["growth"]:
         peaks = [f"{peak / MiB:.1f} MiB" if peak else "-" for peak in (point["server_peak"], point["client_peak"])]
-        print(f"  {point['size']:>12} bytes {point['seconds']:9.4f} s {point['seconds_per_gib']:9.2f} s/GiB  {peaks[0]:>9}  {peaks[1]:>9}")
+        print(
+            f"  {point['size']:>12} bytes {point['seconds']:9.4f} s {point['seconds_per_gib']:9.2f} s/GiB  "
+            f"{peaks[0]:>9}  {peaks[1]:>9}"
+        )
     print(f"  {linear_words(data['growth'])}")
 
 

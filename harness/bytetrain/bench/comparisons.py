@@ -16,7 +16,8 @@ from .meters import Finished, GiB, Run, packets_sent, size_words, timed, used
 
 KiB, MiB = 1 << 10, 1 << 20
 BARS = Path(__file__).with_name("bars.toml")
-SMALL = ("rate", "server_cpu", "packets", "p50", "p99", "worst")  # of small files: told as they are too, not only as ratios
+# Of small files: told as they are too, not only as ratios.
+SMALL = ("rate", "server_cpu", "packets", "p50", "p99", "worst")
 Measures = dict[str, float]  # of one run: throughput in bytes a second, rate in connections a second, seconds of CPU
 Subject = Callable[[], Measures]
 Spread = tuple[float, float, float]
@@ -101,7 +102,10 @@ def measured(sender: Sender, receiver: Receiver, file: Path, place: Place, times
 def transfer(sender: Sender, receiver: Receiver, file: Path, place: Place) -> Subject:
     def run() -> Measures:
         found, _ = measured(sender, receiver, file, place)
-        return {"throughput": found.throughput, "cpu": found.per_gib(found.cpu), "server_cpu": found.per_gib(found.sender.cpu)}
+        return {
+            "throughput": found.throughput, "cpu": found.per_gib(found.cpu),
+            "server_cpu": found.per_gib(found.sender.cpu),
+        }
 
     return run
 
@@ -112,8 +116,9 @@ def load(sender: Sender, at_once: int, total: int, file: Path, place: Place) -> 
         answer = told(finished)
         return {
             "throughput": answer["bytes"] / answer["seconds"], "rate": answer["connections"] / answer["seconds"],
-            "server_cpu": found.sender.cpu / total, "packets": found.packets / total, "p50": answer["p50"], "p99": answer["p99"], "worst": answer["worst"],
-        }  # fmt: skip
+            "server_cpu": found.sender.cpu / total, "packets": found.packets / total, "p50": answer["p50"],
+            "p99": answer["p99"], "worst": answer["worst"],
+        }
 
     return run
 
@@ -124,7 +129,9 @@ def copied(file: Path, target: Path, place: Place) -> Subject:
     def run() -> Measures:
         finished = timed(["cp", file, target], place.scratch)
         target.unlink()
-        return {"throughput": file.stat().st_size / finished.seconds, "cpu": finished.usage.cpu * GiB / file.stat().st_size}
+        return {
+            "throughput": file.stat().st_size / finished.seconds, "cpu": finished.usage.cpu * GiB / file.stat().st_size,
+        }
 
     return run
 
@@ -149,7 +156,9 @@ def all_of(stages: Callable[[int], Programs], store: FileStore, place: Place, qu
     connections, downloads = (4000, 60) if quick else (20_000, 1000)
     one_large = size_words(large.stat().st_size)
 
-    def compare(id: str, title: str, mine: Subject, its: Subject, *needs: str, amount: str = one_large, at_once: int = 0) -> Comparison:
+    def compare(
+        id: str, title: str, mine: Subject, its: Subject, *needs: str, amount: str = one_large, at_once: int = 0
+    ) -> Comparison:
         return Comparison(id, title, mine, its, needs, amount, at_once)
 
     def pair(receiver: Receiver, sender: Sender = server) -> Subject:
@@ -159,32 +168,56 @@ def all_of(stages: Callable[[int], Programs], store: FileStore, place: Place, qu
         total = connections if at_once > 1 else connections // 4  # one by one takes longer
         mine, its = (load(sender, at_once, total, small, place) for sender in (server, nginx()))
         return compare(f"small_{at_once}", f"1 KiB files, {at_once} at once, nginx", mine, its, "nginx",
-                       amount=f"{total} of 1 KiB", at_once=at_once)  # fmt: skip
+                       amount=f"{total} of 1 KiB", at_once=at_once)
 
     return [
-        compare("server", "stage 06 and nginx, to the same receiver", pair(discarded()), pair(discarded(), nginx()), "nginx"),
-        compare("pair_discarded", "our server to our receiver, nginx to curl: discarded",
-                pair(discarded()), pair(curl(Path("/dev/null")), nginx()), "nginx", "curl"),
-        compare("pair_tmpfs", "our pair, nginx to curl: saved on tmpfs",
-                pair(to_memory), pair(curl(place.memory / "file"), nginx()), "nginx", "curl"),
-        compare("pair_disk", "our pair, nginx to curl: saved on the disk's file system",
-                pair(to_disk), pair(curl(place.disk / "file"), nginx()), "nginx", "curl"),
-        compare("against_cp", "our pair saved on tmpfs, cp", pair(to_memory), copied(large, place.memory / "file", place)),
-        compare("against_cp_disk", "our pair saved on the disk's file system, cp", pair(to_disk), copied(large, place.disk / "file", place)),
-        compare("against_iperf3", "our server to our receiver, discarded, and iperf3 -Z", pair(discarded()), streamed(large.stat().st_size, place), "iperf3"),
-        compare("against_trains", "stage 06, and the trains of stage 02 (taken by the client of stage 03)",
-                pair(to_memory), pair(saved_by(stages(3), place.memory), ours(stages(2)))),
+        compare(
+            "server", "stage 06 and nginx, to the same receiver", pair(discarded()), pair(discarded(), nginx()), "nginx"
+        ),
+        compare(
+            "pair_discarded", "our server to our receiver, nginx to curl: discarded", pair(discarded()),
+            pair(curl(Path("/dev/null")), nginx()), "nginx", "curl",
+        ),
+        compare(
+            "pair_tmpfs", "our pair, nginx to curl: saved on tmpfs", pair(to_memory),
+            pair(curl(place.memory / "file"), nginx()), "nginx", "curl",
+        ),
+        compare(
+            "pair_disk", "our pair, nginx to curl: saved on the disk's file system", pair(to_disk),
+            pair(curl(place.disk / "file"), nginx()), "nginx", "curl",
+        ),
+        compare(
+            "against_cp", "our pair saved on tmpfs, cp", pair(to_memory), copied(large, place.memory / "file", place)
+        ),
+        compare(
+            "against_cp_disk", "our pair saved on the disk's file system, cp", pair(to_disk),
+            copied(large, place.disk / "file", place),
+        ),
+        compare(
+            "against_iperf3", "our server to our receiver, discarded, and iperf3 -Z", pair(discarded()),
+            streamed(large.stat().st_size, place), "iperf3",
+        ),
+        compare(
+            "against_trains", "stage 06, and the trains of stage 02 (taken by the client of stage 03)", pair(to_memory),
+            pair(saved_by(stages(3), place.memory), ours(stages(2))),
+        ),
         *map(small_files, (1, 16, 64)),
-        compare("against_fork", "1 KiB files, 16 at once, a server that forks for each connection",
-                load(server, 16, connections, small, place), load(forking(), 16, connections // 4, small, place), amount=f"{connections} of 1 KiB"),
-        compare("many", f"{downloads} downloads of 10 MiB at once, nginx",
-                load(server, downloads, downloads, middle, place), load(nginx(), downloads, downloads, middle, place), "nginx",
-                amount=f"{downloads} of 10 MiB"),
-    ]  # fmt: skip
+        compare(
+            "against_fork", "1 KiB files, 16 at once, a server that forks for each connection",
+            load(server, 16, connections, small, place), load(forking(), 16, connections // 4, small, place),
+            amount=f"{connections} of 1 KiB",
+        ),
+        compare(
+            "many", f"{downloads} downloads of 10 MiB at once, nginx",
+            load(server, downloads, downloads, middle, place), load(nginx(), downloads, downloads, middle, place),
+            "nginx", amount=f"{downloads} of 10 MiB",
+        ),
+    ]
 
 
 def in_turns(comparison: Comparison, pairs: int, alone: bool = False) -> Outcome:
-    """Runs both, or ours alone, pair after pair; who begins changes each time. The first pair warms up, and is thrown away."""
+    """Runs both, or ours alone, pair after pair; who begins changes each time. The first pair warms up, and is thrown
+    away."""
     outcome = Outcome(comparison)
     for number in range(pairs + 1):
         both = [(comparison.ours, outcome.ours), (comparison.peer, outcome.peer)][: 1 if alone else 2]

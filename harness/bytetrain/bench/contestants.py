@@ -142,7 +142,8 @@ def discarded(at_once: int = 1, total: int = 1) -> Receiver:
 
 
 def iperf3(size: int, folder: Path) -> dict[str, float]:
-    """iperf3 sends so many bytes, with sendfile, to an iperf3 that keeps nothing: bytes and seconds, of its receiver."""
+    """iperf3 sends so many bytes, with sendfile, to an iperf3 that keeps nothing: bytes and seconds, of its
+    receiver."""
     port = free_port()
     with Program(["iperf3", "--server", "--one-off", "--bind", HOST, "--port", str(port)], cwd=folder) as server:
         wait_until(lambda: not server.running or listening(port), f"iperf3 listens on port {port}")

@@ -57,7 +57,10 @@ class Way:
 def ways(stages: Callable[[int], Programs]) -> list[Way]:
     """The naive client of stage 02 breaks on real data: there its trains are taken by the client of stage 03."""
     zero = stages(5)
-    found = [Way("02 trains", stages(2), stages(3)), Way("03 exact", stages(3), stages(3)), Way("04 with its size", stages(4), stages(4))]
+    found = [
+        Way("02 trains", stages(2), stages(3)), Way("03 exact", stages(3), stages(3)),
+        Way("04 with its size", stages(4), stages(4)),
+    ]
     found += [Way(f"05 send={each}", zero, zero, [f"--send={each}"]) for each in SEND]
     found += [Way(f"05 receive={each}", zero, zero, (), [f"--receive={each}"]) for each in RECEIVE]
     return [*found, Way("06", stages(6), stages(6))]
@@ -74,10 +77,12 @@ def measure(chosen: Sequence[Way], file: Path, place: Place, rounds: int) -> Non
 
 
 def peaks(way: Way, file: Path, place: Place) -> dict[str, int]:
-    """What a worker and the client had in memory at the most, in one transfer that nobody times: so they are looked at often."""
+    """What a worker and the client had in memory at the most, in one transfer that nobody times: so they are looked at
+    often."""
     with way.sender()(file, place.scratch) as server:
-        with Client(way.client.client, server.port, place.memory, options=way.receive) as client, Peak(client.pid, 0.001) as peak:
-            client.wait()
+        with Client(way.client.client, server.port, place.memory, options=way.receive) as client:
+            with Peak(client.pid, 0.001) as peak:
+                client.wait()
         (place.memory / file.name).unlink()
         return {"server_peak": max(map(peak_memory, server.pids[1:])), "client_peak": peak.bytes}
 
@@ -101,7 +106,9 @@ def calls(way: Way, file: Path, place: Place) -> dict[str, float]:
     with way.sender()(file, place.scratch) as server:
         workers.attach(*server.pids[1:])
         prefix = of_client.prefix()
-        with Client(way.client.client, server.port, place.memory, options=way.receive, prefix=prefix, traced=True) as client:
+        with Client(
+            way.client.client, server.port, place.memory, options=way.receive, prefix=prefix, traced=True
+        ) as client:
             client.wait()
         (place.memory / file.name).unlink()
         found = of_client.wait_written().calls()

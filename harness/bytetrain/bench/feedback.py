@@ -39,7 +39,9 @@ def measure(scratch: Path) -> Feedback:
     source = folder / "send_file.cpp"
     built = seconds(lambda: build(submission, STAGE), source)
     results = scratch / "results.json"
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", REPO / "harness", f"--submission={submission}"]
+    command = [
+        sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", REPO / "harness", f"--submission={submission}",
+    ]
     options = [f"--stage={STAGE}", f"--results={results}", "--no-calls", "-n", str((os.cpu_count() or 1) + 2)]
     graded = seconds(lambda: timed([*command, *options], scratch), source)
     return Feedback(STAGE, built, graded, len(json.loads(results.read_text())["checks"]))

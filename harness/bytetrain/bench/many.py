@@ -35,7 +35,7 @@ class Crowd:
             "p50": answer["p50"], "worst": answer["worst"],  # seconds that the median client took, and the worst
             "worst_by_median": answer["worst"] / answer["p50"],
             "memory": memory,  # bytes: the peaks of all processes of the server, added up
-        })  # fmt: skip
+        })
 
     def figures(self) -> dict[str, Any]:
         """Medians of all runs, and their quartiles as "spread"."""

@@ -81,8 +81,11 @@ def _nanoseconds(pid: int) -> Optional[int]:
 
 
 def packets_sent() -> int:
-    """TCP segments that were sent in this network namespace so far, by both sides: OutSegs of /proc/net/snmp (RFC 1213, tcpOutSegs)."""
-    names, values = (line.split() for line in Path("/proc/net/snmp").read_text().splitlines() if line.startswith("Tcp:"))
+    """TCP segments that were sent in this network namespace so far, by both sides: OutSegs of /proc/net/snmp (RFC 1213,
+    tcpOutSegs)."""
+    names, values = (
+        line.split() for line in Path("/proc/net/snmp").read_text().splitlines() if line.startswith("Tcp:")
+    )
     return int(values[names.index("OutSegs")])
 
 
@@ -134,7 +137,9 @@ def timed(command: Sequence[object], cwd: Path) -> Finished:
     """Runs a program to its end; BenchError if that is no good one."""
     words = [str(word) for word in command]
     start = time.perf_counter()
-    with subprocess.Popen(words, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+    with subprocess.Popen(
+        words, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as program:
         assert program.stdout is not None and program.stderr is not None
         out, err = program.stdout.read(), program.stderr.read()
         _, status, spent = os.wait4(program.pid, 0)

@@ -23,7 +23,9 @@ def page(data: Mapping[str, Any]) -> str:
     """The whole page."""
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(data=_escaped(data), machine=html.escape(machine_words(data["machine"])), plots=list(plots(data)))
+    return template.render(
+        data=_escaped(data), machine=html.escape(machine_words(data["machine"])), plots=list(plots(data))
+    )
 
 
 def machine_words(machine: Mapping[str, Any]) -> str:
@@ -32,7 +34,8 @@ def machine_words(machine: Mapping[str, Any]) -> str:
 
 
 def counted_words(copies: Sequence[Mapping[str, Any]]) -> str:
-    """Of how much calls were counted: "; calls counted on 4 MiB (02 trains to 04 with its size), 100 MiB (05 send=copy to 06)"."""
+    """Of how much calls were counted: "; calls counted on 4 MiB (02 trains to 04 with its size), 100 MiB (05 send=copy
+    to 06)"."""
     parts = []
     for size, ways in groupby((way for way in copies if "counted" in way), itemgetter("counted")):
         names = [way["name"] for way in ways]
@@ -41,10 +44,14 @@ def counted_words(copies: Sequence[Mapping[str, Any]]) -> str:
 
 
 def linear_words(growth: Sequence[Mapping[str, Any]]) -> str:
-    """How much longer a byte of the largest file takes than one of the least that the start of a client doesn't count in."""
+    """How much longer a byte of the largest file takes than one of the least that the start of a client doesn't count
+    in."""
     first, last = next(point for point in growth if point["size"] >= LARGE_ENOUGH), growth[-1]
     ratio = last["seconds_per_gib"] / first["seconds_per_gib"]
-    return f"A byte of {size_words(last['size'])} takes {ratio:.2f} times as long as one of {size_words(first['size'])}: in proportion, that is 1."
+    return (
+        f"A byte of {size_words(last['size'])} takes {ratio:.2f} times as long as one of {size_words(first['size'])}: "
+        "in proportion, that is 1."
+    )
 
 
 def _escaped(value: Any) -> Any:
@@ -58,12 +65,16 @@ def _escaped(value: Any) -> Any:
 
 def plots(data: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     """Title, words and SVG of each plot for which there are figures."""
-    longer, shorter = ("{} is better; the axis is logarithmic, the lines are quartiles.".format(each) for each in ("Longer", "Shorter"))
+    longer, shorter = (
+        "{} is better; the axis is logarithmic, the lines are quartiles.".format(each) for each in ("Longer", "Shorter")
+    )
     copies = data["copies"]
     moved = f"{size_words(copies[0]['size'])}, saved on tmpfs" if copies else ""
     yield from chart("Throughput, bytes a second", f"{moved}. {longer}", rows(copies, "bytes_per_second"), rate)
     for who in ("server", "client"):
-        yield from chart(f"CPU seconds for each GiB, {who}", f"{moved}. {shorter}", rows(copies, f"{who}_cpu_per_gib"), seconds)
+        yield from chart(
+            f"CPU seconds for each GiB, {who}", f"{moved}. {shorter}", rows(copies, f"{who}_cpu_per_gib"), seconds
+        )
     for who in ("server", "client"):
         words = f"Of all kinds, in a run of its own under strace{counted_words(copies)}."
         yield from chart(f"System calls for each MiB, {who}", words, rows(copies, f"{who}_calls"), plain)
@@ -74,12 +85,16 @@ def plots(data: Mapping[str, Any]) -> Iterator[dict[str, str]]:
         yield from chart(f"Peak memory, {who}", words, rows(copies, f"{who}_peak"), memory)
 
     if entries := [*judged(data), *unjudged(data)]:
-        words = "Ours divided by the peer's: the median with its quartiles, run in pairs. The tick is what it must come to."
+        words = (
+            "Ours divided by the peer's: the median with its quartiles, run in pairs. The tick is what it must come to."
+        )
         yield plot("Against peers", words, ratios(entries))
 
     small = data.get("small", [])
     yield from chart("Files of 1 KiB, so many at once: connections a second", longer, rows(small, "rate"), plain)
-    yield from chart("Files of 1 KiB: CPU of the server for a connection", shorter, rows(small, "server_cpu"), microseconds)
+    yield from chart(
+        "Files of 1 KiB: CPU of the server for a connection", shorter, rows(small, "server_cpu"), microseconds
+    )
     words = "TCP segments of both sides: three to open it, and each acknowledgement, count too."
     yield from chart("Files of 1 KiB: packets for a connection", words, rows(small, "packets"), plain)
     words = "From connect to the end of the stream: the median, the 99th percentile, the worst."
@@ -87,11 +102,17 @@ def plots(data: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     yield from chart("Files of 1 KiB: time of a connection", words, times, milliseconds)
 
     many = data["many"]
-    yield from chart("Many downloads of 10 MiB at once: all together, bytes a second", longer, rows(many, "bytes_per_second"), rate)
+    yield from chart(
+        "Many downloads of 10 MiB at once: all together, bytes a second", longer, rows(many, "bytes_per_second"), rate
+    )
     yield from chart("Many at once: time of the median client", shorter, rows(many, "p50"), seconds)
     yield from chart("Many at once: time of the worst client", shorter, rows(many, "worst"), seconds)
-    yield from chart("Many at once: time of the worst client by the median one's", "1 is fair.", rows(many, "worst_by_median"), plain)
-    yield from chart("Many at once: memory of the server", "The peaks of its processes, added up.", rows(many, "memory"), memory)
+    yield from chart(
+        "Many at once: time of the worst client by the median one's", "1 is fair.", rows(many, "worst_by_median"), plain
+    )
+    yield from chart(
+        "Many at once: memory of the server", "The peaks of its processes, added up.", rows(many, "memory"), memory
+    )
 
     growth = data["growth"]
     if times_by_size := spots(growth, "seconds"):
@@ -106,7 +127,9 @@ def plots(data: Mapping[str, Any]) -> Iterator[dict[str, str]]:
 
     if feedback := data["feedback"]:
         words = f"After an edit of one line of stage {feedback['stage']:02}, measured once."
-        found = [Row("built", feedback["build"]), Row(f"{feedback['checks']} checks have a verdict", feedback["verdict"])]
+        found = [
+            Row("built", feedback["build"]), Row(f"{feedback['checks']} checks have a verdict", feedback["verdict"]),
+        ]
         yield from chart("Time to feedback", words, found, seconds)
 
 
@@ -224,13 +247,18 @@ def bars(rows: Sequence[Row], words: Callable[[float], str]) -> str:
     """A bar each, on a logarithmic axis: what is compared here spans decades."""
     axis = Log([value for row in rows for value in row[1:] if value], LEFT, WIDTH)
     height = ROW * len(rows) + 26
-    parts = [f'<line class="grid" x1="{axis.at(each):.1f}" x2="{axis.at(each):.1f}" y1="0" y2="{height - 22}"/>' for each in axis.decades]
+    parts = [
+        f'<line class="grid" x1="{axis.at(each):.1f}" x2="{axis.at(each):.1f}" y1="0" y2="{height - 22}"/>'
+        for each in axis.decades
+    ]
     parts += [text(axis.at(each), height - 6, words(each), "middle", "axis") for each in axis.decades]
     for number, row in enumerate(rows):
         y = ROW * number
         end = axis.at(row.value)
         parts.append(text(LEFT - 8, y + 17, row.name, "end"))
-        parts.append(f'<rect class="bar" x="{LEFT}" y="{y + 4}" width="{max(1.0, end - LEFT):.1f}" height="{ROW - 8}"/>')
+        parts.append(
+            f'<rect class="bar" x="{LEFT}" y="{y + 4}" width="{max(1.0, end - LEFT):.1f}" height="{ROW - 8}"/>'
+        )
         if row.low and row.high:
             low, high = axis.at(row.low), axis.at(row.high)
             parts.append(f'<line class="mark" x1="{low:.1f}" x2="{high:.1f}" y1="{y + 13}" y2="{y + 13}"/>')
@@ -244,7 +272,10 @@ def ratios(entries: Sequence[Mapping[str, Any]]) -> str:
     values = [entry[key] for entry in entries for key in ("low", "median", "high", "must") if key in entry]
     axis = Log([value for value in values if value > 0], LEFT + 60, WIDTH - 120)
     height = ROW * len(entries) + 26
-    parts = [f'<line class="grid" x1="{axis.at(each):.1f}" x2="{axis.at(each):.1f}" y1="0" y2="{height - 22}"/>' for each in axis.decades]
+    parts = [
+        f'<line class="grid" x1="{axis.at(each):.1f}" x2="{axis.at(each):.1f}" y1="0" y2="{height - 22}"/>'
+        for each in axis.decades
+    ]
     parts += [text(axis.at(each), height - 6, f"{each:g}", "middle", "axis") for each in axis.decades]
     for row, entry in enumerate(entries):
         y = ROW * row + ROW / 2
@@ -275,20 +306,31 @@ def lines(named: Mapping[str, Sequence[Spot]], words: Callable[[float], str]) ->
     """Lines over file sizes, each with its name at its end; both axes are logarithmic."""
     tall = 300
     every = [spot for spots in named.values() for spot in spots]
-    across, up = Log([spot.size for spot in every], LEFT, WIDTH), Log([value for spot in every for value in spot[1:] if value], 0, tall)
+    across, up = Log([spot.size for spot in every], LEFT, WIDTH), Log(
+        [value for spot in every for value in spot[1:] if value], 0, tall
+    )
 
     def height(value: float) -> float:
         return tall - up.at(value) + 10
 
-    parts = [f'<line class="grid" x1="{LEFT}" x2="{LEFT + WIDTH}" y1="{height(each):.1f}" y2="{height(each):.1f}"/>' for each in up.decades]
+    parts = [
+        f'<line class="grid" x1="{LEFT}" x2="{LEFT + WIDTH}" y1="{height(each):.1f}" y2="{height(each):.1f}"/>'
+        for each in up.decades
+    ]
     parts += [text(LEFT - 8, height(each) + 4, words(each), "end", "axis") for each in up.decades]
-    parts += [text(across.at(each), tall + 32, size_words(each), "middle", "axis") for each in sorted({spot.size for spot in every})]
+    parts += [
+        text(across.at(each), tall + 32, size_words(each), "middle", "axis")
+        for each in sorted({spot.size for spot in every})
+    ]
     for name, spots in named.items():
         at = [(across.at(spot.size), height(spot.value)) for spot in spots]
         parts.append(f'<polyline class="line" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in at)}"/>')
         for (x, y), spot in zip(at, spots):
             parts.append(f'<circle class="plain" cx="{x:.1f}" cy="{y:.1f}" r="4"/>')
             if spot.low and spot.high:
-                parts.append(f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{height(spot.low):.1f}" y2="{height(spot.high):.1f}"/>')
+                parts.append(
+                    f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{height(spot.low):.1f}" '
+                    f'y2="{height(spot.high):.1f}"/>'
+                )
         parts += [text(x + 10, y + 4, name) for x, y in at[-1:]]
     return svg(tall + 40, parts)

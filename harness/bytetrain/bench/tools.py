@@ -11,6 +11,8 @@ from .meters import BenchError
 def build_tools() -> None:
     """Builds what has changed."""
     for command in (["cmake", "-S", SOURCES, "-B", TOOLS, "-DCMAKE_BUILD_TYPE=Release"], ["cmake", "--build", TOOLS]):
-        done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        done = subprocess.run(
+            [str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
         if done.returncode != 0:
             raise BenchError(f"the tools of the bench can't be built:\n{done.stdout}")

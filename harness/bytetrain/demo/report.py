@@ -104,4 +104,4 @@ def _performance(performance: Performance, seen: bool, brief: str) -> dict[str, 
 def _transfer(each: Transfer) -> dict[str, Any]:
     return {"stage": each.stage, "file": each.file, "bytes": each.size, "way": each.way, "status": each.status,
             "client": each.client, "md5_sent": each.md5_sent, "md5_saved": each.md5_saved,
-            "equal": each.equal}  # fmt: skip
+            "equal": each.equal}

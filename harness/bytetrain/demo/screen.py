@@ -38,7 +38,7 @@ class Screen:
         self._console = Console(
             file=target, highlight=False, markup=False, emoji=False, no_color=None if colour else True,
             width=None if self._terminal else WIDTH,
-        )  # fmt: skip
+        )
         if self._terminal:
             self._console.width = min(self._console.width, WIDTH)
         self._unicode = self._console.encoding.lower().startswith("utf")

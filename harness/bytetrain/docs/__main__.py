@@ -4,8 +4,8 @@
     PYTHONPATH=harness /usr/bin/python3 -m bytetrain.docs gdb-sigpipe  only this session (or table)
     PYTHONPATH=harness /usr/bin/python3 -m bytetrain.docs --record     write what was seen into the pages
 
-In a page, a session (or a part of one) is a fence behind the comment <!-- session: NAME --> or <!-- session: NAME.PART -->;
-a table lies between <!-- generated: NAME --> and <!-- /generated -->.
+In a page, a session (or a part of one) is a fence behind the comment <!-- session: NAME --> or <!-- session: NAME.PART
+-->; a table lies between <!-- generated: NAME --> and <!-- /generated -->.
 """
 
 import argparse
@@ -98,7 +98,9 @@ def difference(block: Block, now: str) -> Optional[str]:
     if block.text == now:
         return None
     where = f"{block.page.relative_to(REPO)}, {block.kind} {block.name}"
-    lines = difflib.unified_diff(block.text.splitlines(), now.splitlines(), f"{where}: the page", "seen now", lineterm="")
+    lines = difflib.unified_diff(
+        block.text.splitlines(), now.splitlines(), f"{where}: the page", "seen now", lineterm=""
+    )
     return "\n".join(lines)
 
 
@@ -120,7 +122,9 @@ class Check:
 
 def names() -> list[str]:
     """The sessions and tables that the pages quote, each once."""
-    found = {(block.session if block.kind == "session" else block.name) for _, page in pages() for block in blocks(page)}
+    found = {
+        (block.session if block.kind == "session" else block.name) for _, page in pages() for block in blocks(page)
+    }
     return sorted(found)
 
 
@@ -167,7 +171,10 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     for name in options.names or names():
         result = check(name, options.record)
         state = "skipped" if result.skipped else "differs" if result.differences else "as quoted"
-        print(f"{name}: {'recorded' if options.record and not result.skipped else state} {result.skipped}".rstrip(), flush=True)
+        print(
+            f"{name}: {'recorded' if options.record and not result.skipped else state} {result.skipped}".rstrip(),
+            flush=True,
+        )
         if not options.record:
             print("".join(f"{each}\n" for each in result.differences), end="")
         outdated += bool(result.differences) and not options.record

@@ -29,7 +29,9 @@ def draw(printed: str, first: int, last: int, title: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="bytetrain.docs.picture", description="terminal output, from stdin, as an SVG")
+    parser = argparse.ArgumentParser(
+        prog="bytetrain.docs.picture", description="terminal output, from stdin, as an SVG"
+    )
     parser.add_argument("--lines", default="1-40", metavar="A-B", help="which lines (default: 1-40)")
     parser.add_argument("--title", default="./lab demo")
     parser.add_argument("svg", type=Path)

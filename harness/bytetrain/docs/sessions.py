@@ -27,11 +27,13 @@ PART = "\x1e"  # in a session's output: a new part begins, whose name is the res
 
 # gdb and libc name the same frame differently, by version and by whether libc's debug information is there.
 _FRAME_OF_LIBC = re.compile(
-    r"^#(\d+) +(?:0x[0-9a-f]+ in )?_*(?:GI_*)?(?:libc_|internal_syscall_)?(\w+) \(.*?\) *(?:at \S*sysdeps\S*|from \S*libc\.so\S*)$",
+    r"^#(\d+) +(?:0x[0-9a-f]+ in )?_*(?:GI_*)?(?:libc_|internal_syscall_)?(\w+) \(.*?\) *"
+    r"(?:at \S*sysdeps\S*|from \S*libc\.so\S*)$",
     re.MULTILINE,
 )
 _FRAME = re.compile(r"^#(\d+) +(0x[0-9a-f]+ in \?\? \(\).*)?")
-_SS_LINE = re.compile(r"^(State|ESTAB|LISTEN|CLOSE-WAIT|FIN-WAIT-[12]) .*$", re.MULTILINE)  # its columns depend on the width
+# Its columns depend on the width.
+_SS_LINE = re.compile(r"^(State|ESTAB|LISTEN|CLOSE-WAIT|FIN-WAIT-[12]) .*$", re.MULTILINE)
 _INODE = re.compile(r"(?<=[te]:\[)\d+(?=\])")
 _ADDRESS = re.compile(r"\b0x(0000)?([57af][0-9a-f]{11})\b")
 _EARLY_BREAKPOINT = re.compile(r"(?<= at )0x[0-9a-f]+(?=: file)")  # before the program runs
@@ -164,8 +166,9 @@ def _run_once(script: Path) -> tuple[dict[str, str], Values]:
         told = scratch / "values"
         variables = {
             "PYTHONPATH": str(REPO / "harness"), "PYTHONDONTWRITEBYTECODE": "1", "SESSION_VALUES": str(told),
-            "SESSIONS": str(SESSIONS), "TERM": "dumb", "PATH": f"/usr/bin:{os.environ['PATH']}", "COLUMNS": "100", "LINES": "60", "HOME": str(scratch),
-        }  # fmt: skip
+            "SESSIONS": str(SESSIONS), "TERM": "dumb", "PATH": f"/usr/bin:{os.environ['PATH']}", "COLUMNS": "100",
+            "LINES": "60", "HOME": str(scratch),
+        }
         program = Program(["bash", "-eu", script], cwd=play, env=variables)
         with program:
             finished = program.wait(LIMIT)
@@ -214,4 +217,3 @@ def split_parts(text: str) -> dict[str, str]:
         name, _, body = other.partition("\n")
         parts[name.strip()] = body.strip("\n")
     return parts
-

@@ -50,7 +50,9 @@ def _lessons(language: Language, page: Path) -> str:
     def shown(run: Run) -> str:
         sides = {"en": ("server", "client"), "zh": ("服务器", "客户端")}[language]
         options = [f"{side} `{' '.join(given)}`" for side, given in zip(sides, (run.server, run.client)) if given]
-        return " ".join([_stage_link(run.stage, language, page), ("、" if language == "zh" else ", ").join(options)]).strip()
+        return " ".join(
+            [_stage_link(run.stage, language, page), ("、" if language == "zh" else ", ").join(options)]
+        ).strip()
 
     heads = {"en": ["#", "Lesson", "Shown by", "Cured from"], "zh": ["#", "问题", "在哪里出现", "从哪里起解决"]}
     rows = [

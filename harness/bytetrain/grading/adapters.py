@@ -2,9 +2,9 @@
 
     python3 -m bytetrain.grading.adapters gradescope build/results.json > results.json
 
-Each is a function from our data to theirs; nothing is judged here. A harness error is never shown as a program's failure,
-nor a score that it spoils as a verdict. Each format has its own way to say so: Gradescope a test with no score and no
-status, Autolab a stage without a score, Classroom 50 no result at all, and an exit status other than 0.
+Each is a function from our data to theirs; nothing is judged here. A harness error is never shown as a program's
+failure, nor a score that it spoils as a verdict. Each format has its own way to say so: Gradescope a test with no score
+and no status, Autolab a stage without a score, Classroom 50 no result at all, and an exit status other than 0.
 """
 
 from __future__ import annotations
@@ -93,17 +93,21 @@ def gradescope(results: Results) -> str:
     ]
     whole = {"score": results["points"], "output": headline(results), "output_format": "text",
              "execution_time": round(results["seconds"]), "visibility": "visible", "stdout_visibility": "hidden",
-             "tests": tests}  # fmt: skip
+             "tests": tests}
     return json.dumps(whole, indent=1, ensure_ascii=False)
 
 
 def autolab(results: Results) -> str:
     """The last two lines of an Autolab driver's output: hints as semantic feedback, then the scores.
 
-    A problem without a score is one that was not graded: that is what a harness error makes of its stage, and one outside
-    of any check of all stages.
+    A problem without a score is one that was not graded: that is what a harness error makes of its stage, and one
+    outside of any check of all stages.
     """
-    stages = {stage["stage"]: f"stage {stage['stage']:02d}" for stage in results["stages"] if stage["state"] != "not asked for"}
+    stages = {
+        stage["stage"]: f"stage {stage['stage']:02d}"
+        for stage in results["stages"]
+        if stage["state"] != "not asked for"
+    }
     checks, strays = _counting(results), results["harness_errors"]
     ours = [check for check in checks if check["verdict"] == "harness error"]
     errors = {f"{stages[check['stage']]}: {check['title']}": output_of(check) for check in ours}
@@ -116,7 +120,9 @@ def autolab(results: Results) -> str:
             if check["stage"] == number and check not in ours
         }
     spoilt = set(stages) if strays else {check["stage"] for check in ours}
-    scores = {stages[each["stage"]]: each["points"] for each in results["stages"] if each["stage"] in set(stages) - spoilt}
+    scores = {
+        stages[each["stage"]]: each["points"] for each in results["stages"] if each["stage"] in set(stages) - spoilt
+    }
     feedback: dict[str, Any] = {"_presentation": "semantic", "stages": list(tables), **tables}
     return json.dumps(feedback, ensure_ascii=False) + "\n" + json.dumps({"scores": scores})
 
@@ -124,13 +130,13 @@ def autolab(results: Results) -> str:
 def classroom50(results: Results) -> str:
     """result.json of Classroom 50, schema classroom50/result/v1; ValueError where there can be none.
 
-    Its scores are integers: hundredths of a point here, rounded so that the checks of a stage sum up to the stage. Whose
-    result it is, its runner tells in variables.
+    Its scores are integers: hundredths of a point here, rounded so that the checks of a stage sum up to the stage.
+    Whose result it is, its runner tells in variables.
     """
     if results["outcome"] == "harness error":
         raise ValueError(f"no result for Classroom 50: {AGAIN}")
     wanted = {"classroom": "CLASSROOM", "assignment": "ASSIGNMENT", "submission": "SUBMISSION_TAG",
-              "commit": "COMMIT_URL", "release": "RELEASE_URL"}  # fmt: skip
+              "commit": "COMMIT_URL", "release": "RELEASE_URL"}
     missing = [name for name in wanted.values() if not os.environ.get(name)]
     if missing:
         raise ValueError(f"{', '.join(missing)} not set: Classroom 50's runner sets what its result.json needs")
@@ -141,12 +147,13 @@ def classroom50(results: Results) -> str:
          "score": end - start if _passed(check) else 0, "max-score": end - start,
          "check": check["id"], "verdict": check["verdict"], "output": output_of(check)}
         for check, start, end in zip(checks, [0, *ends], ends)
-    ]  # fmt: skip
+    ]
     whole = {
         "schema": "classroom50/result/v1",
         **{key: os.environ[name] for key, name in wanted.items()},
         "review": os.environ.get("REVIEW_URL") or os.environ["COMMIT_URL"],
-        "datetime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(results["began"])),  # the runner puts the commit's there
+        # The runner puts the commit's there.
+        "datetime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(results["began"])),
         "score": sum(test["score"] for test in tests),
         "max-score": sum(test["max-score"] for test in tests),
         "tests": tests,
@@ -158,7 +165,9 @@ def _number(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-FORMATS: dict[str, Callable[[Results], str]] = {"gradescope": gradescope, "autolab": autolab, "classroom50": classroom50}
+FORMATS: dict[str, Callable[[Results], str]] = {
+    "gradescope": gradescope, "autolab": autolab, "classroom50": classroom50,
+}
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> None:

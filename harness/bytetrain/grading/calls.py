@@ -1,6 +1,7 @@
 """The system calls of the guilty program around a failure, from a second run of the same forced schedule.
 
-The first run is untouched by strace, which changes the timing: it gives the verdict. The second one only illustrates it.
+The first run is untouched by strace, which changes the timing: it gives the verdict. The second one only illustrates
+it.
 """
 
 from __future__ import annotations
@@ -27,14 +28,15 @@ TRACED = ",".join(
      "epoll_pwait", "?poll", "ppoll", "?select", "pselect6", "?fork", "?vfork", "clone", "?clone3", "wait4", "waitid",
      "kill", "ftruncate", "fallocate", "linkat", "?rename", "renameat", "?renameat2", "?unlink", "unlinkat",
      "exit_group"]
-)  # fmt: skip
+)
 OF_CLIENT, OF_SERVER = ("client",), ("server",)
 KINDS = {  # of a check, or of the group that its id begins with
-    "client": OF_CLIENT, "progress": OF_CLIENT, "server": OF_SERVER, "pool": OF_SERVER, "exit": OF_SERVER, "lesson": OF_SERVER,
+    "client": OF_CLIENT, "progress": OF_CLIENT,
+    "server": OF_SERVER, "pool": OF_SERVER, "exit": OF_SERVER, "lesson": OF_SERVER,
     **{f"lesson.{about_receiving}": OF_CLIENT for about_receiving in (
         "no_boundaries", "half_packet", "zeros_hide_it", "waitall_returns_short", "silent_download")},
     "client.file_cut": OF_CLIENT + OF_SERVER, "lesson.bytes_copied_twice": OF_CLIENT + OF_SERVER,
-}  # fmt: skip
+}
 
 
 def from_second_run(record: Record, harness: Path, options: list[str]) -> list[str]:
@@ -52,7 +54,7 @@ def from_second_run(record: Record, harness: Path, options: list[str]) -> list[s
             subprocess.run(
                 command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL, timeout=PATIENCE,
-            )  # fmt: skip
+            )
             data = json.loads(results.read_text())
         except (OSError, ValueError, subprocess.TimeoutExpired):
             return []

@@ -35,12 +35,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--results", metavar="FILE", default=str(RESULTS), help="where results.json goes")
     group.addoption("--no-calls", action="store_true", help="stories without system calls: no second run of a failure")
     group.addoption("--replay", action="store_true", help="show everything while it happens: see ./lab replay")
-    group.addoption("--traced", metavar="DIR", default=None, help="trace the programs into DIR (for the harness itself)")
+    group.addoption(
+        "--traced", metavar="DIR", default=None, help="trace the programs into DIR (for the harness itself)"
+    )
     group.addoption("--cuts", metavar="A,B,...", default=None, help="the offsets at which client.any_cuts cuts")
     group.addoption(
         "--external-port", metavar="PORT", type=int, default=None,
         help="run the checks against a server that you have started yourself, under a debugger perhaps",
-    )  # fmt: skip
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -48,7 +50,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "long: takes seconds, or waits for a time of the contract: begin with it")
     sessions.prepare()
     check_options(config)
-    results = Results(rubric_of(config), submission_of(config), str(config.getoption("--preset")), chosen_stages(config))
+    results = Results(
+        rubric_of(config), submission_of(config), str(config.getoption("--preset")), chosen_stages(config)
+    )
     results.protection = protection.in_words(config)
     results.partial = any(map(config.getoption, ("--check", "--case", "keyword", "markexpr", "deselect")))
     config.__dict__["bytetrain_results"] = results  # pytest 6 has no stash
@@ -115,13 +119,15 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def _for_pytest(item: pytest.Item, report: Any, record: Record) -> None:
-    """A verdict in pytest's words: it calls failed what fails in the call, and an error what fails before or after it."""
+    """A verdict in pytest's words: it calls failed what fails in the call, and an error what fails before or after
+    it."""
     ours = record.verdict is Verdict.HARNESS_ERROR
     report.outcome, report.longrepr = "failed", f"{OURS}\n{record.message}" if ours else record.message
     if record.verdict is Verdict.NOT_APPLICABLE:
         path, line, _ = item.location
         report.outcome, report.longrepr = "skipped", (path, (line or 0) + 1, f"Skipped: {record.message}")
-    elif report.when == "teardown" and record.verdict is Verdict.FAIL:  # this report has to end the item: one more tells
+    # This report has to end the item: one more tells.
+    elif report.when == "teardown" and record.verdict is Verdict.FAIL:
         found = copy(report)
         found.when = "call"
         item.ihook.pytest_runtest_logreport(report=found)
@@ -172,7 +178,10 @@ def _calls_of(item: pytest.Item) -> list[str]:
 
 def _options(config: pytest.Config) -> list[str]:
     """The options that a second run has in common with this one."""
-    return [f"--submission={submission_of(config)}", *(f"{name}={config.getoption(name)}" for name in ("--preset", "--containment"))]
+    return [
+        f"--submission={submission_of(config)}",
+        *(f"{name}={config.getoption(name)}" for name in ("--preset", "--containment")),
+    ]
 
 
 # Telling
@@ -272,8 +281,8 @@ class Teller:
         self._points_for_junit(data)
 
     def _points_for_junit(self, data: dict[str, Any]) -> None:
-        """Points are a check's, not a test case's: they are properties of the whole suite. (pytest's fixture for these is
-        for tests only.)"""
+        """Points are a check's, not a test case's: they are properties of the whole suite. (pytest's fixture for these
+        is for tests only.)"""
         for plugin in self.config.pluginmanager.get_plugins():
             if hasattr(plugin, "add_global_property"):
                 for key in ("outcome", "points", "of"):

@@ -25,7 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--containment", choices=MODES, default="auto",
         help="what protects this machine from the submission (default: auto, which is bubblewrap for others' code, "
         "where it works, and limits else)",
-    )  # fmt: skip
+    )
 
 
 @first
@@ -40,17 +40,26 @@ def pytest_cmdline_main(config: pytest.Config) -> Optional[int]:
         submission_of(config), str(config.getoption("--preset")),
         shown=[REPO, submission_of(config), Path(str(config.rootpath))],
         outputs=[Path(each).resolve() for each in outputs if each],
-    )  # fmt: skip
+    )
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *map(str, config.invocation_params.args)]
     status = sandbox.run(command)
     if status > ERROR and status not in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED):
-        print(f"the run inside the sandbox has not come to its end (status {status}): something has killed it", file=sys.stderr)
+        print(
+            f"the run inside the sandbox has not come to its end (status {status}): something has killed it",
+            file=sys.stderr,
+        )
         return ERROR
     return status
 
 
 def _wants_sandbox(config: pytest.Config) -> bool:
-    if config.option.help or config.option.version or config.option.collectonly or containment.is_inside() or hasattr(config, "workerinput"):
+    if (
+        config.option.help
+        or config.option.version
+        or config.option.collectonly
+        or containment.is_inside()
+        or hasattr(config, "workerinput")
+    ):
         return False
     return mode_of(config) == "bubblewrap"
 
@@ -59,7 +68,9 @@ def mode_of(config: pytest.Config) -> str:
     """What protects in this run: bubblewrap, limits or off."""
     asked, external = str(config.getoption("--containment")), config.getoption("--external-port") is not None
     if asked == "bubblewrap" and external:
-        raise pytest.UsageError("--external-port: a server outside can't be reached from a sandbox; leave --containment out")
+        raise pytest.UsageError(
+            "--external-port: a server outside can't be reached from a sandbox; leave --containment out"
+        )
     if containment.is_inside():
         return "bubblewrap"
     if asked == "bubblewrap" and containment.why_not():
@@ -73,7 +84,9 @@ def _is_ours(config: pytest.Config) -> bool:
     """Whether nobody else's code is run: the reference stages, or the harness's own tests."""
     named = [Path(str(word).partition("::")[0]).resolve() for word in config.args]
     own_tests = REPO / "harness" / "tests"
-    return submission_of(config) == STAGES or (bool(named) and all(own_tests in (path, *path.parents) for path in named))
+    return submission_of(config) == STAGES or (
+        bool(named) and all(own_tests in (path, *path.parents) for path in named)
+    )
 
 
 def in_words(config: pytest.Config) -> str:

@@ -134,7 +134,7 @@ class Results:
             "stage": stage, "title": reference.title, "title_zh": reference.title_zh, "state": state,
             "points": _points(self.stage_points(stage)), "of": self.rubric.stage_points[stage],
             "message": failure.message if failure else "",
-        }  # fmt: skip
+        }
 
     def _check_data(self, check: Check, stage: int) -> dict[str, Any]:
         verdict, told = self.verdict(check.id, stage), self.first_failure(check.id, stage)
@@ -150,7 +150,7 @@ class Results:
             "seconds": round(sum(case.seconds for case in cases), 3),
             "cases": [{"case": case.case, "verdict": case.verdict.value} for case in cases],
             "story": _story_data(wrong) if wrong else None,
-        }  # fmt: skip
+        }
 
 
 def _story_data(record: Record) -> dict[str, Any]:

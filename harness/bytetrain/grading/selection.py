@@ -22,7 +22,9 @@ def add_options(group: Any) -> None:
         "--check", metavar="ID", action="append", default=[], help="this check only (client.head_split, 'exit.*')"
     )
     group.addoption("--case", metavar="CASE", default=None, help="this case of a check only, as its story names it")
-    group.addoption("--preset", metavar="NAME", default="release", help="a preset of CMakePresets.json (default: release)")
+    group.addoption(
+        "--preset", metavar="NAME", default="release", help="a preset of CMakePresets.json (default: release)"
+    )
 
 
 def submission_of(config: pytest.Config) -> Path:
@@ -130,7 +132,8 @@ def _long_ones_apart(config: pytest.Config, items: list[pytest.Item]) -> list[py
 
 
 def select(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves the items that were chosen, in the order of the stages; those about the reference are skipped for others."""
+    """Leaves the items that were chosen, in the order of the stages; those about the reference are skipped for
+    others."""
     patterns, case = chosen_checks(config), config.getoption("--case")
 
     def wanted(item: pytest.Item) -> bool:

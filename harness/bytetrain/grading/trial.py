@@ -46,7 +46,9 @@ class Graded:
 
     def story(self, check: str) -> dict[str, Any]:
         """The story of the first failure of a check."""
-        found: dict[str, Any] = next(each["story"] for each in self.data["checks"] if each["id"] == check and each["story"])
+        found: dict[str, Any] = next(
+            each["story"] for each in self.data["checks"] if each["id"] == check and each["story"]
+        )
         return found
 
 
@@ -90,7 +92,8 @@ class Trial:
         results = self.folder / "results.json"
         command = [*self.command, "--no-calls", *options, *(["--check", only] if only else [])]
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=self.folder
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            cwd=self.folder,
         )
         data = json.loads(results.read_text()) if results.exists() else {}
         return Graded(done.returncode, done.stdout, data)

@@ -44,7 +44,8 @@ def story(record: Record, check: Optional[Check], *, whole: bool = False) -> Ite
 def asked(record: Record) -> Iterator[Line]:
     """The system calls around a failure whose story has been told."""
     where = " · ".join(_where(record, None))
-    yield f"  What {record.check} ({where}) asked of the kernel around its failure (strace, in a second run of the same):", "bold"
+    what = f"What {record.check} ({where}) asked of the kernel around its failure"
+    yield f"  {what} (strace, in a second run of the same):", "bold"
     for call in record.calls:
         yield f"    {call}", _call_style(call)
 

@@ -53,8 +53,8 @@ def hand_over_trains(client: Connection, stage: int, trains: Iterable[bytes]) ->
 
 
 def deliver_cut(client: Connection, stream: bytes, cuts: Iterable[int], pid: int) -> bool:
-    """Sends a stream in pieces that end at the offsets in `cuts`; each is taken before the next one comes, or left in the
-    kernel's queue by a client that wants more of it: see `Connection.wait_taken`. False if it is gone."""
+    """Sends a stream in pieces that end at the offsets in `cuts`; each is taken before the next one comes, or left in
+    the kernel's queue by a client that wants more of it: see `Connection.wait_taken`. False if it is gone."""
     ends = [*sorted({cut for cut in cuts if 0 < cut < len(stream)}), len(stream)]
     with doing(f"our server sends {len(stream)} bytes in {len(ends)} pieces, each when the last is taken") as step:
         for number, (start, end) in enumerate(zip([0, *ends], ends), 1):
@@ -219,7 +219,7 @@ def worker_of(server: Server, connection: Connection) -> int:
         expect(
             is_open(connection.other_end()), "the server has closed a connection before a worker was seen with it",
             expected="a worker with that connection",
-        )  # fmt: skip
+        )
         return next((pid for pid in server.workers if holds(pid, connection)), None)
 
     return wait_until(look, "a worker takes the connection", seen=lambda: descendants(server.pid)) or 0
@@ -255,8 +255,8 @@ def waiting_client(server: Server) -> RawClient:
 
 
 def lets_go(worker: int, end: Optional[TcpSocket]) -> None:
-    """Waits until a worker has noticed that the connection whose server's end that is has ended: it is dead, or it sleeps
-    without the connection."""
+    """Waits until a worker has noticed that the connection whose server's end that is has ended: it is dead, or it
+    sleeps without the connection."""
     __tracebackhide__ = True
     held = f"socket:[{end.inode if end else 0}]"
 
@@ -293,9 +293,12 @@ def replace_workers(server: Server) -> None:
         for worker in first:
             kill_worker(worker)
         wait_until(
-            lambda: len(server.workers) == len(first) and not zombies(server.pid) and not set(first) & set(server.workers),
-            f"there are {len(first)} new workers", seen=lambda: facts(server.pid),
-        )  # fmt: skip
+            lambda: len(server.workers) == len(first)
+            and not zombies(server.pid)
+            and not set(first) & set(server.workers),
+            f"there are {len(first)} new workers",
+            seen=lambda: facts(server.pid),
+        )
         comes_to_rest(server)
 
 
@@ -314,8 +317,8 @@ class Pool:
         return cls(server, len(server.workers), descriptor_count(server.pid))
 
     def is_complete(self) -> None:
-        """The parent lives, with all its workers, without zombies, and with as many descriptors as before; it said nothing
-        on standard output."""
+        """The parent lives, with all its workers, without zombies, and with as many descriptors as before; it said
+        nothing on standard output."""
         __tracebackhide__ = True
         pid = self.server.pid
         what = f"the server has {self.workers} live workers, no zombie, and no more than {self.descriptors} descriptors"
@@ -324,7 +327,9 @@ class Pool:
             if not self.server.running:
                 finished = self.server.wait()
                 said = status_in_words(finished.status)
-                raise Failure(f"the parent has ended: {finished}", expected=what, actual=f"the parent has ended: {said}")
+                raise Failure(
+                    f"the parent has ended: {finished}", expected=what, actual=f"the parent has ended: {said}"
+                )
             complete = len(self.server.workers) == self.workers and not zombies(pid)
             return complete and descriptor_count(pid) <= self.descriptors
 
@@ -338,7 +343,7 @@ class Pool:
         expect(
             not said.partition("\n")[2], f"standard output has {said!r}, not the one line alone",
             expected="one line on standard output", actual=repr(said),
-        )  # fmt: skip
+        )
 
     def is_calm(self) -> None:
         """The parent sleeps, and uses no CPU."""
@@ -358,13 +363,18 @@ def all_sleep(whom: Mapping[int, str], yardstick: float) -> None:
         with expecting(f"{whom[pid]} (process {pid}) uses no CPU"):
             if use.spins:
                 raise Failure(
-                    f"{whom[pid]} (pid {pid}) spins: it used {use.seconds:.2f} s of CPU, and woke up {use.wakeups} times, while a "
-                    f"busy loop of the harness used {use.yardstick:g} s. Who waits for something should sleep in a system call.",
-                    expected="no CPU time", actual=f"{use.seconds:.2f} s of CPU in {use.yardstick:g} s, {use.wakeups} wakeups",
-                )  # fmt: skip
+                    f"{whom[pid]} (pid {pid}) spins: it used {use.seconds:.2f} s of CPU, and woke up {use.wakeups} "
+                    "times, while a "
+                    f"busy loop of the harness used {use.yardstick:g} s. Who waits for something should sleep in a "
+                    "system call.",
+                    expected="no CPU time",
+                    actual=f"{use.seconds:.2f} s of CPU in {use.yardstick:g} s, {use.wakeups} wakeups",
+                )
             if use.polls:
                 raise Failure(
-                    f"{whom[pid]} (pid {pid}) polls: it woke up {use.wakeups} times in {use.elapsed:.2f} s, with nothing to do. Who "
+                    f"{whom[pid]} (pid {pid}) polls: it woke up {use.wakeups} times in {use.elapsed:.2f} s, with "
+                    "nothing to do. Who "
                     "waits for something should sleep in a system call until it happens, without a short timeout.",
-                    expected="it sleeps on", actual=f"{use.wakeups} wakeups in {use.elapsed:.2f} s",
-                )  # fmt: skip
+                    expected="it sleeps on",
+                    actual=f"{use.wakeups} wakeups in {use.elapsed:.2f} s",
+                )

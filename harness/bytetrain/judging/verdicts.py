@@ -62,7 +62,8 @@ def has_status(finished: Finished, status: int) -> None:
 
 
 def has_left(finished: Finished, left: Sequence[ProcessFacts]) -> None:
-    """A server has ended as it should: status 0, nobody left behind, and nothing on standard output but its one line."""
+    """A server has ended as it should: status 0, nobody left behind, and nothing on standard output but its one
+    line."""
     __tracebackhide__ = True
     problems = _status(finished, 0)
     if left:
@@ -210,7 +211,9 @@ def _one_cause(finished: Finished) -> list[Problem]:
         words = f"there are {len(lines)} lines on its standard error: one, which names the cause, was expected"
         return [Problem(words, "one line on standard error", f"{len(lines)} lines")]
     if _SUCCESS.search(lines[0]):
-        words = f"success is no cause of a failure (errno is 0 where no call has failed); on standard error is {lines[0]!r}"
+        words = (
+            f"success is no cause of a failure (errno is 0 where no call has failed); on standard error is {lines[0]!r}"
+        )
     elif _NAME_ALONE.fullmatch(lines[0]):
         words = f"the line on standard error is {lines[0]!r}, and names no cause"
     else:

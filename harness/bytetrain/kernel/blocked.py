@@ -16,7 +16,7 @@ _SYSCALLS = {
     "aarch64": {22: "epoll_pwait", 63: "read", 64: "write", 71: "sendfile", 72: "pselect6", 73: "ppoll",
                 76: "splice", 115: "clock_nanosleep", 128: "restart_syscall", 202: "accept", 203: "connect",
                 206: "sendto", 207: "recvfrom", 211: "sendmsg", 212: "recvmsg", 242: "accept4", 260: "wait4"},
-}.get(platform.machine(), {})  # fmt: skip
+}.get(platform.machine(), {})
 
 
 @dataclass(frozen=True)

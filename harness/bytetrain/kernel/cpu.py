@@ -42,8 +42,8 @@ def _sum_over_threads(pid: int, file: str, prefix: str, field: int) -> Optional[
 
 
 def time_on_cpu(pid: int) -> str:
-    """In nanoseconds: see "/proc/<pid>/schedstat" in Documentation/scheduler/sched-stats.rst of the kernel. Where a kernel
-    doesn't count those, in ticks."""
+    """In nanoseconds: see "/proc/<pid>/schedstat" in Documentation/scheduler/sched-stats.rst of the kernel. Where a
+    kernel doesn't count those, in ticks."""
     try:
         return (PROC / str(pid) / "schedstat").read_text().split()[0]
     except (FileNotFoundError, ProcessLookupError):

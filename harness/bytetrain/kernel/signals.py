@@ -22,7 +22,10 @@ def _send(pid: int, number: int) -> None:
     try:
         os.kill(pid, number)
     except ProcessLookupError:
-        words = f"process {pid} has gone, before {signal.Signals(number).name} could be sent to it: here it should still be there"
+        words = (
+            f"process {pid} has gone, before {signal.Signals(number).name} could be sent to it: here it should still "
+            "be there"
+        )
         raise Failure(words, expected=f"process {pid}", actual="nobody has that pid") from None
 
 
@@ -57,8 +60,8 @@ def cont(pid: int) -> None:
 
 
 def step(pid: int) -> None:
-    """Lets a stopped process run until it has had the CPU, and stops it again: however busy the machine is, it comes on.
-    If it shares our CPU, it doesn't come far (some ms). Nothing if it has ended."""
+    """Lets a stopped process run until it has had the CPU, and stops it again: however busy the machine is, it comes
+    on. If it shares our CPU, it doesn't come far (some ms). Nothing if it has ended."""
 
     def has_run() -> bool:
         return time_on_cpu(pid) != before or state(pid) in ("Z", None)

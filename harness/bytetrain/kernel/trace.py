@@ -142,7 +142,7 @@ class Trace:
         chosen += [f"inject={what}" for what in self._inject]
         filters = [word for each in chosen for word in ("-e", each)]
         return ["strace", "-f", "-ttt", "-T", "-yy", "-x", "-s", "8", "-q", "-e", "signal=all", *filters,
-                "-o", str(self.file)]  # fmt: skip
+                "-o", str(self.file)]
 
     def prefix(self) -> list[str]:
         """To be put in front of a command. The program keeps its pid and its parent: strace runs beside it (-DDD)."""

@@ -57,4 +57,4 @@ def judge(scene: Scene, file: Path, got: bytes, calls: list[str]) -> Evidence:
         lines=lines,
         facts={"expected": expected, "got": len(got), "lost": lost, "broken": broken, "calls": calls, "md5_got": md5,
                "md5_sent": scene.store.md5(file)},
-    )  # fmt: skip
+    )

@@ -18,7 +18,7 @@ from .scene import Scene, outcome, saved_md5
 SIZE = 4 * MiB
 SMALL_PIECES = 1000  # calls for each MiB: with more than that, none moves more than one body of a train
 MOVING = ("read", "pread64", "readv", "recvfrom", "recvmsg", "write", "pwrite64", "writev", "sendto", "sendmsg",
-          "sendfile", "splice", "copy_file_range")  # fmt: skip
+          "sendfile", "splice", "copy_file_range")
 
 
 @dataclass
@@ -57,7 +57,7 @@ def play(scene: Scene) -> Evidence:
         lines=lines,
         facts={"server_calls_per_mib": calls.server, "client_calls_per_mib": calls.client,
                "strace": of_worker is not None, "md5_sent": md5_sent, "md5_saved": md5_saved},
-    )  # fmt: skip
+    )
 
 
 def in_words(by_name: Mapping[str, float]) -> str:

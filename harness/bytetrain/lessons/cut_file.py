@@ -58,7 +58,7 @@ def cut_in_mid_transfer(scene: Scene, way: str, options: Optional[list[str]]) ->
         lines=lines,
         facts={"announced": announced, "came": came, "calls": [in_words(call) for call in content],
                "cpu_seconds_after": used},
-    )  # fmt: skip
+    )
 
 
 def copes_with_it(scene: Scene, server: Server, file: Path) -> tuple[bool, float]:

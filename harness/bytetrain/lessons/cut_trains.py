@@ -49,7 +49,7 @@ class Cut:
             facts={**facts, "asked": framing.LARGEST_BODY, "cut_after": PART, "file_bytes": self.size,
                    "saved_bytes": self.saved, "md5_sent": self.md5_sent, "md5_saved": self.md5_saved,
                    "client": self.said, "calls": self.calls},
-        )  # fmt: skip
+        )
 
 
 def cut_a_train(scene: Scene, file: Path) -> Cut:

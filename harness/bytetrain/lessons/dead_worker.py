@@ -50,7 +50,8 @@ class Loss:
         return f"worker {self.worker} was ended by signal {by.value} ({by.name})"
 
     def wait_for_parent(self) -> bool:
-        """Waits until the parent has made the pool whole again (True), or uses CPU on and on without doing so (False)."""
+        """Waits until the parent has made the pool whole again (True), or uses CPU on and on without doing so
+        (False)."""
         parent = self.server.pid
 
         def spins() -> bool:

@@ -27,7 +27,7 @@ def play(scene: Scene) -> Evidence:
         lines=[loss.death, f"the next client ends with {said}", *(end_of_parent(loss) if shown else after)],
         facts={"server_status": server.status, "listening": listening(server.port), "client": said,
                "md5_sent": md5_sent, "md5_saved": md5_saved},
-    )  # fmt: skip
+    )
 
 
 def md5_equal(loss: Loss) -> str:

@@ -75,4 +75,4 @@ def judge(client: Client, md5: str, sent: int, calls: list[str]) -> Evidence:
         lines=lines,
         facts={"bytes_in_queue": sent, "saved_as": names, "md5_sent": md5, "md5_saved": saved_md5(client, NAME),
                "calls": calls, "client": said},
-    )  # fmt: skip
+    )

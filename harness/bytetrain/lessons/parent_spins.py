@@ -26,11 +26,15 @@ def play(scene: Scene) -> Evidence:
         lines += [f"its state is {state(parent)}" + (f", it waits in {where}" if where else ""), *loss.log]
     return Evidence(
         failure=when(use.spins, f"the parent used {use.seconds:.2f} s of CPU in {use.yardstick:.2f} s"),
-        cure=when(replaced and not use.spins, f"the parent used {use.seconds:.2f} s of CPU, and sleeps in {where or 'S'}"),
+        cure=when(
+            replaced and not use.spins, f"the parent used {use.seconds:.2f} s of CPU, and sleeps in {where or 'S'}"
+        ),
         lines=lines,
-        facts={"cpu_seconds": use.seconds, "yardstick_seconds": use.yardstick, "wakeups": use.wakeups,
-               "state": state(parent), "waits_in": where, "epoll_waits": returned},
-    )  # fmt: skip
+        facts={
+            "cpu_seconds": use.seconds, "yardstick_seconds": use.yardstick, "wakeups": use.wakeups,
+            "state": state(parent), "waits_in": where, "epoll_waits": returned,
+        },
+    )
 
 
 def epoll_waits(scene: Scene, parent: int) -> Optional[int]:

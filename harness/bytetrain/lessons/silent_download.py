@@ -34,7 +34,7 @@ def play(scene: Scene) -> Evidence:
         lines=lines,
         facts={"half_way": half_way, "redraws": len(client.redraws), "last": last, "second_train": second[:8].hex(" "),
                "announced": int.from_bytes(second, "big") if announced else None, "client": outcome(client)},
-    )  # fmt: skip
+    )
 
 
 def in_words(second: bytes) -> str:

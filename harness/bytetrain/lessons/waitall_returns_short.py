@@ -62,4 +62,4 @@ def judge(client: Client, sent: bytes, calls: list[str]) -> Evidence:
         lines=[*lines, f"the client ends with {said}"],
         facts={"asked": 1000, "got": PART if shown or calls else None, "bad_length": bad_length if shown else None,
                "md5_sent": md5_sent, "md5_saved": md5_saved, "calls": calls, "client": said},
-    )  # fmt: skip
+    )

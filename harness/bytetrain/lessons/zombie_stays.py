@@ -23,4 +23,4 @@ def play(scene: Scene) -> Evidence:
         lines=lines,
         facts={"worker": loss.worker, "states": {str(each.pid): each.state for each in left},
                "alive": len(loss.server.workers)},
-    )  # fmt: skip
+    )

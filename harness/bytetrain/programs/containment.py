@@ -30,9 +30,12 @@ OURS = ("bytetrain-", "pytest-")  # how the names begin that the harness makes t
 HIDDEN = ("/home", "/root", "/run", "/media", "/mnt", "/var/lib", "/var/tmp")
 # The terminal, which bwrap shows as /dev/console, is not for programs; nor are the settings of the kernel, which the
 # real root could change even without any capability.
-_ROOT = ("bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--dev-bind", "/dev/null", "/dev/console", "--proc", "/proc",
-         *(word for name in ("sys", "sysrq-trigger", "irq", "bus") for word in ("--ro-bind-try", f"/proc/{name}", f"/proc/{name}")),
-         "--cap-drop", "ALL", "--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--die-with-parent")  # fmt: skip
+_READ_ONLY = ("sys", "sysrq-trigger", "irq", "bus")  # below /proc
+_ROOT = (
+    "bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--dev-bind", "/dev/null", "/dev/console", "--proc", "/proc",
+    *(word for name in _READ_ONLY for word in ("--ro-bind-try", f"/proc/{name}", f"/proc/{name}")),
+    "--cap-drop", "ALL", "--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--die-with-parent",
+)
 
 SAID = {
     "bubblewrap": "bubblewrap: read-only file system, no network, own processes; and limits",
@@ -46,7 +49,11 @@ def is_inside() -> bool:
 
 
 def _in_shared() -> set[Path]:
-    return {path for folder in SHARED for path in folder.iterdir() if not path.name.startswith(OURS)} if is_inside() else set()
+    return (
+        {path for folder in SHARED for path in folder.iterdir() if not path.name.startswith(OURS)}
+        if is_inside()
+        else set()
+    )
 
 
 _there_before = _in_shared()  # what is bound there: the clone and the submission, if they lie there

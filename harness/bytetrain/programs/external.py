@@ -21,7 +21,9 @@ PATIENCE = 3600.0  # seconds: who starts a debugger takes a while
 class ExternalServer(Server):
     """Stands for `server` with the arguments that the check would have given it; `start` waits until it listens."""
 
-    def __init__(self, executable: Path, file: Path, *, workers: int, host: str, port: int, options: Sequence[str]) -> None:
+    def __init__(
+        self, executable: Path, file: Path, *, workers: int, host: str, port: int, options: Sequence[str]
+    ) -> None:
         super().__init__(executable, file, workers=workers, host=host, port=port, options=options)
 
     def start(self) -> "ExternalServer":
@@ -51,7 +53,9 @@ class ExternalServer(Server):
 
     def wait(self, limit: float = PATIENCE) -> Finished:
         wait_until(lambda: not self.running, "your server ends", limit)
-        raise NotApplicable("your server has ended: with which status, only the shell or debugger knows that started it")
+        raise NotApplicable(
+            "your server has ended: with which status, only the shell or debugger knows that started it"
+        )
 
     def left_behind(self) -> list[ProcessFacts]:
         return []

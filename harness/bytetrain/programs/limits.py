@@ -35,10 +35,11 @@ _PR_SET_DUMPABLE = 4  # linux/prctl.h
 
 
 def limit_processes() -> None:
-    """The last fence, behind the watch: this process and its descendants get room for so many more processes of this user.
+    """The last fence, behind the watch: this process and its descendants get room for so many more processes of this
+    user.
 
-    The kernel counts all of a user's, so it lies far beyond what a watched run comes to: a bomb in one run must not keep
-    another from forking. Root has no such limit: setrlimit(2), RLIMIT_NPROC.
+    The kernel counts all of a user's, so it lies far beyond what a watched run comes to: a bomb in one run must not
+    keep another from forking. Root has no such limit: setrlimit(2), RLIMIT_NPROC.
     """
     if os.getuid() == 0:
         return
@@ -68,7 +69,8 @@ def close_to_others() -> None:
 
 
 def be_first_to_die(pid: int) -> None:
-    """If memory runs out, the kernel takes this process and its children before anybody else: proc(5), oom_score_adj."""
+    """If memory runs out, the kernel takes this process and its children before anybody else: proc(5),
+    oom_score_adj."""
     try:
         with open(f"/proc/{pid}/oom_score_adj", "w") as file:
             file.write("1000")
@@ -85,7 +87,8 @@ class Usage:
 
 
 def usage(path: Path) -> Usage:
-    """Of a file, or of a folder and all below it, no further than FILES files: whoever has more is beyond the limit anyway."""
+    """Of a file, or of a folder and all below it, no further than FILES files: whoever has more is beyond the limit
+    anyway."""
     size = files = 0
     waiting = [str(path)]
     if not path.is_dir() or path.is_symlink():
@@ -161,13 +164,13 @@ class Watch:
         if count <= PROCESSES:
             return None
         return Failure(f"there are {count} processes, and still more are coming: no task here needs so many. "
-                       "All were ended.", expected=f"at most {PROCESSES} processes", actual=f"{count} processes")  # fmt: skip
+                       "All were ended.", expected=f"at most {PROCESSES} processes", actual=f"{count} processes")
 
     def _too_much_output(self) -> Optional[Exception]:
         for each in self._printed():
             if each.bytes > OUTPUT:
                 return Failure(f"the {each.who} has printed {each.bytes // MiB} MiB, and it was ended.",
-                               expected=f"at most {OUTPUT // MiB} MiB of output", actual=f"{each.bytes // MiB} MiB")  # fmt: skip
+                               expected=f"at most {OUTPUT // MiB} MiB of output", actual=f"{each.bytes // MiB} MiB")
         return None
 
     def _too_much_on_disk(self) -> Optional[Exception]:
@@ -175,17 +178,20 @@ class Watch:
         if found.size > DISK or found.files > FILES:
             actual = f"{found.size // MiB} MiB in {found.files} files"
             return Failure(f"the disk fills up: there are {actual} in the folder of this check, and all was ended.",
-                           expected=f"at most {DISK // MiB} MiB in {FILES} files", actual=actual)  # fmt: skip
+                           expected=f"at most {DISK // MiB} MiB in {FILES} files", actual=actual)
         strays = self._strays()
         beside = sum(usage(stray).size for stray in strays)
         if beside > STRAYS:
             actual = f"{beside // MiB} MiB beside the folder of this check: {', '.join(map(str, strays[:3]))}"
             return Failure(f"the disk fills up: there are {actual}; and all was ended.",
-                           expected=f"at most {STRAYS // MiB} MiB", actual=actual)  # fmt: skip
+                           expected=f"at most {STRAYS // MiB} MiB", actual=actual)
         free = shutil.disk_usage(self._folder).free
         if free >= RESERVE:
             return None
-        words = f"the disk is full: {free // MiB} MiB are left, and {found.size // MiB} MiB of it lie in the folder of this check"
+        words = (
+            f"the disk is full: {free // MiB} MiB are left, and {found.size // MiB} MiB of it lie in the folder of "
+            "this check"
+        )
         return Failure(words) if found.size >= GiB else HarnessError(words)
 
 

@@ -83,7 +83,7 @@ class Program:
             self._process = subprocess.Popen(
                 self.command, stdin=subprocess.DEVNULL, stdout=self._out.file, stderr=stderr, cwd=self._cwd,
                 env=self._environment, start_new_session=True, restore_signals=True,
-            )  # fmt: skip
+            )
         except OSError as error:
             raise Failure(f"{self.command[0]} can't be started: {error.strerror}") from None
         self.pid = self._process.pid
@@ -257,13 +257,16 @@ class Server(Program):
         workers = self.workers
         if number < len(workers):
             return workers[number]
-        words = f"the server (process {self.pid}) has {len(workers)} live children: worker number {number + 1} should be there"
+        words = (
+            f"the server (process {self.pid}) has {len(workers)} live children: worker number {number + 1} should be "
+            "there"
+        )
         raise Failure(words, expected=f"{number + 1} workers or more", actual=f"{len(workers)} workers")
 
 
 class Client(Program):
-    """`client [OPTIONS] HOST PORT [DIRECTORY]`, run in `directory`, which must exist, unless `cwd` is another folder: then
-    DIRECTORY is the way from there to `directory`."""
+    """`client [OPTIONS] HOST PORT [DIRECTORY]`, run in `directory`, which must exist, unless `cwd` is another folder:
+    then DIRECTORY is the way from there to `directory`."""
 
     kind = "client"
 

@@ -15,7 +15,8 @@ def prepare() -> None:
     """To be called once by whoever starts programs: orphans come to us, no core files, signals at their defaults."""
     be_subreaper()
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a shell's `&` ignores it and SIGQUIT, and programs inherit that
+    # A shell's `&` ignores it and SIGQUIT, and programs inherit that.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
         if signal.getsignal(number) == signal.SIG_IGN:

@@ -1,5 +1,5 @@
-"""Programs with a terminal: a client that has one as standard error, to see its progress bar, and a server that has one as
-standard output, where stdio holds back no line."""
+"""Programs with a terminal: a client that has one as standard error, to see its progress bar, and a server that has one
+as standard output, where stdio holds back no line."""
 
 import errno
 import fcntl

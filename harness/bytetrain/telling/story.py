@@ -86,7 +86,7 @@ class Story:
             {"kind": step.kind, "words": step.words, "at": round(step.began - began, 4), "outcome": step.outcome,
              "result": step.result, "failing": step is failing}
             for step in sorted(self.steps, key=lambda step: step.began)
-        ]  # fmt: skip
+        ]
 
 
 _current = Story()

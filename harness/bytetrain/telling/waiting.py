@@ -28,8 +28,8 @@ def wait_until(
 ) -> T:
     """Looks again and again until `predicate()` is true, and returns its value.
 
-    `what` names the state for the error, and `seen` tells what was there instead: NeverHappened carries both. The pauses
-    between two looks grow, unless the state has to be seen `at_once`.
+    `what` names the state for the error, and `seen` tells what was there instead: NeverHappened carries both. The
+    pauses between two looks grow, unless the state has to be seen `at_once`.
     """
     __tracebackhide__ = True
     deadline = time.monotonic() + limit

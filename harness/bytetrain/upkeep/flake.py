@@ -1,10 +1,11 @@
 """The grader must not waver: the whole of it again and again, while every core is busy, and each verdict that changed.
 
-    ./lab flake --runs 30                        the reference stages, each run beside as many busy loops as there are cores
-    ./lab flake --runs 5 --submission DIR        another submission
-    ./lab flake --runs 30 --record FILE          and what was found, as data, after each run
+    ./lab flake --runs 30                        the reference stages, each run beside as many busy loops as there are
+    cores ./lab flake --runs 5 --submission DIR        another submission ./lab flake --runs 30 --record FILE
+    and what was found, as data, after each run
 
-A verdict is of one case of one check in one stage. What is not the same in all runs is named, with the story of each failure.
+A verdict is of one case of one check in one stage. What is not the same in all runs is named, with the story of each
+failure.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ def burn(parent: int) -> None:
 @contextmanager
 def busy(loops: int) -> Iterator[None]:
     """So many busy loops, ended with the `with`."""
-    # fork, whatever the default: a forkserver (Python 3.14) would be the parent of what it starts, and the loops end at once.
+    # fork, whatever the default: a forkserver (Python 3.14) would be the parent of what it starts, and the loops end at
+    # once.
     fork = multiprocessing.get_context("fork")
     burners = [fork.Process(target=burn, args=(os.getpid(),), daemon=True) for _ in range(loops)]
     for each in burners:
@@ -75,11 +77,19 @@ class Series:
     def bad(self) -> dict[Case, str]:
         """The cases that failed, or could not be tried for a fault of ours, in every run alike."""
         last = self.runs[-1] if self.runs else {}
-        return {case: verdict for case, verdict in last.items() if verdict in ("fail", "harness error") and case not in self.changed}
+        return {
+            case: verdict
+            for case, verdict in last.items()
+            if verdict in ("fail", "harness error") and case not in self.changed
+        }
 
     def add(self, data: dict[str, Any], seconds: float) -> None:
         """Takes in the results.json of a run."""
-        verdicts = {(each["id"], each["stage"], case["case"]): case["verdict"] for each in data["checks"] for case in each["cases"]}
+        verdicts = {
+            (each["id"], each["stage"], case["case"]): case["verdict"]
+            for each in data["checks"]
+            for case in each["cases"]
+        }
         self.runs.append(verdicts)
         self.seconds.append(seconds)
         told = [each for each in data["checks"] if each["verdict"] in ("fail", "harness error")]
@@ -91,8 +101,12 @@ def once(submission: Path, options: Sequence[str]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="bytetrain-") as folder:
         results = Path(folder) / "results.json"
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", str(REPO / "harness"), "--no-calls"]
-        command += [f"--submission={submission}", f"--results={results}", f"-n{len(os.sched_getaffinity(0)) + 2}", *options]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        command += [
+            f"--submission={submission}", f"--results={results}", f"-n{len(os.sched_getaffinity(0)) + 2}", *options,
+        ]
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
         if not results.exists():
             raise RuntimeError(f"the grader gave no results (status {done.returncode}):\n{done.stdout[-3000:]}")
         data: dict[str, Any] = json.loads(results.read_text(encoding="utf-8"))
@@ -102,12 +116,19 @@ def once(submission: Path, options: Sequence[str]) -> dict[str, Any]:
 def machine() -> dict[str, Any]:
     """What the runs ran on."""
     release = platform.freedesktop_os_release() if hasattr(platform, "freedesktop_os_release") else {}
-    model = next((line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "")
+    model = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        "",
+    )
     return {
-        "system": release.get("PRETTY_NAME", ""), "kernel": platform.release(), "processor": model or platform.machine(),
-        "cores": len(os.sched_getaffinity(0)), "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
-        "python": platform.python_version(),
-    }  # fmt: skip
+        "system": release.get("PRETTY_NAME", ""), "kernel": platform.release(),
+        "processor": model or platform.machine(), "cores": len(os.sched_getaffinity(0)),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1), "python": platform.python_version(),
+    }
 
 
 def commit() -> str:
@@ -143,7 +164,9 @@ def words(series: Series) -> str:
     for (check, stage, case), verdicts in series.changed.items():
         counted = ", ".join(f"{verdict} {count} times" for verdict, count in verdicts.most_common())
         lines.append(f"  {check}, stage {stage:02d}{f', case {case}' if case else ''}: {counted}")
-    lines += [f"  {check}, stage {stage:02d}: {verdict} in all runs" for (check, stage, _), verdict in series.bad.items()]
+    lines += [
+        f"  {check}, stage {stage:02d}: {verdict} in all runs" for (check, stage, _), verdict in series.bad.items()
+    ]
     return "\n".join([*lines, *(f"\n{story}" for story in series.stories)])
 
 
@@ -153,7 +176,9 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser = argparse.ArgumentParser(prog="./lab flake", description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=int, default=5, metavar="N", help="how often (default: 5)")
     parser.add_argument("--load", type=int, default=cores, metavar="N", help=f"busy loops beside it (default: {cores})")
-    parser.add_argument("--submission", type=Path, default=STAGES, metavar="DIR", help="what is graded (default: stages/)")
+    parser.add_argument(
+        "--submission", type=Path, default=STAGES, metavar="DIR", help="what is graded (default: stages/)"
+    )
     parser.add_argument("--record", type=Path, metavar="FILE", help="where what was found goes, as JSON")
     options, others = parser.parse_known_args(arguments)  # the others are pytest's: --stage, --check
     if options.runs < 2:
@@ -167,7 +192,10 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
             series.add(once(submission, others), time.monotonic() - start)
             counts = Counter(series.runs[-1].values())
             told = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
-            print(f"run {number:2d}: {told}; {series.seconds[-1]:.0f} s; changed so far: {len(series.changed)}", flush=True)
+            print(
+                f"run {number:2d}: {told}; {series.seconds[-1]:.0f} s; changed so far: {len(series.changed)}",
+                flush=True,
+            )
             if options.record:
                 data = record_of(series, options.load, submission, graded)
                 options.record.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

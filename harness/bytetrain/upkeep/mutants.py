@@ -35,7 +35,8 @@ HEADER = re.compile(r"^(Mistake|Stage|From|Killed-by): (.+)$", re.MULTILINE)
 
 
 class Unusable(Exception):
-    """A mutant that says nothing about the grader: its patch doesn't apply, or it doesn't build. Says how to mend it."""
+    """A mutant that says nothing about the grader: its patch doesn't apply, or it doesn't build. Says how to mend
+    it."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,8 @@ class Bench:
         self._whole: set[str] = set()  # the stages whose reference is built
 
     def break_stage(self, mutant: Mutant) -> Path:
-        """Applies a patch and builds. Returns a submission that holds the mutant alone; Unusable if it can't be made."""
+        """Applies a patch and builds. Returns a submission that holds the mutant alone; Unusable if it can't be
+        made."""
         reference = stage_dir(STAGES, mutant.stage)
         assert reference is not None
         source, build = self.folder / "source" / reference.name, self.folder / "build" / reference.name
@@ -154,8 +156,10 @@ class Bench:
         if done.returncode != 0:
             raise Unusable(
                 f"{mutant.name} no longer applies to {source.name}: {' '.join(done.stdout.split())}\n"
-                f"  The stage has changed under it. Make the same mistake in a copy of the stage, and write the difference:\n"
-                f"  diff -u stages/{source.name}/FILE copy/FILE, with a/FILE and b/FILE as its names, below the old header."
+                "  The stage has changed under it. Make the same mistake in a copy of the stage, and write the "
+                "difference:\n"
+                f"  diff -u stages/{source.name}/FILE copy/FILE, with a/FILE and b/FILE as its names, below the old "
+                "header."
             )
 
 
@@ -181,7 +185,10 @@ def grade(mutant: Mutant, bench: Bench, full: bool) -> Outcome:
 def verdicts_of(submission: Path, stage: int, checks: Sequence[str], results: Path) -> dict[str, str]:
     """Grades a submission with some checks: {id: verdict}."""
     results.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", str(REPO / "harness"), "--no-calls", "--containment=limits"]
+    command = [
+        sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", str(REPO / "harness"), "--no-calls",
+        "--containment=limits",
+    ]
     command += [f"--submission={submission}", f"--stage={stage}", "--check", ",".join(checks), f"--results={results}"]
     environment = {**os.environ, "BYTETRAIN_LIMIT": f"{LIMIT:g}"}
     done = subprocess.run(
@@ -232,7 +239,9 @@ def line_of(outcome: Outcome) -> str:
     if outcome.unusable:
         return f"! {outcome.unusable}"
     killed = [check for check in outcome.mutant.killers if check not in outcome.survived]
-    row = f"{'✗ SURVIVES' if outcome.survived else '✓ killed'}  {outcome.mutant.name}  by {', '.join(killed) or 'nobody'}"
+    row = (
+        f"{'✗ SURVIVES' if outcome.survived else '✓ killed'}  {outcome.mutant.name}  by {', '.join(killed) or 'nobody'}"
+    )
     if outcome.survived:
         row += f"\n    {outcome.mutant.mistake}\n    should have been caught by {missed_by(outcome)}"
     others = [check for check, verdict in outcome.verdicts.items() if verdict == "fail" and check not in killed]
@@ -243,7 +252,9 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     """Understands the command line; the status is 0 if every mutant is killed by every check that should."""
     parser = argparse.ArgumentParser(prog="./lab mutants", description=__doc__.partition("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="only mutants whose name begins like that")
-    parser.add_argument("--full", action="store_true", help="run every check of the stage, not only those that must kill")
+    parser.add_argument(
+        "--full", action="store_true", help="run every check of the stage, not only those that must kill"
+    )
     parser.add_argument("--jobs", type=int, default=2 * len(os.sched_getaffinity(0)), help="how many at once")
     options = parser.parse_args(arguments)
     try:

@@ -57,8 +57,8 @@ def drop_pages(path: Path, start: int, size: int) -> None:
 
 
 def punch_hole(path: Path, start: int, size: int) -> bool:
-    """Gives back the room that a part of a file takes, on the disk and in the page cache; it reads as zeros from then on.
-    False where that can't be done: fallocate(2), Deallocating file space."""
+    """Gives back the room that a part of a file takes, on the disk and in the page cache; it reads as zeros from then
+    on. False where that can't be done: fallocate(2), Deallocating file space."""
     try:
         with path.open("r+b") as file:
             libc = ctypes.CDLL(None, use_errno=True)

@@ -97,13 +97,16 @@ def place_of(stage: int, name_length: int, offset: int, size: int) -> str:
         return ""
     begins = HEAD + name_length + (HEAD + SIZE_BODY if stage >= 4 else 0)
     if stage >= 5:
-        return f"byte {offset} of the content is byte {begins + offset} of the stream; the raw content begins at {begins}"
+        return (
+            f"byte {offset} of the content is byte {begins + offset} of the stream; the raw content begins at {begins}"
+        )
     before = offset // LARGEST_BODY
     start = begins + before * (HEAD + LARGEST_BODY)
     length = min(LARGEST_BODY, size - before * LARGEST_BODY)
     number = before + (3 if stage == 4 else 2)
     return (
-        f"byte {offset} of the content is byte {offset % LARGEST_BODY} of the body of train {number}; in the stream the "
+        f"byte {offset} of the content is byte {offset % LARGEST_BODY} of the body of train {number}; in the stream "
+        "the "
         f"train's head is at {start} to {start + HEAD - 1}, its body at {start + HEAD} to {start + HEAD + length - 1}"
     )
 
@@ -122,8 +125,8 @@ def why_name_is_refused(name: bytes) -> Optional[str]:
 
 
 class WireError(Failure):
-    """The stream breaks the format. `offset` is the byte at which it shows, `train` the number of the train; `around` shows
-    the bytes there."""
+    """The stream breaks the format. `offset` is the byte at which it shows, `train` the number of the train; `around`
+    shows the bytes there."""
 
     def __init__(self, offset: int, train: int, problem: str, around: str, *, expected: str, actual: str) -> None:
         self.in_short = f"at byte {offset} of the stream, in train {train}: {problem}"
@@ -283,7 +286,9 @@ class Parser:
         offset, here = self.offset + at, len(self._last) + at
         before, rest = known[max(0, here - SHOWN) : here], known[here:]
         lines = [window_line("before", offset - len(before), before)] if before else []
-        lines.append(window_line("here", offset, rest) if rest else f"  {'here':<8} {offset:>10}: the end of the stream")
+        lines.append(
+            window_line("here", offset, rest) if rest else f"  {'here':<8} {offset:>10}: the end of the stream"
+        )
         around = "\n".join([*lines, caret(0), f"  {self._boundary()}"])
         raise WireError(offset, self.train, problem, around, expected=expected, actual=actual)
 
@@ -293,7 +298,10 @@ class Parser:
             return f"the raw content begins at byte {self._begins} of the stream"
         if self.done:
             return f"the head of the last train begins at byte {self._begins} of the stream"
-        begins = f"the head of train {self.train} {'begins' if self._buffer else 'should begin'} at byte {self.offset} of the stream"
+        begins = (
+            f"the head of train {self.train} {'begins' if self._buffer else 'should begin'} at byte {self.offset} of "
+            "the stream"
+        )
         whole = len(self._buffer) >= HEAD and self._length() <= LARGEST_BODY
         return begins + (f", its body of {self._length()} bytes at byte {self.offset + HEAD}" if whole else "")
 

@@ -48,7 +48,9 @@ class Ended(Failure):
         how = "was reset" if reset else "was closed"
         asked = f" of {wanted}" if wanted is not None else ""
         words = f"the connection {how} by the other side after {len(got)}{asked} bytes"
-        super().__init__(words, expected=f"{wanted} bytes" if wanted is not None else "the rest of the stream", actual=words)
+        super().__init__(
+            words, expected=f"{wanted} bytes" if wanted is not None else "the rest of the stream", actual=words
+        )
         self.got = got
         self.reset = reset
 
@@ -62,8 +64,8 @@ class _Queue:
         self._used = 0.0  # seconds of CPU that it had used when these bytes were seen first
 
     def is_stuck(self, other: TcpSocket, under_way: int, pid: Optional[int], before: bool) -> bool:
-        """One look: whether enough of them, in a row, have found the same bytes unread by a program that sleeps, or that
-        runs and had time to read them. Of one that has left bytes `before`, fewer looks are enough."""
+        """One look: whether enough of them, in a row, have found the same bytes unread by a program that sleeps, or
+        that runs and had time to read them. Of one that has left bytes `before`, fewer looks are enough."""
         if other.receive_queue == self._unread != 0 and under_way == 0:
             used = sum(map(cpu_seconds, self._who))
             if before or used - self._used >= BUSY or all(map(all_asleep, self._who)):
@@ -106,10 +108,12 @@ class Connection:
             return self.socket.recv_into(_NOTHING_COMES_HERE, min(most, len(_NOTHING_COMES_HERE)), socket.MSG_TRUNC)
 
     def skip(self, most: int = sys.maxsize, file: Optional[Path] = None, start: int = 0) -> int:
-        """Throws away up to `most` bytes, fewer only if the stream ends or is reset before, and says how many they were.
+        """Throws away up to `most` bytes, fewer only if the stream ends or is reset before, and says how many they
+        were.
 
         If they are those of a sparse `file` from offset `start` on, its pages leave the page cache behind us, and serve
-        again for what comes: where a virtual machine asks its host for each new page, 3 GiB took 1.5 s so, and else 7.5 s.
+        again for what comes: where a virtual machine asks its host for each new page, 3 GiB took 1.5 s so, and else 7.5
+        s.
         """
         __tracebackhide__ = True
         count = dropped = 0

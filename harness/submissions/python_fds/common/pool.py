@@ -171,7 +171,8 @@ class Pool:
         self._hand_over(connection)
 
     def _hand_over(self, connection: socket.socket) -> None:
-        """Gives a connection to the worker that has been idle for longest; keeps it if all of them turn out to be dead."""
+        """Gives a connection to the worker that has been idle for longest; keeps it if all of them turn out to be
+        dead."""
         connection.setblocking(True)
         while self._idle:
             try:
