@@ -88,7 +88,7 @@ def test_files_are_short_enough_to_be_read() -> None:
 def test_stage_includes_its_own_files_only(chapter: Stage) -> None:
     for name, content in files(chapter).items():
         for included in INCLUDE.findall(content.decode()):
-            # One spelling for all: from the stage's folder on, whoever includes it. Only tests have something of their own.
+            # One spelling for all: from the stage's folder on, whoever includes it. Only tests have their own too.
             places = [folder(chapter) / included]
             if name.startswith("tests/"):
                 places.append((folder(chapter) / name).parent / included)
