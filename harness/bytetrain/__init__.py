@@ -8,13 +8,28 @@ class Failure(AssertionError):
     """What was found out about a program, in words for the person who wrote it.
 
     The grader shows the words alone, without a Python traceback: what happened, the data, why, what to do. `expected`
-    and `actual` say it once more, side by side, where that can be said in a line or two.
+    and `actual` say it once more, side by side, where that can be said in a line or two. On its way up it learns more:
+    `under` which headings it stands, and what it `adds`.
     """
 
     def __init__(self, words: str = "", *, expected: str = "", actual: str = "") -> None:
         super().__init__(words)
         self.expected = expected
         self.actual = actual
+        self.step: object = None  # of a story: the innermost one in which it has shown itself (telling/story.py)
+        self._headings: list[str] = []  # the outermost first
+        self._details: list[str] = []
+
+    def under(self, heading: str) -> None:
+        """Puts a heading above it, and above those that it has: what was done, and what should have come of it."""
+        self._headings.insert(0, heading)
+
+    def adds(self, details: str) -> None:
+        """More that is known of it, for lines below its words."""
+        self._details.append(details)
+
+    def __str__(self) -> str:
+        return "\n\n".join([*self._headings, "\n".join([super().__str__(), *self._details])])
 
 
 class NotApplicable(Exception):

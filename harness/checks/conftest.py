@@ -58,11 +58,12 @@ def options(pair: Programs, store: FileStore) -> Callable[..., list[str]]:
 @cache
 def knows_timeouts(server: Path, file: Path) -> bool:
     """Whether a server listens although it was given both options; it need not."""
-    try:
-        with quietly(), Server(server, file, options=["--drain-timeout=3600", "--stall-timeout=3600"]):
-            return True
-    except EndedAtStart:
-        return False
+    with quietly():
+        try:
+            with Server(server, file, options=["--drain-timeout=3600", "--stall-timeout=3600"]):
+                return True
+        except EndedAtStart:
+            return False
 
 
 @pytest.fixture

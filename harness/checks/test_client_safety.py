@@ -17,10 +17,11 @@ import pytest
 
 from bytetrain import NotApplicable
 from bytetrain.judging.acts import NAIVE, hand_over, hand_over_trains
-from bytetrain.judging.verdicts import expect, has_status, received, refused, snapshot, told
+from bytetrain.judging.verdicts import has_status, received, refused, snapshot
 from bytetrain.programs.build import Programs
 from bytetrain.programs.output import Finished
 from bytetrain.programs.program import Client
+from bytetrain.telling.story import expect, told
 from bytetrain.wire.files import FileStore, content
 from bytetrain.wire.framing import HEAD, encode_size, encode_train, pieces
 from bytetrain.wire.peers import Connection, Ended, RawServer

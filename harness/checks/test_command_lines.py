@@ -14,12 +14,13 @@ import pytest
 
 from bytetrain import NotApplicable
 from bytetrain.judging.acts import hand_over, serves
-from bytetrain.judging.verdicts import bad_command_line, expect, has_status, refused, snapshot, start_refused, told
+from bytetrain.judging.verdicts import bad_command_line, has_status, refused, snapshot, start_refused
 from bytetrain.kernel.blocked import doing
 from bytetrain.kernel.processes import descendants
 from bytetrain.programs.build import Programs
 from bytetrain.programs.output import Finished
 from bytetrain.programs.program import Client, Program, Server
+from bytetrain.telling.story import expect, told
 from bytetrain.telling.waiting import wait_until
 from bytetrain.wire.files import FileStore, write_file
 from bytetrain.wire.peers import RawServer

@@ -11,11 +11,12 @@ from hypothesis import HealthCheck, Phase, given, settings, strategies
 
 from bytetrain import Failure
 from bytetrain.judging.acts import Pool, deliver_cut, read_whole, stalled
-from bytetrain.judging.verdicts import received, told
+from bytetrain.judging.verdicts import received
 from bytetrain.kernel.signals import cont, stop
 from bytetrain.programs.build import Programs
 from bytetrain.programs.program import Client, Server
 from bytetrain.telling import story
+from bytetrain.telling.story import told
 from bytetrain.wire.faults import Slicer
 from bytetrain.wire.files import FileStore, MiB
 from bytetrain.wire.framing import HEAD, Parser, boundaries, head_offsets, stream

@@ -13,12 +13,13 @@ import pytest
 from bytetrain.judging.acts import (
     Pool, comes_to_rest, hand_over_trains, lets_go, read_whole, serves, stalled, uses_no_cpu, waiting_client, worker_of,
 )
-from bytetrain.judging.verdicts import changes, expect, received, snapshot, told
+from bytetrain.judging.verdicts import changes, received, snapshot
 from bytetrain.kernel.descriptors import descriptor_count, descriptors
 from bytetrain.kernel.signals import cont, stop
 from bytetrain.kernel.tcp import CLOSE_WAIT, backlog, is_open
 from bytetrain.programs.build import Programs
 from bytetrain.programs.program import Client, Server
+from bytetrain.telling.story import expect, told
 from bytetrain.telling.waiting import settled, wait_until
 from bytetrain.wire.faults import Timeout, WholeTrains
 from bytetrain.wire.files import FileStore, GiB, MiB

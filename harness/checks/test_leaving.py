@@ -18,7 +18,7 @@ from bytetrain import Failure, HarnessError, NotApplicable
 from bytetrain.judging.acts import (
     big_size, can_connect, complain_about, read_cut_short, read_whole, replace_workers, serves, stalled,
 )
-from bytetrain.judging.verdicts import expect, has_left, refused, snapshot, told
+from bytetrain.judging.verdicts import has_left, refused, snapshot
 from bytetrain.kernel.cpu import on_one_cpu
 from bytetrain.kernel.processes import children, live_children, state, zombies
 from bytetrain.kernel.signals import cont, has_acted_on, kill, step, stop
@@ -26,7 +26,7 @@ from bytetrain.kernel.tcp import listening
 from bytetrain.programs.build import Programs
 from bytetrain.programs.output import Finished, status_in_words
 from bytetrain.programs.program import Client, Program, Server
-from bytetrain.telling.story import expecting, quietly
+from bytetrain.telling.story import expect, expecting, quietly, told
 from bytetrain.telling.waiting import wait_until
 from bytetrain.wire.faults import Timeout
 from bytetrain.wire.files import FileStore, KiB, MiB

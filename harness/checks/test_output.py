@@ -8,10 +8,10 @@ from typing import Callable
 import pytest
 
 from bytetrain.judging.acts import comes_to_rest, lets_go, serves, stalled
-from bytetrain.judging.verdicts import expect, told
 from bytetrain.programs.build import Programs
 from bytetrain.programs.program import Program
 from bytetrain.programs.terminal import TerminalServer
+from bytetrain.telling.story import expect, told
 from bytetrain.wire.files import FileStore
 
 

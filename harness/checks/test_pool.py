@@ -19,14 +19,13 @@ from bytetrain.judging.acts import (
     Pool, all_sleep, can_connect, comes_to_rest, holds, kill_worker, read_cut_short, read_whole, replace_workers,
     serves, stalled, uses_no_cpu, waiting_client,
 )
-from bytetrain.judging.verdicts import expect, told
 from bytetrain.kernel.descriptors import descriptors
 from bytetrain.kernel.processes import children, descendants, facts, sleeping, state
 from bytetrain.kernel.signals import cont, has_acted_on, kill, stop
 from bytetrain.kernel.tcp import backlog, listening
 from bytetrain.programs.build import Programs
 from bytetrain.programs.program import Program, Server
-from bytetrain.telling.story import expecting, quietly
+from bytetrain.telling.story import expect, expecting, quietly, told
 from bytetrain.telling.waiting import LIMIT, settled, wait_until
 from bytetrain.wire.files import FileStore, write_file
 from bytetrain.wire.peers import RawClient, free_port

@@ -14,11 +14,12 @@ from typing import Callable
 import pytest
 
 from bytetrain.judging.acts import hand_over
-from bytetrain.judging.verdicts import expect, has_status, received, told
+from bytetrain.judging.verdicts import has_status, received
 from bytetrain.programs.build import Programs
 from bytetrain.programs.output import status_in_words
 from bytetrain.programs.program import Client, Server
 from bytetrain.programs.terminal import TerminalClient
+from bytetrain.telling.story import expect, told
 from bytetrain.telling.waiting import NeverHappened, wait_until
 from bytetrain.wire.files import FileStore, content
 from bytetrain.wire.framing import LARGEST_BODY, encode_size, encode_train, stream

@@ -12,10 +12,10 @@ from typing import Callable
 import pytest
 
 from bytetrain.judging.acts import hand_over, hand_over_trains, read_whole, serves, way_to
-from bytetrain.judging.verdicts import expect, received, refused, told
+from bytetrain.judging.verdicts import received, refused
 from bytetrain.programs.build import Programs
 from bytetrain.programs.program import Client, Server
-from bytetrain.telling.story import expecting
+from bytetrain.telling.story import expect, expecting, told
 from bytetrain.wire.files import FileStore, MiB, write_file
 from bytetrain.wire.framing import Parser, encode_size, encode_train, pieces
 from bytetrain.wire.peers import Ended, RawClient, RawServer

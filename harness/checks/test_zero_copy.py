@@ -13,11 +13,12 @@ import pytest
 
 from bytetrain import NotApplicable
 from bytetrain.judging.acts import Pool, big_size, hand_over, read_cut_short, read_whole, serves, stalled, uses_no_cpu
-from bytetrain.judging.verdicts import expect, has_status, received, refused, snapshot, told
+from bytetrain.judging.verdicts import has_status, received, refused, snapshot
 from bytetrain.kernel.descriptors import descriptors
 from bytetrain.programs.build import Programs
 from bytetrain.programs.limits import RESERVE
 from bytetrain.programs.program import Client, Server
+from bytetrain.telling.story import expect, told
 from bytetrain.wire.faults import Timeout
 from bytetrain.wire.files import (
     FileStore, GiB, MiB, content, drop_pages, is_in_memory, punch_hole, write_file, write_sparse,

@@ -67,7 +67,6 @@ VERDICTS = """
 import os
 import pytest
 from bytetrain import Failure, NotApplicable
-from bytetrain.judging.verdicts import received, told
 
 @pytest.mark.check("pair.passes")
 def test_passes(stage): pass

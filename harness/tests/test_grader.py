@@ -21,7 +21,8 @@ CHECKS = """
 import os, subprocess
 import pytest
 from bytetrain import Failure, NotApplicable
-from bytetrain.judging.verdicts import received, told
+from bytetrain.judging.verdicts import received
+from bytetrain.telling.story import told
 
 @pytest.mark.check("pair.transfer")
 def test_transfer(stage, pair, store, start_server, start_client):

@@ -10,12 +10,13 @@ import pytest
 from bytetrain import Failure
 from bytetrain.judging.acts import can_connect, deliver_cut, read_cut_short, read_whole
 from bytetrain.judging.verdicts import (
-    bad_command_line, changes, has_left, has_status, received, refused, snapshot, start_refused, told,
+    bad_command_line, changes, has_left, has_status, received, refused, snapshot, start_refused,
 )
 from bytetrain.kernel.processes import ProcessFacts
 from bytetrain.kernel.signals import cont, stop
 from bytetrain.programs.output import Finished
 from bytetrain.programs.program import Program
+from bytetrain.telling.story import told
 from bytetrain.wire.files import write_file
 from bytetrain.wire.framing import stream
 from bytetrain.wire.peers import RawClient, RawServer, free_port

@@ -16,7 +16,7 @@ from typing import Optional
 
 from ..kernel import trace
 from ..kernel.trace import Event, Trace
-from ..telling.story import Story
+from ..telling.story import Story, quietly
 from .records import Record
 
 SHOWN = 14  # calls that a story shows
@@ -85,8 +85,9 @@ class Tracing:
 
     def finish(self) -> None:
         """Once the programs have ended: waits until the traces are written."""
-        for _, tracing in self.traces:
-            tracing.wait_written()
+        with quietly():
+            for _, tracing in self.traces:
+                tracing.wait_written()
 
 
 def around_failure(check: str, story: Story, traces: list[tuple[str, Trace]], most: Optional[int] = SHOWN) -> list[str]:

@@ -77,11 +77,10 @@ def _live() -> Callable[[Step], None]:
     """Tells each step as it happens."""
 
     def tell(step: Step) -> None:
-        began = story.current().began
-        mark = {"met": "✓", "failed": "✗"}.get(step.outcome, "·" if step.kind == "told" else " ")
-        ended = f" -> {step.result or step.outcome}" if step.outcome or step.ended else ""
-        at = (step.ended or step.began) - began
-        print(f"{at:9.3f} s {mark} {'    ' * step.depth}{step.words}{ended}", flush=True)
+        at = (step.ended or step.began) - story.current().began
+        result = f": {step.result}" if step.result else ""
+        mark, indent = words.mark(step.kind, step.outcome), "    " * step.depth
+        print(f"{at:9.3f} s {mark} {indent}{step.words}{result}", flush=True)
 
     return tell
 
@@ -99,6 +98,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     stage = stage_of(item)
     record = Record(check, stage if isinstance(stage, int) else 0, case_of(item), Verdict.PASS, call.duration)
     error = call.excinfo.value if call.excinfo is not None else None
+    if error is not None:
+        story.current().blame(error)
     watch = getattr(item, "bytetrain_watch", None)
     breach = watch.breach if watch is not None else None
     if breach is not None:  # whatever else came of it, that is the cause

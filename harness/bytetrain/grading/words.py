@@ -90,12 +90,16 @@ def _call_style(call: str) -> str:
 
 def step_lines(number: int, step: dict[str, Any]) -> Iterator[Line]:
     """One step: its number, its time, what it was, how it ended."""
-    mark = {"met": "✓", "failed": "✗"}.get(step["outcome"], "·" if step["kind"] == "told" else " ")
     result = f": {step['result']}" if step["result"] else ""
     style = {"met": "", "failed": "red"}.get(step["outcome"], "bold" if step["kind"] == "told" else "")
     pointer = "►" if step["failing"] else " "
-    start = f" {pointer}{number:>3} {step['at']:>8.3f} s {mark} "
+    start = f" {pointer}{number:>3} {step['at']:>8.3f} s {mark(step['kind'], step['outcome'])} "
     yield from _wrapped(start, step["words"] + result, f"bold {style}" if step["failing"] else style)
+
+
+def mark(kind: str, outcome: str) -> str:
+    """How a step has ended, in front of its words: "✓" or "✗"; "·" is for a heading."""
+    return {"met": "✓", "failed": "✗"}.get(outcome, "·" if kind == "told" else " ")
 
 
 def _expected(record: Record) -> Iterator[Line]:

@@ -20,14 +20,13 @@ from ..kernel.tcp import SYN_RECV, TcpSocket, is_open
 from ..programs.output import status_in_words
 from ..programs.program import Server
 from ..telling import story
-from ..telling.story import doing, expecting, quietly
+from ..telling.story import doing, expect, expecting, quietly
 from ..telling.waiting import wait_until
 from ..wire.faults import WholeTrains
 from ..wire.files import AROUND, Difference, MiB, first_difference, md5_of
 from ..wire.framing import Parser, WireError, pieces, place_of
 from ..wire.peers import SMALL_BUFFER, Connection, Ended, RawClient
 from ..wire.proxy import Proxy
-from .verdicts import expect
 
 NAIVE = (1, 2)  # stages whose clients must be handed whole trains, one at a time
 
@@ -93,15 +92,17 @@ def read_whole(connection: Connection, stage: int, original: Path, parser: Optio
                 while data := connection.read_some():
                     parser.feed(data)
         except WireError as error:
-            raise _with_difference(error, comparison) from None
+            _tell_difference(error, comparison)
+            raise
         except Failure as failure:
-            failure.args = (f"{failure}\n{_so_far(parser, original)}",)
+            failure.adds(_so_far(parser, original))
             raise
         try:
             parser.end()
             complain_about(parser, original)
         except Failure as failure:
-            raise _with_difference(failure, comparison) from None
+            _tell_difference(failure, comparison)
+            raise
 
 
 class Comparison:
@@ -135,14 +136,13 @@ class Comparison:
             self.difference = Difference(offset, *sizes, start, want[window], data[window], "the stream so far")
 
 
-def _with_difference(failure: Failure, comparison: Comparison) -> Failure:
-    """The failure, with the place where the content first differs from the file, if it does."""
+def _tell_difference(failure: Failure, comparison: Comparison) -> None:
+    """Adds the place where the content first differs from the file, if it does."""
     found = comparison.difference
     if found is not None:
         name = len(os.fsencode(comparison.name))
         place = place_of(story.current().stage, name, found.offset, found.expected_size)
-        failure.args = (f"{failure}\nThe content differs from the file before that:\n{found}\n  {place}",)
-    return failure
+        failure.adds(f"The content differs from the file before that:\n{found}\n  {place}")
 
 
 def _so_far(parser: Parser, original: Path) -> str:

@@ -4,17 +4,14 @@ with everything that is wrong at once, or finds nothing to say.
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Optional
 
-from .. import Failure
 from ..kernel.processes import ProcessFacts
 from ..programs.output import Finished, status_in_words
 from ..telling import story
-from ..telling.story import did, heading
+from ..telling.story import Problem, expect, judge
 from ..wire.files import difference, md5_of
 from ..wire.framing import place_of
 
@@ -23,35 +20,6 @@ Snapshot = Mapping[str, str]
 # What perror(3) says where no call has failed, as at the end of a stream: errno is 0 there.
 _SUCCESS = re.compile(r"(?<!no )(?<!without )\bsuccess\b", re.IGNORECASE)
 _NAME_ALONE = re.compile(r"(\S*/)?(client|server)(\.\w+)?[\s:.!-]*", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong: in words, and, where it is as simple as that, what was expected and what was found."""
-
-    words: str
-    expected: str = ""
-    actual: str = ""
-
-
-@contextmanager
-def told(words: str) -> Iterator[None]:
-    """Puts what was done, and what should come of it, in front of a Failure."""
-    __tracebackhide__ = True
-    heading(words)
-    try:
-        yield
-    except Failure as failure:
-        failure.args = (f"{words}\n\n{failure}",)
-        raise
-
-
-def expect(fact: bool, words: str, *, expected: str, actual: str = "") -> None:
-    """Failure, with these words, unless it is a fact; `actual` are the words again, if nothing shorter can be said."""
-    __tracebackhide__ = True
-    if not fact:
-        did(words).outcome = "failed"
-        raise Failure(words, expected=expected, actual=actual or words)
 
 
 def has_status(finished: Finished, status: int) -> None:
@@ -72,7 +40,7 @@ def has_left(finished: Finished, left: Sequence[ProcessFacts]) -> None:
     if finished.stdout.partition("\n")[2]:
         words = f"it said {finished.stdout!r} on standard output"
         problems.append(Problem(words, "one line on standard output", repr(finished.stdout)))
-    raise_if(problems, "the server ends with status 0, and nobody is left behind")
+    judge("the server ends with status 0, and nobody is left behind", problems)
 
 
 def snapshot(directory: Path) -> Snapshot:
@@ -101,19 +69,6 @@ def changes(before: Snapshot, after: Snapshot) -> list[str]:
     return lines + [f"{name!r} is not what it was: {before[name]}, and now {after[name]}" for name in both]
 
 
-def raise_if(problems: list[Problem], should: str) -> None:
-    """Failure with a list of what is wrong; `should` says what the program should have done."""
-    __tracebackhide__ = True
-    step = did(should)
-    step.kind, step.outcome = "expected", "failed" if problems else "met"
-    if problems:
-        raise Failure(
-            "\n".join([f"- {problem.words}" for problem in problems]),
-            expected="; ".join(problem.expected for problem in problems if problem.expected),
-            actual="; ".join(problem.actual or problem.words for problem in problems),
-        )
-
-
 def received(finished: Finished, directory: Path, original: Path, name: Optional[str] = None) -> None:
     """The client has saved the whole file, under its name and nothing beside it, and has said so."""
     __tracebackhide__ = True
@@ -124,7 +79,7 @@ def received(finished: Finished, directory: Path, original: Path, name: Optional
         words = f"on its standard output {finished.stdout!r} was found, and {said!r} expected"
         problems.append(Problem(words, f"{said!r} on standard output", repr(finished.stdout)))
     problems += _saved(directory, original, name)
-    raise_if(problems, f"the client has saved {name!r}, whole and alone, and says so")
+    judge(f"the client has saved {name!r}, whole and alone, and says so", problems)
 
 
 def _saved(directory: Path, original: Path, name: str) -> list[Problem]:
@@ -149,7 +104,7 @@ def refused(finished: Finished, directory: Path, before: Snapshot) -> None:
     """The client has failed as it should: status 1, one line on standard error, and its directory as it was."""
     __tracebackhide__ = True
     problems = _status(finished, 1) + _silent(finished) + _one_cause(finished) + untouched(directory, before)
-    raise_if(problems, "the client reports a failure, and its directory is as it was")
+    judge("the client reports a failure, and its directory is as it was", problems)
 
 
 def untouched(directory: Path, before: Snapshot) -> list[Problem]:
@@ -174,7 +129,7 @@ def start_refused(finished: Finished, thing: str, causes: str = "") -> None:
     if rest.isascii() and not any(cause in rest for cause in causes.split("|")):
         words = f"the line on standard error doesn't tell the cause (none of: {causes.replace('|', ', ')})"
         problems.append(Problem(words, "the cause on standard error", repr(line.strip())))
-    raise_if(problems, f"it ends with status 1, and one line that names {thing!r} and the cause")
+    judge(f"it ends with status 1, and one line that names {thing!r} and the cause", problems)
 
 
 def bad_command_line(finished: Finished) -> None:
@@ -187,7 +142,7 @@ def bad_command_line(finished: Finished) -> None:
     elif len(finished.stderr.splitlines()) < 2:
         words = "only the usage is on standard error: a message should tell what is wrong"
         problems.append(Problem(words, "a message and the usage", "the usage alone"))
-    raise_if(problems, "it ends with status 2, a message and the usage")
+    judge("it ends with status 2, a message and the usage", problems)
 
 
 def _status(finished: Finished, expected: int) -> list[Problem]:

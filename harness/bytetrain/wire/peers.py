@@ -172,17 +172,17 @@ class Connection:
 
     def send(self, data: bytes) -> bool:
         """Hands all the bytes to the kernel; False if the other side is gone."""
-        step = did(f"{self.we} sends {_bytes(data)}")
         view = memoryview(data)
-        try:
-            for start in range(0, len(data), SLICE):  # sendall's timeout is for all of what it is given
-                self.socket.sendall(view[start : start + SLICE])
-        except (ConnectionResetError, BrokenPipeError):
-            step.result = "the other side is gone"
-            return False
-        except socket.timeout:
-            words = f"{self}: the other side has taken nothing for {LIMIT:g} s"
-            raise Failure(words, expected="it takes what it is sent", actual=f"nothing for {LIMIT:g} s") from None
+        with doing(f"{self.we} sends {_bytes(data)}") as step:
+            try:
+                for start in range(0, len(data), SLICE):  # sendall's timeout is for all of what it is given
+                    self.socket.sendall(view[start : start + SLICE])
+            except (ConnectionResetError, BrokenPipeError):
+                step.result = "the other side is gone"
+                return False
+            except socket.timeout:
+                words = f"{self}: the other side has taken nothing for {LIMIT:g} s"
+                raise Failure(words, expected="it takes what it is sent", actual=f"nothing for {LIMIT:g} s") from None
         return True
 
     def send_from(self, file: BinaryIO, start: int, size: int) -> bool:
@@ -198,17 +198,17 @@ class Connection:
 
     def send_what_fits(self, most: int) -> int:
         """Hands bytes to the kernel, without waiting for room: up to `most`. Returns how many it took."""
-        step = did(f"{self.we} sends up to {most} bytes, as many as fit")
         count = 0
-        self.socket.settimeout(0)
-        try:
-            while count < most:
-                count += self.socket.send(bytes(min(SLICE, most - count)))
-        except (BlockingIOError, ConnectionResetError, BrokenPipeError):
-            pass
-        finally:
-            self.socket.settimeout(LIMIT)
-        step.result = f"{count} bytes"
+        with doing(f"{self.we} sends up to {most} bytes, as many as fit") as step:
+            self.socket.settimeout(0)
+            try:
+                while count < most:
+                    count += self.socket.send(bytes(min(SLICE, most - count)))
+            except (BlockingIOError, ConnectionResetError, BrokenPipeError):
+                pass
+            finally:
+                self.socket.settimeout(LIMIT)
+            step.result = f"{count} bytes"
         return count
 
     def deliver(self, data: bytes, pid: Optional[int] = None, limit: float = LIMIT) -> bool:
