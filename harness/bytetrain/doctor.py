@@ -74,6 +74,16 @@ class Machine:
     def exists(self, path: str) -> bool:
         return os.path.exists(path)
 
+    def writable(self, path: str) -> bool:
+        """Whether files can be made in that folder; false if there is none."""
+        return os.access(path, os.W_OK | os.X_OK)
+
+    def why_no_sandbox(self) -> str:
+        """"" if the grader's sandbox works here, or why not."""
+        from .programs.containment import why_not  # of the kit's own Python: nothing else here needs so new a one
+
+        return why_not()
+
     def which(self, name: str) -> Optional[str]:
         return shutil.which(name)
 
@@ -301,7 +311,7 @@ def loopback(machine: Machine) -> Finding:
                 server.sendall(b"train")
                 client.recv(5)
     except OSError as error:
-        return Finding("loopback", str(error), "no TCP over 127.0.0.1: try ip link set lo up", missing=True)
+        return Finding("loopback", str(error), "no TCP over 127.0.0.1: sudo ip link set lo up", missing=True)
     control = machine.read("/proc/sys/net/ipv4/tcp_congestion_control") or "unknown congestion control"
     buffers = machine.read("/proc/sys/net/ipv4/tcp_wmem").replace("\t", " ")
     return Finding("loopback", f"works, {control}, tcp_wmem {buffers or 'unknown'}")
@@ -333,9 +343,43 @@ def environment(machine: Machine) -> Finding:
     return Finding("environment", "nothing that bends a build")
 
 
+def bubblewrap(machine: Machine) -> Finding:
+    """Really tries, like ptrace: that it is installed says nothing in a container. Only others' code needs it."""
+    if machine.which("bwrap") is None:
+        return Finding("bubblewrap", "not installed: only for others' code (./lab setup --teacher)")
+    if not (words := machine.why_no_sandbox()):
+        return Finding("bubblewrap", "works")
+    advice = "others' code runs without a sandbox; in a container: .devcontainer/devcontainer.json says what to allow"
+    return Finding("bubblewrap", words, advice)
+
+
+def build_folder(machine: Machine) -> Finding:
+    """Everything is built in build/, which may belong to root after a sudo ./lab test."""
+    build = machine.repo / "build"
+    places = [build, *sorted(path for path in build.glob("*") if path.is_dir())] if build.is_dir() else [machine.repo]
+    closed = next((place for place in places if not machine.writable(str(place))), None)
+    if closed is None:
+        return Finding("build folder", f"{build} can be written")
+    value = f"{closed} can't be written; it belongs to {owner_of(closed)}"
+    advice = "sudo chown -R $(id -un) build"
+    if closed == machine.repo:
+        advice = "copy the clone to where you may write: cp -r"
+    return Finding("build folder", value, advice, missing=True)
+
+
+def owner_of(path: Path) -> str:
+    try:
+        return path.owner()
+    except (KeyError, OSError):
+        return "nobody known"
+
+
 def clone(machine: Machine) -> Finding:
     answer = machine.run("git", "-C", str(machine.repo), "describe", "--always", "--dirty")
     version = answer.text if answer and answer.status == 0 else "no commit known"
+    if answer and "dubious ownership" in answer.text:
+        advice = f"git refuses: git config --global --add safe.directory {machine.repo}"
+        return Finding("clone", f"files of {owner_of(machine.repo)}", advice)
     try:
         os.close(os.open(str(machine.repo), os.O_TMPFILE | os.O_RDWR, 0o600))
     except OSError as error:
@@ -348,11 +392,23 @@ Check = Callable[[Machine], Finding]
 
 
 CHECKS: Tuple[Check, ...] = (
-    system, wsl, container, size, disk, limits, clone,
+    system, wsl, container, size, disk, limits, clone, build_folder,
     *(functools.partial(tool, wanted=each) for each in TOOLS), gtest,
     system_python, modules, python_in_path, pytest_command,
-    ptrace, namespaces, loopback, clock, environment,
+    ptrace, namespaces, bubblewrap, loopback, clock, environment,
 )
+
+NEEDED: Tuple[Check, ...] = (build_folder, loopback)  # by whatever runs programs
+NEEDED_TO_BUILD: Tuple[Check, ...] = (
+    *(functools.partial(tool, wanted=each) for each in TOOLS if each.name in ("g++", "make", "cmake")),
+    system_python, *NEEDED,
+)
+
+
+def obstacle(checks: Sequence[Check] = NEEDED, machine: Optional[Machine] = None) -> str:
+    """The first thing without which nothing can work here, why, and what to do, in a line; "" if there is none."""
+    findings = examine(machine or Machine(), checks)
+    return next((f"{each.name}: {each.value}: {each.advice}" for each in findings if each.missing), "")
 
 
 # ---- The report
@@ -385,6 +441,11 @@ def report(findings: Sequence[Finding]) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
+    if list(arguments) == ["--first"]:  # ./lab, before it does anything
+        found = obstacle(NEEDED_TO_BUILD)
+        if found:
+            print(f"lab: {found}", file=sys.stderr)
+        return 1 if found else 0
     if arguments:
         print(f"doctor: takes no arguments, but got '{' '.join(arguments)}'", file=sys.stderr)
         return 2

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Dict, List, Mapping, Optional
+from typing import Dict, List, Mapping, Optional, Sequence
 
 import pytest
 from bytetrain import doctor
@@ -24,11 +24,14 @@ class FakeMachine(doctor.Machine):
         files: Optional[Mapping[str, str]] = None,
         environment: Optional[Mapping[str, str]] = None,
         repo: Path = Path("/nowhere"),
+        closed: Sequence[Path] = (),
     ) -> None:
         self.programs = programs or {}
         self.files = files or {}
         self.environment = environment or {}
         self.repo = repo
+        self.closed = closed
+        self.no_sandbox = ""
 
     def run(self, *command: str) -> Optional[Answer]:
         return self.programs.get(command[0])
@@ -38,6 +41,12 @@ class FakeMachine(doctor.Machine):
 
     def exists(self, path: str) -> bool:
         return path in self.files
+
+    def why_no_sandbox(self) -> str:
+        return self.no_sandbox
+
+    def writable(self, path: str) -> bool:
+        return Path(path) not in self.closed
 
     def which(self, name: str) -> Optional[str]:
         return next((path for path in self.programs if path.rpartition("/")[2] == name), None)
@@ -147,6 +156,36 @@ def test_ubuntus_restriction_of_user_namespaces_is_recognised() -> None:
         {"/proc/sys/kernel/apparmor_restrict_unprivileged_userns": "1"},
     )
     assert "sysctl" in doctor.namespaces(machine).advice
+
+
+def test_bubblewrap_is_tried_and_only_its_failure_is_odd() -> None:
+    """In a container it is installed, and can't work."""
+    machine = FakeMachine()
+    assert doctor.bubblewrap(machine).mark == ""
+    machine.programs = {"/usr/bin/bwrap": fine()}
+    assert doctor.bubblewrap(machine) == Finding("bubblewrap", "works")
+    machine.no_sandbox = "bwrap: Creating new namespace failed: Operation not permitted"
+    finding = doctor.bubblewrap(machine)
+    assert finding.mark == "odd" and "Operation not permitted" in finding.value and ".devcontainer/" in finding.advice
+
+
+def test_a_build_folder_of_somebody_else_stops_everything(tmp_path: Path) -> None:
+    me = tmp_path.owner()
+    assert doctor.build_folder(FakeMachine(repo=tmp_path)).mark == ""
+    finding = doctor.build_folder(FakeMachine(repo=tmp_path, closed=[tmp_path]))
+    assert finding.mark == "MISSING" and f"belongs to {me}" in finding.value and "cp -r" in finding.advice
+    (tmp_path / "build" / "release").mkdir(parents=True)
+    assert doctor.build_folder(FakeMachine(repo=tmp_path, closed=[tmp_path])).mark == ""  # all is made in there
+    finding = doctor.build_folder(FakeMachine(repo=tmp_path, closed=[tmp_path / "build" / "release"]))
+    assert finding.mark == "MISSING" and "chown" in finding.advice
+    words = doctor.obstacle([doctor.build_folder], FakeMachine(repo=tmp_path, closed=[tmp_path / "build"]))
+    assert words.startswith("build folder: ") and "\n" not in words
+
+
+def test_a_clone_that_git_refuses_is_odd(tmp_path: Path) -> None:
+    told = Answer(128, "fatal: detected dubious ownership in repository at '/srv/bytetrain'\nTo add an exception ...")
+    finding = doctor.clone(FakeMachine({"git": told}, repo=tmp_path))
+    assert finding.mark == "odd" and "safe.directory" in finding.advice
 
 
 def test_variables_are_named_and_their_values_kept_private() -> None:

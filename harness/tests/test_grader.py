@@ -256,3 +256,19 @@ def test_nothing_is_left_in_the_submission(grade: Grade, tmp_path: Path) -> None
     before = sorted((tmp_path / "submission").rglob("*"))
     grade(only="pair.transfer")
     assert sorted((tmp_path / "submission").rglob("*")) == before
+
+
+def test_a_crash_among_the_own_tests_is_no_result_of_a_submission(grade: Grade, tmp_path: Path) -> None:
+    """What the student has in results.json is of the checks. Those lie beside it, in a folder of the same harness."""
+    grade(only="pair.range")
+    results = tmp_path / "results.json"
+    before = results.read_text(encoding="utf-8")
+    own = tmp_path / "harness" / "tests" / "test_own.py"
+    own.parent.mkdir()
+    crash = 'import os, pytest\n@pytest.mark.parametrize("n", [1])\ndef test_crash(n): os.kill(os.getpid(), 9)\n'
+    own.write_text(crash)
+    command = [sys.executable, "-m", "pytest", str(own.parent), "-p", "no:cacheprovider", "-q", "-n1"]
+    command.append(f"--results={results}")
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert done.returncode == 1 and "crashed" in done.stdout, done.stdout
+    assert results.read_text(encoding="utf-8") == before
