@@ -10,31 +10,23 @@ import sys
 from collections.abc import Sequence
 from typing import Optional
 
-from .kernel.descriptors import descriptors
-from .kernel.processes import processes
+from .kernel.descriptors import holders
 from .kernel.tcp import is_open
 from .programs.sessions import prepare
+from .telling.sizes import KiB
 from .telling.waiting import wait_until
 from .wire.faults import Slicer, Timeout
 from .wire.peers import Connection, Ended, RawClient
 from .wire.proxy import Proxy
 
-SMALL = 256 * 1024  # bytes of receive buffer: the server's side blocks soon
+SMALL = 256 * KiB  # bytes of receive buffer: the server's side blocks soon
 GO_ON = {signal.SIGUSR1, signal.SIGUSR2}
 
 
 def holder(connection: Connection) -> Optional[int]:
     """The process that holds the other end of a connection: the worker that serves it."""
     other = connection.other_end()
-    name = f"socket:[{other.inode}]" if other else ""
-    return next((each.pid for each in processes() if name in _descriptors(each.pid)), None)
-
-
-def _descriptors(pid: int) -> list[str]:
-    try:
-        return list(descriptors(pid).values())
-    except PermissionError:  # somebody else's process
-        return []
+    return next((each.pid for each in holders(other.inode)), None) if other else None
 
 
 def wait_blocked(connection: Connection) -> None:

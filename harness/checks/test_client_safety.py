@@ -21,6 +21,7 @@ from bytetrain.judging.verdicts import has_status, received, refused, snapshot
 from bytetrain.programs.build import Programs
 from bytetrain.programs.output import Finished
 from bytetrain.programs.program import Client
+from bytetrain.telling.sizes import KiB
 from bytetrain.telling.story import expect, told
 from bytetrain.wire.files import FileStore, content
 from bytetrain.wire.framing import HEAD, encode_size, encode_train, pieces
@@ -448,4 +449,4 @@ def test_memory_does_not_grow_with_the_file(stage: int, meet: Meet) -> None:
 def anonymous_memory(pid: int) -> int:
     """Bytes of memory that a process has filled itself: heap and stack, not files that it maps."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon")), 0)  # 0: it has ended
+    return next((int(line.split()[1]) * KiB for line in lines if line.startswith("RssAnon")), 0)  # 0: it has ended

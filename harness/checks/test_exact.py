@@ -16,9 +16,10 @@ from bytetrain.kernel.signals import cont, stop
 from bytetrain.programs.build import Programs
 from bytetrain.programs.program import Client, Server
 from bytetrain.telling import story
+from bytetrain.telling.sizes import MiB
 from bytetrain.telling.story import told
 from bytetrain.wire.faults import Slicer
-from bytetrain.wire.files import FileStore, MiB
+from bytetrain.wire.files import FileStore
 from bytetrain.wire.framing import HEAD, Parser, boundaries, head_offsets, stream
 from bytetrain.wire.peers import RawServer
 from bytetrain.wire.proxy import Proxy

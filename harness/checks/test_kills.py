@@ -19,10 +19,11 @@ from bytetrain.kernel.signals import cont, stop
 from bytetrain.kernel.tcp import CLOSE_WAIT, backlog, is_open
 from bytetrain.programs.build import Programs
 from bytetrain.programs.program import Client, Server
+from bytetrain.telling.sizes import GiB, MiB
 from bytetrain.telling.story import expect, told
 from bytetrain.telling.waiting import settled, wait_until
 from bytetrain.wire.faults import Timeout, WholeTrains
-from bytetrain.wire.files import FileStore, GiB, MiB
+from bytetrain.wire.files import FileStore
 from bytetrain.wire.framing import HEAD, LARGEST_BODY, SIZE_BODY, pieces
 from bytetrain.wire.peers import RawClient, RawServer
 from bytetrain.wire.proxy import Proxy

@@ -26,10 +26,11 @@ from bytetrain.kernel.tcp import listening
 from bytetrain.programs.build import Programs
 from bytetrain.programs.output import Finished, status_in_words
 from bytetrain.programs.program import Client, Program, Server
+from bytetrain.telling.sizes import KiB, MiB
 from bytetrain.telling.story import expect, expecting, quietly, told
 from bytetrain.telling.waiting import wait_until
 from bytetrain.wire.faults import Timeout
-from bytetrain.wire.files import FileStore, KiB, MiB
+from bytetrain.wire.files import FileStore
 from bytetrain.wire.framing import Parser
 from bytetrain.wire.peers import Ended, RawClient
 from bytetrain.wire.proxy import Proxy

@@ -15,8 +15,9 @@ from bytetrain.judging.acts import hand_over, hand_over_trains, read_whole, serv
 from bytetrain.judging.verdicts import received, refused
 from bytetrain.programs.build import Programs
 from bytetrain.programs.program import Client, Server
+from bytetrain.telling.sizes import MiB
 from bytetrain.telling.story import expect, expecting, told
-from bytetrain.wire.files import FileStore, MiB, write_file
+from bytetrain.wire.files import FileStore, write_file
 from bytetrain.wire.framing import Parser, encode_size, encode_train, pieces
 from bytetrain.wire.peers import Ended, RawClient, RawServer
 

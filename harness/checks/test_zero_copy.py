@@ -18,11 +18,10 @@ from bytetrain.kernel.descriptors import descriptors
 from bytetrain.programs.build import Programs
 from bytetrain.programs.limits import RESERVE
 from bytetrain.programs.program import Client, Server
+from bytetrain.telling.sizes import GiB, KiB, MiB
 from bytetrain.telling.story import expect, told
 from bytetrain.wire.faults import Timeout
-from bytetrain.wire.files import (
-    FileStore, GiB, MiB, content, drop_pages, is_in_memory, punch_hole, write_file, write_sparse,
-)
+from bytetrain.wire.files import FileStore, content, drop_pages, is_in_memory, punch_hole, write_file, write_sparse
 from bytetrain.wire.framing import Parser, encode_size, encode_train
 from bytetrain.wire.peers import Connection, RawClient, RawServer
 from bytetrain.wire.proxy import Proxy
@@ -121,7 +120,7 @@ def require_room(folder: Path) -> None:
     free = shutil.disk_usage(folder).free - RESERVE
     if is_in_memory(folder):
         lines = Path("/proc/meminfo").read_text().splitlines()
-        free = min(free, *(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")))
+        free = min(free, *(int(line.split()[1]) * KiB for line in lines if line.startswith("MemAvailable")))
     if free < ROOM:
         raise NotApplicable(f"in {folder.parent} there is no room for files of 2 GiB: {ROOM // GiB} GiB should be free")
 

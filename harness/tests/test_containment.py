@@ -23,6 +23,7 @@ from bytetrain.programs import containment, limits
 from bytetrain.programs.build import Programs
 from bytetrain.programs.program import Server
 from bytetrain.programs.sessions import end_left_over
+from bytetrain.telling.sizes import MiB
 from bytetrain.wire.files import FileStore
 
 STANDINS = Path(__file__).parent / "standins"
@@ -118,7 +119,7 @@ def test_harm_is_ended_and_named(deed: str, words: str, mode: str, have_done: Ha
     assert graded.status == 1, graded.output
     assert re.search(words, graded.story("server.deed")["message"]), graded.output
     assert not left(trial)
-    assert limits.usage(trial.folder).size < 64 * limits.MiB
+    assert limits.usage(trial.folder).size < 64 * MiB
 
 
 def test_what_lies_in_a_shared_folder_may_be_anything_and_go_at_any_time(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from bytetrain.telling.sizes import GiB, MiB
 from bytetrain.wire import files
-from bytetrain.wire.files import MiB
 
 
 def test_content_is_the_same_from_any_offset() -> None:
@@ -34,8 +34,8 @@ def test_a_file_holds_the_content(tmp_path: Path, size: int) -> None:
 
 
 def test_a_sparse_file_takes_no_room(tmp_path: Path) -> None:
-    stat = files.write_sparse(tmp_path / "zeros", 3 * files.GiB).stat()
-    assert (stat.st_size, stat.st_blocks) == (3 * files.GiB, 0)
+    stat = files.write_sparse(tmp_path / "zeros", 3 * GiB).stat()
+    assert (stat.st_size, stat.st_blocks) == (3 * GiB, 0)
 
 
 def test_a_difference_is_shown_where_it_is(tmp_path: Path) -> None:

@@ -16,9 +16,10 @@ from bytetrain import Failure
 from bytetrain.kernel import processes, signals, tcp
 from bytetrain.programs.build import Programs
 from bytetrain.programs.program import Client, Server
+from bytetrain.telling.sizes import MiB
 from bytetrain.telling.waiting import LIMIT, wait_until
 from bytetrain.wire import files, framing, peers
-from bytetrain.wire.files import FileStore, MiB
+from bytetrain.wire.files import FileStore
 from bytetrain.wire.peers import Connection, Ended, RawClient, RawServer
 
 Standin = Callable[[int], Programs]

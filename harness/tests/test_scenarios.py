@@ -13,19 +13,19 @@ import pytest
 from bytetrain import Failure
 from bytetrain.course.catalogue import Run, lesson, lessons
 from bytetrain.kernel import trace
-from bytetrain.kernel.processes import state
+from bytetrain.kernel.processes import exit_code, state
 from bytetrain.lessons import play
 from bytetrain.lessons.calls import asked, in_words
 from bytetrain.lessons.cut_trains import cuts_in_heads, listed, start_of_content
-from bytetrain.lessons.dead_worker import exit_code
 from bytetrain.lessons.evidence import Evidence
 from bytetrain.lessons.one_call_limit import a_call_of_ours
 from bytetrain.lessons.scene import Scene
 from bytetrain.programs import program
 from bytetrain.programs.build import Programs
 from bytetrain.programs.sessions import left_over
+from bytetrain.telling.sizes import MiB
 from bytetrain.telling.waiting import wait_until
-from bytetrain.wire.files import FileStore, MiB, content
+from bytetrain.wire.files import FileStore, content
 from bytetrain.wire.framing import head_offsets
 
 StandIn = Callable[[int], Programs]

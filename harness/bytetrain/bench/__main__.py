@@ -16,11 +16,12 @@ from typing import Any, Optional
 from ..course.paths import BUILD, STAGES
 from ..programs.build import Programs, build
 from ..programs.sessions import prepare
+from ..telling.sizes import MiB, size_words
 from ..upkeep.flake import commit, machine
 from ..wire.files import FileStore
 from . import comparisons, contestants, copies, feedback, growth, many, network
-from .comparisons import MiB, Place
-from .meters import BenchError, size_words
+from .comparisons import Place
+from .meters import BenchError
 from .page import counted_words, linear_words, machine_words, page
 from .tools import build_tools
 

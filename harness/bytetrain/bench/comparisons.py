@@ -10,11 +10,11 @@ from typing import Any
 
 from ..course.catalogue import load_toml
 from ..programs.build import Programs
+from ..telling.sizes import GiB, KiB, MiB, size_words
 from ..wire.files import FileStore
 from .contestants import Receiver, Sender, curl, discarded, forking, iperf3, nginx, ours, saved_by, told
-from .meters import Finished, GiB, Run, packets_sent, size_words, timed, used
+from .meters import Finished, Run, packets_sent, timed, used
 
-KiB, MiB = 1 << 10, 1 << 20
 BARS = Path(__file__).with_name("bars.toml")
 # Of small files: told as they are too, not only as ratios.
 SMALL = ("rate", "server_cpu", "packets", "p50", "p99", "worst")

@@ -11,8 +11,9 @@ from ..kernel import trace
 from ..kernel.trace import Trace
 from ..programs.build import Programs
 from ..programs.program import Client
+from ..telling.sizes import MiB
 from ..wire.files import FileStore
-from .comparisons import Measures, MiB, Place, measured, summed_up
+from .comparisons import Measures, Place, measured, summed_up
 from .contestants import Receiver, Sender, ours, saved_by
 from .meters import Peak, Run, peak_memory
 

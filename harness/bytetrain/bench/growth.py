@@ -10,10 +10,11 @@ from typing import Any
 
 from ..programs.build import Programs
 from ..programs.program import Client
+from ..telling.sizes import GiB, KiB, MiB
 from ..wire.files import FileStore
-from .comparisons import KiB, MiB, Place, summed_up
+from .comparisons import Place, summed_up
 from .contestants import ours
-from .meters import GiB, Peak, peak_memory
+from .meters import Peak, peak_memory
 
 SIZES = (KiB, 64 * KiB, MiB, 16 * MiB, 64 * MiB, 256 * MiB, GiB, 8 * GiB)
 QUICK = SIZES[:6]

@@ -9,17 +9,10 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
 
-GiB = 1 << 30
-
-
-def size_words(size: float) -> str:
-    """8589934592 as "8 GiB"."""
-    for unit, factor in (("GiB", GiB), ("MiB", 1 << 20), ("KiB", 1 << 10)):
-        if size >= factor:
-            return f"{size / factor:g} {unit}"
-    return f"{size:g} B"
+from ..kernel.cpu import nanoseconds
+from ..kernel.processes import stat_fields
+from ..telling.sizes import GiB, KiB
 
 
 class BenchError(Exception):
@@ -64,20 +57,12 @@ def used(pids: Iterable[int]) -> Usage:
     """What live processes have used so far, in steps of a nanosecond where the kernel says it: /proc/PID/schedstat."""
     cpu, faults = 0.0, 0
     for pid in pids:
-        try:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            faults += int(fields[7])
-            cpu += _nanoseconds(pid) or (int(fields[11]) + int(fields[12])) * 1e9 / os.sysconf("SC_CLK_TCK")
-        except FileNotFoundError:
-            raise BenchError(f"process {pid} has ended while it was measured: run it by hand, and see why") from None
-    return Usage(cpu / 1e9, faults)
-
-
-def _nanoseconds(pid: int) -> Optional[int]:
-    try:
-        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
-    except FileNotFoundError:
-        return None
+        fields = stat_fields(pid)
+        if not fields:
+            raise BenchError(f"process {pid} has ended while it was measured: run it by hand, and see why")
+        faults += int(fields[7])
+        cpu += nanoseconds(pid) / 1e9
+    return Usage(cpu, faults)
 
 
 def packets_sent() -> int:
@@ -98,7 +83,7 @@ def peak_memory(pid: int) -> int:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except (FileNotFoundError, ProcessLookupError):
         return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), 0)
+    return next((int(line.split()[1]) * KiB for line in lines if line.startswith("VmHWM")), 0)
 
 
 class Peak:

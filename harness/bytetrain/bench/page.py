@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Optional
 
 import jinja2
 
-from .meters import size_words
+from ..telling.sizes import size_words
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 LARGE_ENOUGH = 64 << 20  # bytes: the start of a client is no part of the time worth telling

@@ -14,8 +14,9 @@ from ..lessons import play
 from ..lessons.evidence import Evidence
 from ..lessons.scene import Scene, outcome, saved_md5
 from ..programs.build import Programs
+from ..telling.sizes import MiB
 from ..wire.faults import WholeTrains
-from ..wire.files import FileStore, MiB
+from ..wire.files import FileStore
 
 BIG = 100 * MiB
 

@@ -12,6 +12,7 @@ from typing import Optional
 import pytest
 
 from ..course.paths import REPO, STAGES
+from ..kernel.processes import close_to_others
 from ..programs import containment, limits
 from .hooks import first
 from .results import ERROR
@@ -99,9 +100,10 @@ def in_words(config: pytest.Config) -> str:
 
 @first
 def pytest_configure(config: pytest.Config) -> None:
+    containment.there_before()
     if mode_of(config) != "off" and not _is_ours(config):
         limits.limit_processes()
-        limits.close_to_others()
+        close_to_others()
 
 
 def pytest_report_header(config: pytest.Config) -> str:

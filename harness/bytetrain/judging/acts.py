@@ -13,17 +13,18 @@ from typing import Iterator, Optional
 
 from .. import Failure
 from ..kernel.cpu import cpu_use
-from ..kernel.descriptors import descriptor_count, descriptors
-from ..kernel.processes import descendants, facts, sleeping, state, zombies
+from ..kernel.descriptors import descriptor_count, descriptors, has_socket
+from ..kernel.processes import dead, descendants, facts, sleeping, state, zombies
 from ..kernel.signals import kill
 from ..kernel.tcp import SYN_RECV, TcpSocket, is_open
 from ..programs.output import status_in_words
 from ..programs.program import Server
 from ..telling import story
+from ..telling.sizes import MiB
 from ..telling.story import doing, expect, expecting, quietly
 from ..telling.waiting import wait_until
 from ..wire.faults import WholeTrains
-from ..wire.files import AROUND, Difference, MiB, first_difference, md5_of
+from ..wire.files import AROUND, Difference, first_difference, md5_of
 from ..wire.framing import Parser, WireError, pieces, place_of
 from ..wire.peers import SMALL_BUFFER, Connection, Ended, RawClient
 from ..wire.proxy import Proxy
@@ -208,7 +209,7 @@ def can_connect(port: int, host: str = "127.0.0.1") -> bool:
 def holds(pid: int, connection: Connection) -> bool:
     """Whether a process has the server's end of a connection."""
     other = connection.other_end()
-    return other is not None and other.inode != 0 and f"socket:[{other.inode}]" in descriptors(pid).values()
+    return other is not None and has_socket(pid, other.inode)
 
 
 def worker_of(server: Server, connection: Connection) -> int:
@@ -258,10 +259,10 @@ def lets_go(worker: int, end: Optional[TcpSocket]) -> None:
     """Waits until a worker has noticed that the connection whose server's end that is has ended: it is dead, or it
     sleeps without the connection."""
     __tracebackhide__ = True
-    held = f"socket:[{end.inode if end else 0}]"
+    inode = end.inode if end else 0
 
     def noticed() -> bool:
-        return state(worker) in ("Z", "X", None) or (held not in descriptors(worker).values() and sleeping(worker))
+        return dead(worker) or (not has_socket(worker, inode) and sleeping(worker))
 
     wait_until(noticed, f"worker {worker} has noticed that its client is gone", seen=lambda: facts(worker))
 
@@ -282,7 +283,7 @@ def comes_to_rest(server: Server) -> None:
 def kill_worker(pid: int) -> None:
     """SIGKILL, and waits until the worker is dead. (Before that it can still be given a connection, and lose it.)"""
     kill(pid)
-    wait_until(lambda: state(pid) in ("Z", None), f"worker {pid} is dead", seen=lambda: state(pid))
+    wait_until(lambda: dead(pid), f"worker {pid} is dead", seen=lambda: state(pid))
 
 
 def replace_workers(server: Server) -> None:

@@ -4,7 +4,7 @@ import platform
 from dataclasses import dataclass
 from typing import Optional
 
-from .descriptors import descriptors
+from .descriptors import descriptors, socket_name
 from .processes import PROC, facts
 from .tcp import CLOSE_WAIT, tcp_sockets
 
@@ -54,7 +54,7 @@ def _of_what(pid: int, call: BlockedCall) -> str:
     if call.name not in ("read", "recvfrom", "splice"):
         return ""
     held = descriptors(pid).get(call.arguments[0], "")
-    end = next((each for each in tcp_sockets() if held == f"socket:[{each.inode}]"), None)
+    end = next((each for each in tcp_sockets() if held == socket_name(each.inode)), None)
     asked = f" for {call.arguments[4 if call.name == 'splice' else 2]} bytes"
     if end is None:
         return asked

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Optional
 
-from .processes import PROC, stat, state
+from .processes import PROC, stat_fields, state
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 SPIN = 0.2  # of the CPU that we use ourselves; a process that spins has about 1, one that sleeps 0
@@ -21,7 +21,7 @@ LOOKS = 50  # at the state of a process, while we watch it
 
 def cpu_seconds(pid: int) -> float:
     """CPU time used so far, user and system, in steps of a tick; 0 if it is gone."""
-    fields = stat(pid).rpartition(")")[2].split()
+    fields = stat_fields(pid)
     return (int(fields[11]) + int(fields[12])) / _TICKS if fields else 0.0
 
 
@@ -41,13 +41,14 @@ def _sum_over_threads(pid: int, file: str, prefix: str, field: int) -> Optional[
     return total
 
 
-def time_on_cpu(pid: int) -> str:
-    """In nanoseconds: see "/proc/<pid>/schedstat" in Documentation/scheduler/sched-stats.rst of the kernel. Where a
-    kernel doesn't count those, in ticks."""
+def nanoseconds(pid: int) -> int:
+    """CPU time used so far: see "/proc/<pid>/schedstat" in Documentation/scheduler/sched-stats.rst of the kernel. Where
+    a kernel doesn't count those, in steps of a tick; 0 if it is gone."""
     try:
-        return (PROC / str(pid) / "schedstat").read_text().split()[0]
+        counted = int((PROC / str(pid) / "schedstat").read_text().split()[0])
     except (FileNotFoundError, ProcessLookupError):
-        return str(cpu_seconds(pid))
+        counted = 0
+    return counted or int(cpu_seconds(pid) * 1e9)
 
 
 @contextmanager

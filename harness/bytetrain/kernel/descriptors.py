@@ -2,7 +2,7 @@
 
 import os
 
-from .processes import PROC, processes
+from .processes import PROC, ProcessFacts, processes
 
 
 def descriptors(pid: int) -> dict[int, str]:
@@ -27,6 +27,16 @@ def descriptor_count(pid: int) -> int:
     return len(descriptors(pid))
 
 
-def holders(inode: int) -> list[int]:
-    """The processes that have a socket open, of those that we may look into: the pids."""
-    return [each.pid for each in processes() if f"socket:[{inode}]" in descriptors(each.pid).values()]
+def socket_name(inode: int) -> str:
+    """What the descriptor of a socket refers to, as /proc/PID/fd tells it."""
+    return f"socket:[{inode}]"
+
+
+def has_socket(pid: int, inode: int) -> bool:
+    """Whether a process has a socket open; never for inode 0, which is a socket's that no process holds any more."""
+    return inode != 0 and socket_name(inode) in descriptors(pid).values()
+
+
+def holders(*inodes: int) -> list[ProcessFacts]:
+    """The processes that have one of these sockets open, of those that we may look into."""
+    return [each for each in processes() if any(has_socket(each.pid, inode) for inode in inodes)]

@@ -6,7 +6,7 @@ import signal
 from .. import Failure
 from ..telling.story import did, doing
 from ..telling.waiting import wait_until
-from .cpu import time_on_cpu
+from .cpu import nanoseconds
 from .processes import PROC, facts, sleeping, state
 
 
@@ -64,10 +64,10 @@ def step(pid: int) -> None:
     on. If it shares our CPU, it doesn't come far (some ms). Nothing if it has ended."""
 
     def has_run() -> bool:
-        return time_on_cpu(pid) != before or state(pid) in ("Z", None)
+        return nanoseconds(pid) != before or state(pid) in ("Z", None)
 
     with doing(f"process {pid} goes on for a moment"):
-        before = time_on_cpu(pid)
+        before = nanoseconds(pid)
         os.kill(pid, signal.SIGCONT)
         wait_until(has_run, f"process {pid} runs", seen=lambda: facts(pid), at_once=True)
         stop(pid)

@@ -29,7 +29,7 @@ class TcpSocket:
     state: int
     send_queue: int  # bytes written and not acknowledged yet
     receive_queue: int  # bytes that came and were not read yet (an end of stream is 1); a listener: its backlog
-    inode: int  # the number in /proc/PID/fd's "socket:[...]"; 0 once no process holds it
+    inode: int  # its number: see descriptors.has_socket; 0 once no process holds it
 
 
 def tcp_sockets(tables: tuple[str, ...] = ("/proc/net/tcp", "/proc/net/tcp6")) -> Iterator[TcpSocket]:

@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Optional
 
 from .. import Failure
+from ..telling.sizes import MiB
 from ..telling.waiting import LIMIT, wait_until
 from .processes import ProcessFacts, children, facts, state
 
-MiB = 1 << 20
 _YAMA = Path("/proc/sys/kernel/yama/ptrace_scope")
 _PROBE = ["strace", "-qq", "-e", "trace=none", "-o", "/dev/null", "true"]
 

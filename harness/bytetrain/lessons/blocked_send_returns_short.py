@@ -6,8 +6,8 @@ from typing import Optional
 from ..judging.acts import big_size
 from ..kernel.signals import cont, stop
 from ..kernel.trace import Trace
+from ..telling.sizes import MiB
 from ..wire import framing
-from ..wire.files import MiB
 from .calls import asked, in_words
 from .evidence import Evidence, when
 from .scene import Scene

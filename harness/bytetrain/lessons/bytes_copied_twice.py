@@ -8,9 +8,9 @@ from pathlib import Path
 from ..kernel.processes import PROC
 from ..kernel.trace import Event, Trace
 from ..programs.program import Client, Server
+from ..telling.sizes import MiB
 from ..wire import framing
 from ..wire.faults import Timeout
-from ..wire.files import MiB
 from .calls import WRITTEN
 from .evidence import Evidence, when
 from .scene import Scene, outcome, saved_md5

@@ -8,8 +8,9 @@ from ..judging.acts import big_size, comes_to_rest
 from ..kernel.cpu import cpu_use_against_yardstick
 from ..kernel.processes import sleeping, zombies
 from ..programs.program import Server
+from ..telling.sizes import MiB
 from ..telling.waiting import wait_until
-from ..wire.files import MiB, md5_of, write_file
+from ..wire.files import md5_of, write_file
 from .calls import asked, in_words
 from .evidence import Evidence, when
 from .scene import Scene, read_train, saved_md5

@@ -8,7 +8,7 @@ from typing import Optional
 
 from ..judging.acts import lets_go
 from ..kernel.cpu import cpu_seconds, cpu_use_against_yardstick
-from ..kernel.processes import PROC, state, zombies
+from ..kernel.processes import dead, exit_code, zombies
 from ..kernel.signals import kill
 from ..kernel.trace import Trace
 from ..programs.program import Server
@@ -89,17 +89,3 @@ def lose_a_worker(scene: Scene) -> Loss:
         scene.did(f"the worker has survived that, so we kill it: kill -KILL {loss.worker}")
         wait_until(lambda: dead(loss.worker), f"worker {loss.worker} is dead")
     return loss
-
-
-def dead(pid: int) -> bool:
-    return state(pid) in ("Z", "X", None)
-
-
-def exit_code(pid: int) -> int:
-    """How a zombie ended, as waitpid(2) will tell who waits for it; 0 if it is no zombie. See proc(5) on stat."""
-    try:
-        text = (PROC / str(pid) / "stat").read_text(errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    fields = text.rpartition(")")[2].split()
-    return int(fields[49]) if fields[0] == "Z" else 0

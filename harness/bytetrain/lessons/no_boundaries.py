@@ -2,7 +2,7 @@
 
 from typing import Optional
 
-from ..kernel.descriptors import descriptors
+from ..kernel.descriptors import has_socket
 from ..kernel.processes import sleeping
 from ..kernel.signals import cont, stop
 from ..kernel.tcp import TcpSocket, tcp_sockets
@@ -53,9 +53,8 @@ def hold_back(client: Client, server: Server, workers: list[int], sent: int) -> 
 
 def end_of(client: Client, port: int) -> Optional[TcpSocket]:
     """The client's end of its connection."""
-    held = descriptors(client.pid).values()
     ends = [each for each in tcp_sockets() if each.remote_port == port]
-    return next((each for each in ends if f"socket:[{each.inode}]" in held), None)
+    return next((each for each in ends if has_socket(client.pid, each.inode)), None)
 
 
 def judge(client: Client, md5: str, sent: int, calls: list[str]) -> Evidence:

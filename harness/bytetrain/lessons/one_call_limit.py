@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ..kernel.processes import zombies
 from ..kernel.trace import Event
-from ..wire.files import GiB, MiB, write_sparse
+from ..telling.sizes import GiB, MiB
+from ..wire.files import write_sparse
 from ..wire.peers import RawClient
 from .calls import asked, in_words
 from .evidence import Evidence, when

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from ..programs.terminal import TerminalClient
+from ..telling.sizes import GiB
 from ..wire import framing
 from ..wire.faults import Trickle
-from ..wire.files import GiB
 from .evidence import Evidence, when
 from .scene import Scene, outcome, read_train, saved_md5, wait_for
 

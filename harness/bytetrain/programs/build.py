@@ -13,7 +13,8 @@ from typing import Any, Optional
 
 from .. import Failure
 from ..course.paths import BUILD, REPO, stage_dir
-from .limits import KiB, Printed, Watch
+from ..telling.sizes import KiB
+from .limits import Printed, Watch
 
 PRESETS = REPO / "CMakePresets.json"
 LOG_TAIL = 40  # lines of a failed build that are shown

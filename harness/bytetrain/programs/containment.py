@@ -49,19 +49,21 @@ def is_inside() -> bool:
 
 
 def _in_shared() -> set[Path]:
-    return (
-        {path for folder in SHARED for path in folder.iterdir() if not path.name.startswith(OURS)}
-        if is_inside()
-        else set()
-    )
+    if not is_inside():
+        return set()
+    return {path for folder in SHARED for path in folder.iterdir() if not path.name.startswith(OURS)}
 
 
-_there_before = _in_shared()  # what is bound there: the clone and the submission, if they lie there
+@cache
+def there_before() -> frozenset[Path]:
+    """What is bound into the shared folders: the clone and the submission, if they lie there. Asked for at the start,
+    before any program has run; later answers are that one."""
+    return frozenset(_in_shared())
 
 
 def strays() -> list[Path]:
     """What programs have put into the shared folders of a sandbox, where nobody else could have."""
-    return sorted(_in_shared() - _there_before)
+    return sorted(_in_shared() - there_before())
 
 
 @cache

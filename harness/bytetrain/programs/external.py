@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Optional
 
 from .. import Failure, NotApplicable
-from ..kernel.descriptors import descriptors
-from ..kernel.processes import ProcessFacts, facts, processes
+from ..kernel.descriptors import holders
+from ..kernel.processes import ProcessFacts, facts
 from ..kernel.tcp import LISTEN, tcp_sockets
 from ..telling.story import expecting
 from ..telling.waiting import wait_until
@@ -67,19 +67,12 @@ class ExternalServer(Server):
 
 def _holder(port: int) -> Optional[int]:
     """The process that listens on a port: of several, the one whose parent doesn't, because workers may inherit it."""
-    names = {f"socket:[{each.inode}]" for each in tcp_sockets() if each.local_port == port and each.state == LISTEN}
-    if not names:
+    listeners = [each.inode for each in tcp_sockets() if each.local_port == port and each.state == LISTEN]
+    if not listeners:
         return None
-    holders = [each for each in processes() if names & set(_visible(each.pid))]
-    pids = {each.pid for each in holders}
-    found = next((each.pid for each in holders if each.ppid not in pids), None)
+    known = holders(*listeners)
+    pids = {each.pid for each in known}
+    found = next((each.pid for each in known if each.ppid not in pids), None)
     if found is None:
         raise Failure(f"port {port} is taken by a process that we may not look into: run the server as the same user")
     return found
-
-
-def _visible(pid: int) -> list[str]:
-    try:
-        return list(descriptors(pid).values())
-    except PermissionError:  # somebody else's process
-        return []

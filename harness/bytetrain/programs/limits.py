@@ -8,7 +8,6 @@ that tell which one it was.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import resource
 import shutil
@@ -21,9 +20,9 @@ from types import TracebackType
 from typing import Optional
 
 from .. import Failure, HarnessError
-from ..kernel.processes import ProcessFacts, descendants, processes
+from ..kernel.processes import ProcessFacts, descendants, owner, processes, threads
+from ..telling.sizes import GiB, MiB
 
-KiB, MiB, GiB = 1 << 10, 1 << 20, 1 << 30
 PROCESSES = 1500  # the largest pool that a check asks for has 512 workers
 OUTPUT = 64 * MiB  # of one program; the contract asks for a line
 DISK = 3 * GiB  # in the folder of one check; the largest file that is saved has 2 GiB, mostly of holes
@@ -31,7 +30,6 @@ FILES = 20_000  # in that folder
 STRAYS = GiB  # of files beside it, in a sandbox
 RESERVE = 256 * MiB  # of free disk, which nobody may touch
 _BETWEEN = 0.2  # seconds between two looks
-_PR_SET_DUMPABLE = 4  # linux/prctl.h
 
 
 def limit_processes() -> None:
@@ -43,29 +41,10 @@ def limit_processes() -> None:
     """
     if os.getuid() == 0:
         return
-    ours = sum(_threads(each.pid) for each in processes() if _owner(each.pid) == os.getuid())
+    ours = sum(len(threads(each.pid)) for each in processes() if owner(each.pid) == os.getuid())
     _, hard = resource.getrlimit(resource.RLIMIT_NPROC)
     wanted = ours + 10 * PROCESSES
     resource.setrlimit(resource.RLIMIT_NPROC, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
-
-
-def _owner(pid: int) -> int:
-    try:
-        return os.stat(f"/proc/{pid}").st_uid
-    except OSError:
-        return -1
-
-
-def _threads(pid: int) -> int:
-    try:
-        return len(os.listdir(f"/proc/{pid}/task"))
-    except OSError:
-        return 0
-
-
-def close_to_others() -> None:
-    """Nobody of the same user can read or change our memory any more: prctl(2), PR_SET_DUMPABLE."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def be_first_to_die(pid: int) -> None:

@@ -6,7 +6,9 @@ import tempfile
 from dataclasses import dataclass
 from typing import IO, Optional
 
-CAPTURE_LIMIT = 1 << 20  # bytes of a program's output that are read; the middle of more is left out
+from ..telling.sizes import MiB
+
+CAPTURE_LIMIT = MiB  # bytes of a program's output that are read; the middle of more is left out
 SHOWN_LIMIT = 2000  # characters of it that a message shows
 _SANITIZER_SIGNS = (
     "ERROR: AddressSanitizer",

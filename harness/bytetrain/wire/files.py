@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Optional
 
-BLOCK = 1 << 20  # bytes that are made, read and hashed at once
-KiB = 1 << 10
-MiB = 1 << 20
-GiB = 1 << 30
+from ..telling.sizes import MiB
+
+BLOCK = MiB  # bytes that are made, read and hashed at once
 AROUND = 8  # bytes on either side of a difference that a window shows
 _PUNCH_HOLE = 0x02 | 0x01  # FALLOC_FL_PUNCH_HOLE and FALLOC_FL_KEEP_SIZE, which it asks for: linux/falloc.h
 

@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from typing import Callable, Optional
 
 from .. import Failure
+from ..telling.sizes import KiB
 from .files import AROUND, caret, window_line
 
 HEAD = 4
 LARGEST_BODY = 1000
 SIZE_BODY = 8
 SHOWN = 2 * AROUND  # bytes before an error, and as many from there on, that are shown
-RAW_PIECE = 64 * 1024  # how much raw content one piece of `pieces` holds; the wire has no such limit
+RAW_PIECE = 64 * KiB  # how much raw content one piece of `pieces` holds; the wire has no such limit
 
 
 def encode_train(body: bytes) -> bytes:

@@ -23,20 +23,21 @@ from ..kernel.cpu import cpu_seconds
 from ..kernel.descriptors import holders
 from ..kernel.processes import all_asleep, sleeping
 from ..kernel.tcp import TcpSocket, is_open, tcp_socket
+from ..telling.sizes import KiB, MiB
 from ..telling.story import did, doing, expecting
 from ..telling.waiting import LIMIT, settled, wait_until
-from .files import MiB, drop_pages
+from .files import drop_pages
 from .framing import Parser
 
 _numbers = itertools.count(0, 7)  # so that the same process seldom tries a port twice
 SelfConnection = TypeVar("SelfConnection", bound="Connection")
 
-READ_SIZE = 256 * 1024
+READ_SIZE = 256 * KiB
 _NOTHING_COMES_HERE = bytearray(MiB)  # room that recv(2) wants to see, also where it copies nothing
 _DROPPED_AT_ONCE = 16 * MiB  # bytes of the page cache
-SLICE = 256 * 1024  # bytes that are sent with one time limit
-UNREAD_LIMIT = 16 * 1024  # bytes of whole trains that may wait unread: far below any receive buffer, so none is cut
-SMALL_BUFFER = 64 * 1024  # of a client that reads nothing, so that the server blocks soon
+SLICE = 256 * KiB  # bytes that are sent with one time limit
+UNREAD_LIMIT = 16 * KiB  # bytes of whole trains that may wait unread: far below any receive buffer, so none is cut
+SMALL_BUFFER = 64 * KiB  # of a client that reads nothing, so that the server blocks soon
 LOOKS_ASLEEP, LOOKS_AGAIN = 15, 3  # that find the same bytes unread: the first time, 0.15 s and more; and from then on
 BUSY = 0.5  # seconds of CPU, in which whoever wants to read something has read it
 
@@ -72,7 +73,8 @@ class _Queue:
                 self._looks += 1
         else:
             self._unread, self._looks = other.receive_queue, 0
-            self._who = [pid] if pid is not None else holders(other.inode) if other.receive_queue else []
+            known = holders(other.inode) if pid is None and other.receive_queue else []
+            self._who = [pid] if pid is not None else [each.pid for each in known]
             self._used = sum(map(cpu_seconds, self._who))
         return bool(self._who) and self._looks >= (LOOKS_AGAIN if before else LOOKS_ASLEEP)
 

@@ -15,12 +15,13 @@ from types import TracebackType
 from typing import NoReturn, Optional
 
 from .. import Failure
+from ..telling.sizes import KiB
 from ..telling.story import did
 from ..telling.waiting import LIMIT, NeverHappened, wait_until
 from .faults import Action, Fault, Shaper, SlowClose
 from .peers import SMALL_BUFFER, Connection, Ended, RawClient
 
-CHUNK = 64 * 1024
+CHUNK = 64 * KiB
 MOMENT = 10  # milliseconds between two pieces that trickle
 
 
