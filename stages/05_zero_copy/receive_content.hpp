@@ -1,8 +1,10 @@
 // receive_content.hpp: three ways to bring the bytes of a socket to a file.
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <string>
+#include <string_view>
+#include <utility>
 
 class Progress;
 class TargetFile;
@@ -15,5 +17,6 @@ void receive_by_copy(int connection, TargetFile& target, std::uint64_t size, Pro
 void receive_by_mmap(int connection, TargetFile& target, std::uint64_t size, Progress& progress);
 void receive_by_splice(int connection, TargetFile& target, std::uint64_t size, Progress& progress);
 
-/// The way called `name`: "copy", "mmap" or "splice". Throws UsageError for another name.
-ReceiveContent find_receive_content(const std::string& name);
+/// All of them, by name.
+inline constexpr std::array<std::pair<std::string_view, ReceiveContent>, 3> ways_to_receive{
+    {{"copy", receive_by_copy}, {"mmap", receive_by_mmap}, {"splice", receive_by_splice}}};

@@ -16,11 +16,9 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <map>
 #include <stdexcept>
 #include <vector>
 
-#include "plumbing/command_line.hpp"
 #include "plumbing/system.hpp"
 #include "train.hpp"
 #include "zero_copy.hpp"
@@ -77,15 +75,4 @@ void send_by_splice(int connection, int file, std::uint64_t size) {
       in_pipe -= static_cast<std::size_t>(check("splice", sent));
     }
   }
-}
-
-SendContent find_send_content(const std::string& name) {
-  static const std::map<std::string, SendContent> ways = {{"copy", send_by_copy},
-                                                          {"mmap", send_by_mmap},
-                                                          {"sendfile", send_by_sendfile},
-                                                          {"splice", send_by_splice}};
-  const auto found = ways.find(name);
-  if (found == ways.end())
-    throw UsageError("--send must be copy, mmap, sendfile or splice, not '" + name + "'");
-  return found->second;
 }

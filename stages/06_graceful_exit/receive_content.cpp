@@ -10,11 +10,9 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <map>
 #include <stdexcept>
 #include <vector>
 
-#include "plumbing/command_line.hpp"
 #include "plumbing/progress.hpp"
 #include "plumbing/target_file.hpp"
 #include "train.hpp"
@@ -71,12 +69,4 @@ void receive_by_splice(int connection, TargetFile& target, std::uint64_t size, P
       in_pipe -= static_cast<std::size_t>(check("write " + printable(target.name()), saved));
     }
   }
-}
-
-ReceiveContent find_receive_content(const std::string& name) {
-  static const std::map<std::string, ReceiveContent> ways = {
-      {"copy", receive_by_copy}, {"mmap", receive_by_mmap}, {"splice", receive_by_splice}};
-  const auto found = ways.find(name);
-  if (found == ways.end()) throw UsageError("--receive must be copy, mmap or splice, not '" + name + "'");
-  return found->second;
 }

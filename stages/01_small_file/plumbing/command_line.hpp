@@ -1,7 +1,11 @@
-// command_line.hpp: options and operands of a command line, in the way of getopt_long(3).
+// command_line.hpp: options and operands of a command line. See getopt_long(3), std::from_chars.
 #pragma once
 
-#include <cstddef>
+#include <getopt.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <iostream>
 #include <map>
 #include <stdexcept>
 #include <string>
@@ -15,22 +19,40 @@ struct UsageError : std::runtime_error {
 struct CommandLine {
   std::map<std::string, std::string> options;  // {"raw", ""} for --raw, {"send", "mmap"} for --send=mmap
   std::vector<std::string> operands;
-
-  /// The value given to option `name`, or `otherwise` where it was not given.
-  [[nodiscard]] std::string value_of(const std::string& name, const std::string& otherwise) const;
 };
 
-/// What a program understands. A known option that takes a value is written with "=": {"raw", "send="}.
-struct Syntax {
-  std::string usage;
-  std::vector<std::string> known;
-  std::size_t least_operands;
-  std::size_t most_operands;
-};
-
-/// Throws UsageError. For --help it prints the usage on standard output and ends the program with status 0.
-CommandLine parse_command_line(int argc, char* argv[], const Syntax& syntax);
+/// Takes `least` to `most` operands and the options of `known`, a table of getopt_long's; throws UsageError for all else.
+/// For --help it prints the usage on standard output and ends the program with status 0.
+inline CommandLine parse_command_line(int argc, char* argv[], const std::string& usage, std::size_t least,
+                                      std::size_t most, std::vector<option> known = {}) {
+  known.insert(known.end(), {{"help", no_argument, nullptr, 0}, {}});
+  CommandLine line;
+  opterr = 0;  // the message is ours
+  optind = 0;  // from the start: the unit tests parse more than once
+  int index = 0;
+  for (int found; (found = ::getopt_long(argc, argv, "", known.data(), &index)) != -1;) {
+    if (found == '?')
+      throw UsageError("unknown option, or one without its value: " + std::string(argv[optind - 1]));
+    line.options[known[static_cast<std::size_t>(index)].name] = optarg != nullptr ? optarg : "";
+  }
+  if (line.options.contains("help")) {
+    std::cout << usage << std::endl;
+    std::exit(0);
+  }
+  line.operands.assign(argv + optind, argv + argc);
+  if (line.operands.size() < least) throw UsageError("too few arguments");
+  if (line.operands.size() > most) throw UsageError("too many arguments: " + line.operands[most]);
+  return line;
+}
 
 /// A whole decimal number from `least` to `most`, with nothing before or after it. Throws UsageError.
-std::size_t parse_number(const std::string& what, const std::string& text, std::size_t least,
-                         std::size_t most);
+inline std::size_t parse_number(const std::string& what, const std::string& text, std::size_t least,
+                                std::size_t most) {
+  std::size_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc{} || stop != end || number < least || number > most)
+    throw UsageError(what + " must be a number from " + std::to_string(least) + " to " +
+                     std::to_string(most) + ", not '" + text + "'");
+  return number;
+}

@@ -20,8 +20,8 @@ struct ClientOptions {
   bool raw = false;  // --raw
 };
 
-extern const char* const server_usage;
-extern const char* const client_usage;
+extern const std::string server_usage;
+extern const std::string client_usage;
 
 /// Both throw UsageError.
 ServerOptions parse_server_options(int argc, char* argv[]);

@@ -18,8 +18,8 @@ struct ClientOptions {
   std::filesystem::path directory;  // where the file is saved
 };
 
-extern const char* const server_usage;
-extern const char* const client_usage;
+extern const std::string server_usage;
+extern const std::string client_usage;
 
 /// Both throw UsageError.
 ServerOptions parse_server_options(int argc, char* argv[]);

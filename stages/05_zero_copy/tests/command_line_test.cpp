@@ -10,29 +10,28 @@
 namespace {
 
 CommandLine parse(Arguments words) {
-  return parse_command_line(words.count(), words.values(), {"usage: tool", {"raw", "send="}, 1, 2});
+  return parse_command_line(words.count(), words.values(), "usage: tool", 1, 2,
+                            {{"raw", no_argument, nullptr, 0}, {"send", required_argument, nullptr, 0}});
 }
 
 TEST(CommandLine, TellsOptionsFromOperands) {
   const CommandLine line = parse({"tool", "--raw", "--send=mmap", "one", "two"});
   EXPECT_TRUE(line.options.contains("raw"));
-  EXPECT_EQ(line.value_of("send", "copy"), "mmap");
+  EXPECT_EQ(line.options.at("send"), "mmap");
   EXPECT_EQ(line.operands, (std::vector<std::string>{"one", "two"}));
 }
 
 TEST(CommandLine, KnowsNothingOfAnOptionThatWasNotGiven) {
   const CommandLine line = parse({"tool", "one"});
   EXPECT_FALSE(line.options.contains("raw"));
-  EXPECT_EQ(line.value_of("send", "copy"), "copy");
+  EXPECT_FALSE(line.options.contains("send"));
 }
 
 TEST(CommandLine, TakesTheValueFromTheNextWordToo) {
-  EXPECT_EQ(parse({"tool", "--send", "mmap", "one"}).value_of("send", ""), "mmap");
+  EXPECT_EQ(parse({"tool", "--send", "mmap", "one"}).options.at("send"), "mmap");
 }
 
-TEST(CommandLine, TakesAnEmptyValue) {
-  EXPECT_EQ(parse({"tool", "--send=", "one"}).value_of("send", "copy"), "");
-}
+TEST(CommandLine, TakesAnEmptyValue) { EXPECT_EQ(parse({"tool", "--send=", "one"}).options.at("send"), ""); }
 
 TEST(CommandLine, FindsOptionsBehindOperands) {
   const CommandLine line = parse({"tool", "one", "--raw"});

@@ -26,8 +26,8 @@ struct ClientOptions {
   ReceiveContent receive = receive_by_splice;  // --receive
 };
 
-extern const char* const server_usage;
-extern const char* const client_usage;
+extern const std::string server_usage;
+extern const std::string client_usage;
 
 /// Both throw UsageError.
 ServerOptions parse_server_options(int argc, char* argv[]);

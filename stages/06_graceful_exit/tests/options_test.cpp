@@ -88,7 +88,8 @@ TEST(SendOption, OfAnotherNameIsRefused) {
               server({"server", "--send=fast", "host", "0", "1", "file"});
             }),
             "--send must be copy, mmap, sendfile or splice, not 'fast'");
-  EXPECT_THROW(server({"server", "--send=", "host", "0", "1", "file"}), UsageError);
+  for (const char* option : {"--send=", "--send=Copy"})
+    EXPECT_THROW(server({"server", option, "host", "0", "1", "file"}), UsageError) << option;
 }
 
 TEST(ReceiveOption, NamesOneOfThreeWays) {
