@@ -21,8 +21,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from bytetrain import Failure, NotApplicable  # noqa: E402
 from bytetrain.grading import calls  # noqa: E402
+from bytetrain.grading.attached import on_item  # noqa: E402
 from bytetrain.grading.calls import Tracing  # noqa: E402
-from bytetrain.grading.selection import check_of, submission_of  # noqa: E402
+from bytetrain.grading.selection import sides_of, submission_of  # noqa: E402
 from bytetrain.kernel import trace  # noqa: E402
 from bytetrain.programs import containment, output, sessions  # noqa: E402
 from bytetrain.programs.build import BuildFailed, NotGraded, Programs, build  # noqa: E402
@@ -117,13 +118,13 @@ def started(
 ) -> Iterator[list[Program]]:
     """The programs that a check has started, watched over. They are ended with it; a sanitizer's finding in one fails
     the check, and so does one that goes beyond the limits."""
-    programs: list[Program] = []
-    request.node.bytetrain_programs = programs
+    kept = on_item(request.node)
+    programs = kept.programs
     watch = Watch(folder, lambda: [each for program in programs for each in program.printed()], containment.strays)
     with ExitStack() as stack:
         if request.config.getoption("--containment") != "off":
             stack.enter_context(watch)
-        request.node.bytetrain_watch = watch
+        kept.watch = watch
         yield programs
         for program in reversed(programs):
             program.stop()
@@ -132,9 +133,7 @@ def started(
     if tracing.traces:
         tracing.finish()
         whole = None if request.config.getoption("--replay") else calls.SHOWN
-        request.node.bytetrain_calls = calls.around_failure(
-            check_of(request.node) or "", story.current(), tracing.traces, whole
-        )
+        kept.calls = calls.around_failure(sides_of(request.node), story.current(), tracing.traces, whole)
     for program in programs:
         report = output.sanitizer_report(program.stderr)
         if report:

@@ -198,7 +198,7 @@ def python_in_path(machine: Machine) -> Finding:
     return Finding("python3 in PATH", value, f"not the system's: say {SYSTEM_PYTHON} -m pytest, or use ./lab test")
 
 
-def pytest_command(machine: Machine) -> Finding:
+def command_of_pytest(machine: Machine) -> Finding:
     found = {name: machine.which(name) for name in ("pytest", "pytest-3")}
     if found["pytest"] is None and found["pytest-3"] is not None:
         advice = f"say pytest-3 harness/, or {SYSTEM_PYTHON} -m pytest harness/"
@@ -394,7 +394,7 @@ Check = Callable[[Machine], Finding]
 CHECKS: Tuple[Check, ...] = (
     system, wsl, container, size, disk, limits, clone, build_folder,
     *(functools.partial(tool, wanted=each) for each in TOOLS), gtest,
-    system_python, modules, python_in_path, pytest_command,
+    system_python, modules, python_in_path, command_of_pytest,
     ptrace, namespaces, bubblewrap, loopback, clock, environment,
 )
 

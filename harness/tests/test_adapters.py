@@ -18,7 +18,8 @@ from bytetrain.course.catalogue import rubric
 from bytetrain.grading import adapters
 from bytetrain.grading.records import OURS, Record, Verdict
 from bytetrain.grading.results import Results, load, write
-from bytetrain.grading.trial import Trial
+
+from .trial import Trial
 
 
 @pytest.fixture

@@ -92,6 +92,7 @@ def test_every_check_is_in_the_catalogue_and_every_entry_is_a_check() -> None:
 @pytest.mark.parametrize("check", rubric().checks.values(), ids=lambda check: str(check.id))
 def test_a_check_has_what_a_student_needs(check: Check) -> None:
     assert 1 <= check.first <= check.last <= 6 and check.title and check.title_zh
+    assert check.calls and set(check.calls) <= set(catalogue.SIDES)
     assert check.lesson in ("", *(each.id for each in lessons()))
     reference = check.id.startswith("reference.")
     assert (check.weight == 0) == reference

@@ -18,13 +18,15 @@ import psutil
 import pytest
 
 from bytetrain.course import paths
-from bytetrain.grading.trial import Graded, Trial
+from bytetrain.grading.command import command_of_pytest
 from bytetrain.programs import containment, limits
 from bytetrain.programs.build import Programs
 from bytetrain.programs.program import Server
 from bytetrain.programs.sessions import end_left_over
 from bytetrain.telling.sizes import MiB
 from bytetrain.wire.files import FileStore
+
+from .trial import Graded, Trial
 
 STANDINS = Path(__file__).parent / "standins"
 CHECKS = """
@@ -97,7 +99,7 @@ def left(trial: Trial) -> list[int]:
 def command_line(pid: int) -> str:
     """That of a process, "" if it is gone."""
     try:
-        return Path(f"/proc/{pid}/cmdline").read_text()
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
     except (FileNotFoundError, ProcessLookupError):
         return ""
 
@@ -229,10 +231,7 @@ def test_what_can_not_be_is_refused(options: list[str], words: str, trial: Trial
 
 
 def test_the_harness_s_own_tests_need_no_sandbox(tmp_path: Path) -> None:
-    command = [
-        sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "harness/tests/test_waiting.py",
-        f"--submission={tmp_path}",
-    ]
+    command = command_of_pytest("harness/tests/test_waiting.py", f"--submission={tmp_path}")
     done = subprocess.run(command, cwd=paths.REPO, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert done.returncode == 0 and f"protection: {containment.SAID['limits']}\n" in done.stdout
 

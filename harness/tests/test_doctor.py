@@ -123,7 +123,7 @@ def test_an_old_system_python_is_missing() -> None:
     ],
 )
 def test_the_pytest_command(commands: List[str], mark: str, part: str) -> None:
-    finding = doctor.pytest_command(FakeMachine({command: fine() for command in commands}))
+    finding = doctor.command_of_pytest(FakeMachine({command: fine() for command in commands}))
     assert finding.mark == mark and part in finding.advice
 
 

@@ -6,11 +6,10 @@ import os
 import shlex
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any, Optional
 
-from bytetrain.course.paths import REPO
+from bytetrain.grading.command import grading_command
 from bytetrain.grading.results import load
 
 CHECK = "server.resets"  # as in docs/en/results.md
@@ -21,12 +20,8 @@ def graded(check: str, submission: Path, folder: Path, file: Optional[Path] = No
     so."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    command = [
-        sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-s", str(REPO / "harness"), "--check", check,
-    ]
-    command += [
-        "--stage=3", f"--submission={submission}", f"--results={folder}/results.json", f"--external-port={port}",
-    ]
+    options = ["-s", f"--check={check}", "--stage=3", f"--external-port={port}"]
+    command = grading_command(submission, folder / "results.json", *options)
     server: Optional[subprocess.Popen[str]] = None
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as run:
         assert run.stdout is not None

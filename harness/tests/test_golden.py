@@ -10,14 +10,15 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from bytetrain.course.paths import REPO
-from bytetrain.grading.trial import Trial
+from bytetrain.grading.command import grading_command
+
+from .trial import Trial
 
 GOLDEN = Path(__file__).parent / "golden"
 CORRECT = REPO / "harness" / "submissions" / "python_fds"
@@ -89,12 +90,8 @@ def test_needs_a_build(stage, pair): pass
 
 def run(submission: Path, *options: str, harness: Path = REPO / "harness") -> str:
     """What the grader says of a submission, made fit to be compared."""
-    command = [
-        sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:randomly", "-q", str(harness), "--no-calls",
-    ]
-    command += [
-        f"--submission={submission}", f"--results={submission.parent}/results.json", "--containment=limits", *options,
-    ]
+    always = ["-p", "no:randomly", "--no-calls", "--containment=limits"]
+    command = grading_command(submission, submission.parent / "results.json", *always, *options, harness=harness)
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

@@ -6,17 +6,17 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from bytetrain.course import paths
+from bytetrain.course.paths import STAGES
+from bytetrain.grading.command import command_of_pytest, grading_command
 from bytetrain.grading.results import load
-from bytetrain.grading.trial import Grade, Trial
 from bytetrain.kernel import trace
 
-HARNESS = paths.REPO / "harness"
+from .trial import Grade, Trial
+
 CHECKS = """
 import os, subprocess
 import pytest
@@ -83,8 +83,7 @@ def test_stages_can_be_chosen(options: list[str], grade: Grade) -> None:
 
 @pytest.mark.parametrize("stage", range(1, 7))
 def test_each_stage_of_the_real_checks_can_be_chosen_alone(stage: int, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "pytest", str(HARNESS), "-p", "no:cacheprovider", "-q", "--collect-only"]
-    command += [f"--stage={stage}", f"--results={tmp_path}/results.json"]
+    command = grading_command(STAGES, tmp_path / "results.json", "--collect-only", f"--stage={stage}")
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert done.returncode == 0 and f"[stage{stage:02d}" in done.stdout
 
@@ -192,9 +191,8 @@ def test_who_has_no_pool_fails_and_is_no_harness_error(standins: Path, tmp_path:
     submission = shutil.copytree(standins, tmp_path / "submission")
     server = submission / "06_stand_in" / "server"
     server.write_text(server.read_text().replace("exec", "STANDIN_FAULT=forks exec"))
-    command = [sys.executable, "-m", "pytest", str(HARNESS), "-p", "no:cacheprovider", "-q", "--no-calls", "-n2"]
-    command += ["--submission", str(submission), "--stage=6", f"--results={tmp_path}/results.json"]
-    command += [word for group in ("pool.*", "exit.*", "lesson.*", "server.worker*") for word in ("--check", group)]
+    groups = [f"--check={group}" for group in ("pool.*", "exit.*", "lesson.*", "server.worker*")]
+    command = grading_command(submission, tmp_path / "results.json", "--no-calls", "-n2", "--stage=6", *groups)
     environment = {**os.environ, "BYTETRAIN_LIMIT": "2"}
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
     told = {check["id"]: check["verdict"] for check in load(tmp_path / "results.json")["checks"] if check["cases"]}
@@ -267,8 +265,7 @@ def test_a_crash_among_the_own_tests_is_no_result_of_a_submission(grade: Grade, 
     own.parent.mkdir()
     crash = 'import os, pytest\n@pytest.mark.parametrize("n", [1])\ndef test_crash(n): os.kill(os.getpid(), 9)\n'
     own.write_text(crash)
-    command = [sys.executable, "-m", "pytest", str(own.parent), "-p", "no:cacheprovider", "-q", "-n1"]
-    command.append(f"--results={results}")
+    command = command_of_pytest(own.parent, "-q", "-n1", f"--results={results}")
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert done.returncode == 1 and "crashed" in done.stdout, done.stdout
     assert results.read_text(encoding="utf-8") == before

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..course.paths import REPO, STAGES, stage_dir
+from ..course.paths import STAGES, stage_dir
+from ..grading.command import grading_command
 from ..programs.build import build
 from .meters import BenchError, timed
 
@@ -39,11 +39,8 @@ def measure(scratch: Path) -> Feedback:
     source = folder / "send_file.cpp"
     built = seconds(lambda: build(submission, STAGE), source)
     results = scratch / "results.json"
-    command = [
-        sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", REPO / "harness", f"--submission={submission}",
-    ]
-    options = [f"--stage={STAGE}", f"--results={results}", "--no-calls", "-n", str((os.cpu_count() or 1) + 2)]
-    graded = seconds(lambda: timed([*command, *options], scratch), source)
+    options = [f"--stage={STAGE}", "--no-calls", f"-n{(os.cpu_count() or 1) + 2}"]
+    graded = seconds(lambda: timed(grading_command(submission, results, *options), scratch), source)
     return Feedback(STAGE, built, graded, len(json.loads(results.read_text())["checks"]))
 
 

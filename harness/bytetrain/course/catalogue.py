@@ -116,6 +116,7 @@ def lesson(lesson_id: str) -> Lesson:
     return {each.id: each for each in lessons()}[lesson_id]
 
 
+SIDES = ("client", "server")
 FIRST_TIME = 8  # how much more a check weighs in the stage from which it counts
 
 
@@ -131,6 +132,7 @@ class Check:
     title_zh: str
     page: str = ""  # of docs/en: "stage-03.md", "contract.md#the-client"
     lesson: str = ""  # of lessons.toml
+    calls: tuple[str, ...] = SIDES  # whose system calls the story of a failure shows
     hints: tuple[str, ...] = ()  # from a nudge to the man page
     hints_zh: tuple[str, ...] = ()
 
@@ -165,7 +167,8 @@ def _weight(check: Check, stage: int) -> int:
     return check.weight * (FIRST_TIME if stage == check.first else 1)
 
 
-def _check(table: dict[str, Any]) -> Check:
+def _check(table: dict[str, Any], calls: dict[str, list[str]]) -> Check:
+    group = str(table["id"]).partition(".")[0]
     return Check(
         id=str(table["id"]),
         first=int(table.get("from", 1)),
@@ -175,6 +178,7 @@ def _check(table: dict[str, Any]) -> Check:
         title_zh=str(table["title_zh"]),
         page=str(table.get("page", "")),
         lesson=str(table.get("lesson", "")),
+        calls=tuple(table.get("calls", calls.get(group, SIDES))),
         hints=tuple(map(str, table.get("hints", ()))),
         hints_zh=tuple(map(str, table.get("hints_zh", ()))),
     )
@@ -185,4 +189,5 @@ def rubric(path: Path = CHECKS) -> Rubric:
     """The checks of harness/checks.toml."""
     table = load_toml(path)
     points = {int(stage): int(worth) for stage, worth in table["points"].items()}
-    return Rubric(points, {check.id: check for check in map(_check, table["check"])})
+    checks = [_check(each, table.get("calls", {})) for each in table["check"]]
+    return Rubric(points, {check.id: check for check in checks})

@@ -5,8 +5,9 @@ from typing import Optional
 
 REPO = Path(__file__).resolve().parents[3]
 STAGES = REPO / "stages"
-LESSONS = REPO / "harness" / "lessons.toml"
-CHECKS = REPO / "harness" / "checks.toml"
+HARNESS = REPO / "harness"
+LESSONS = HARNESS / "lessons.toml"
+CHECKS = HARNESS / "checks.toml"
 BUILD = REPO / "build" / "harness"  # everything that the harness builds; never inside a submission
 
 STAGE_NUMBERS = (1, 2, 3, 4, 5, 6)

@@ -9,14 +9,15 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import tempfile
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Optional
 
 from ..kernel import trace
 from ..kernel.trace import Event, Trace
 from ..telling.story import Story, quietly
+from .command import grading_command
 from .records import Record
 
 SHOWN = 14  # calls that a story shows
@@ -29,25 +30,16 @@ TRACED = ",".join(
      "kill", "ftruncate", "fallocate", "linkat", "?rename", "renameat", "?renameat2", "?unlink", "unlinkat",
      "exit_group"]
 )
-OF_CLIENT, OF_SERVER = ("client",), ("server",)
-KINDS = {  # of a check, or of the group that its id begins with
-    "client": OF_CLIENT, "progress": OF_CLIENT,
-    "server": OF_SERVER, "pool": OF_SERVER, "exit": OF_SERVER, "lesson": OF_SERVER,
-    **{f"lesson.{about_receiving}": OF_CLIENT for about_receiving in (
-        "no_boundaries", "half_packet", "zeros_hide_it", "waitall_returns_short", "silent_download")},
-    "client.file_cut": OF_CLIENT + OF_SERVER, "lesson.bytes_copied_twice": OF_CLIENT + OF_SERVER,
-}
 
 
-def from_second_run(record: Record, harness: Path, options: list[str]) -> list[str]:
+def from_second_run(record: Record, harness: Path, submission: Path, options: Sequence[str]) -> list[str]:
     """Runs one case again, traced, in a process of its own, and takes the calls from its results. [] if it can't be."""
     if trace.why_not():
         return []
     with tempfile.TemporaryDirectory(prefix="bytetrain-") as folder:
         results = Path(folder) / "results.json"
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", str(harness), "-n0"]
-        command += [*options, "--check", record.check, f"--stage={record.stage}", f"--case={record.case}"]
-        command += [*record.replay, "--traced", folder, "--results", str(results)]
+        case = ["--check", record.check, f"--stage={record.stage}", f"--case={record.case}", *record.replay]
+        command = grading_command(submission, results, *options, *case, "-n0", "--traced", folder, harness=harness)
         environment = {**os.environ, "BYTETRAIN_LIMIT": f"{LIMIT_AGAIN:g}"}
         environment.pop("PYTEST_XDIST_WORKER", None)
         try:
@@ -90,9 +82,10 @@ class Tracing:
                 tracing.wait_written()
 
 
-def around_failure(check: str, story: Story, traces: list[tuple[str, Trace]], most: Optional[int] = SHOWN) -> list[str]:
-    """The last calls before the step that failed, of the program that the check is about; `most` None: all of them."""
-    kinds = KINDS.get(check, KINDS.get(check.partition(".")[0], OF_CLIENT + OF_SERVER))
+def around_failure(
+    kinds: Collection[str], story: Story, traces: list[tuple[str, Trace]], most: Optional[int] = SHOWN
+) -> list[str]:
+    """The last calls before the step that failed, of the client, the server or both (`kinds`); `most` None: all."""
     failing = story.failing
     until = failing.ended if failing is not None and failing.ended else float("inf")
     events = [

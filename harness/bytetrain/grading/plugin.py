@@ -18,6 +18,7 @@ from ..programs import containment, sessions
 from ..telling import story
 from ..telling.story import Step
 from . import calls, protection, words
+from .attached import OnConfig, on_config, on_item, on_report, put_on_config, put_on_report
 from .hooks import around, first, last
 from .records import OURS, Record, Verdict, fill_in
 from .results import Results, forget, write
@@ -56,7 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     results.protection = protection.in_words(config)
     results.partial = any(map(config.getoption, ("--check", "--case", "keyword", "markexpr", "deselect")))
-    config.__dict__["bytetrain_results"] = results  # pytest 6 has no stash
+    put_on_config(config, OnConfig(results))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -101,21 +102,21 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     error = call.excinfo.value if call.excinfo is not None else None
     if error is not None:
         story.current().blame(error)
-    watch = getattr(item, "bytetrain_watch", None)
-    breach = watch.breach if watch is not None else None
+    kept = on_item(item)
+    breach = kept.watch.breach if kept.watch is not None else None
     if breach is not None:  # whatever else came of it, that is the cause
         error = breach
     if report.skipped and breach is None:
         record.verdict, record.message = Verdict.NOT_APPLICABLE, _reason(report.longrepr)
     elif error is not None:
-        fill_in(record, error, story.current(), getattr(item, "bytetrain_programs", []))
+        fill_in(record, error, story.current(), kept.programs)
         record.replay += _what_was_graded(item.config)
         _for_pytest(item, report, record)
     if call.when == "teardown":
         record.calls = _calls_of(item)
     elif _wants_calls(item.config, record):
-        item.__dict__["bytetrain_untraced"] = record
-    report.bytetrain = record.as_data()
+        kept.untraced = record
+    put_on_report(report, record)
     item.user_properties[:] = _for_junit(item, record)  # pytest takes them with the last report of an item
     report.user_properties[:] = item.user_properties
 
@@ -162,7 +163,7 @@ def _wants_calls(config: pytest.Config, record: Record) -> bool:
     off = any(config.getoption(name) for name in ("--no-calls", "--traced", "--replay", "--external-port"))
     if off or record.verdict is not Verdict.FAIL or record.build_failed:
         return False
-    seen: set[tuple[str, int]] = config.__dict__.setdefault("bytetrain_traced", set())
+    seen = on_config(config).traced
     if (record.check, record.stage) in seen or len(seen) >= TRACED_STORIES:
         return False
     seen.add((record.check, record.stage))
@@ -172,18 +173,11 @@ def _wants_calls(config: pytest.Config, record: Record) -> bool:
 def _calls_of(item: pytest.Item) -> list[str]:
     """The system calls around the failure of an item: those of this run, or of a second one. By now the report of the
     failure has left, and its story is told: whoever reads it need not wait for them."""
-    untraced = getattr(item, "bytetrain_untraced", None)
-    if untraced is not None:
-        return calls.from_second_run(untraced, item.config.rootpath, _options(item.config))
-    return list(getattr(item, "bytetrain_calls", []))
-
-
-def _options(config: pytest.Config) -> list[str]:
-    """The options that a second run has in common with this one."""
-    return [
-        f"--submission={submission_of(config)}",
-        *(f"{name}={config.getoption(name)}" for name in ("--preset", "--containment")),
-    ]
+    kept, config = on_item(item), item.config
+    if kept.untraced is None:
+        return kept.calls
+    same = [f"{name}={config.getoption(name)}" for name in ("--preset", "--containment")]
+    return calls.from_second_run(kept.untraced, config.rootpath, submission_of(config), same)
 
 
 # Telling
@@ -198,7 +192,7 @@ class Teller:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        self.results: Results = config.__dict__["bytetrain_results"]
+        self.results = on_config(config).results
         self._whole = bool(config.getoption("--replay"))  # a story with all its calls is told when these are known
         self._told: set[tuple[str, int]] = set()
         self._begun = False
@@ -210,8 +204,8 @@ class Teller:
         return self.config.pluginmanager.get_plugin("terminalreporter")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        data = getattr(report, "bytetrain", None)
-        if data is None:
+        phase = on_report(report)
+        if phase is None:
             # Only a check counts: the harness's own tests lie beside checks/.
             if report.failed and report.when == "???" and report.nodeid.startswith("checks/"):
                 self._stray(report)
@@ -220,7 +214,6 @@ class Teller:
             self._begun = True
             self.config.option.tbstyle = "no"  # stories are told at once: pytest need not tell them again
             forget(self._file)
-        phase = Record.from_data(data)
         self._phases.setdefault(report.nodeid, []).append(phase)
         failed = phase.verdict is Verdict.FAIL and not self._whole  # nothing makes that better, and nothing worse
         if report.when != "teardown" and not failed:  # else it counts at its end: whoever kills us earns nothing by it

@@ -14,6 +14,7 @@ import pytest
 from ..course.paths import REPO, STAGES
 from ..kernel.processes import close_to_others
 from ..programs import containment, limits
+from .command import command_of_pytest
 from .hooks import first
 from .results import ERROR
 from .selection import check_options, submission_of
@@ -42,8 +43,7 @@ def pytest_cmdline_main(config: pytest.Config) -> Optional[int]:
         shown=[REPO, submission_of(config), Path(str(config.rootpath))],
         outputs=[Path(each).resolve() for each in outputs if each],
     )
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *map(str, config.invocation_params.args)]
-    status = sandbox.run(command)
+    status = sandbox.run(command_of_pytest(*config.invocation_params.args))
     if status > ERROR and status not in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED):
         print(
             f"the run inside the sandbox has not come to its end (status {status}): something has killed it",

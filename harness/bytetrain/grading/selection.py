@@ -9,7 +9,7 @@ from typing import Any, Optional
 
 import pytest
 
-from ..course.catalogue import Lesson, Rubric, lesson, rubric
+from ..course.catalogue import SIDES, Lesson, Rubric, lesson, rubric
 from ..course.paths import CHECKS, STAGE_NUMBERS, STAGES
 
 
@@ -99,6 +99,12 @@ def check_of(item: pytest.Item) -> Optional[str]:
         return pattern
     chosen = parameters(item).get("lesson")
     return pattern[:-1] + chosen.id if isinstance(chosen, Lesson) else pattern  # NOTSET: none was chosen
+
+
+def sides_of(item: pytest.Item) -> tuple[str, ...]:
+    """Whose system calls the story of an item's failure shows: "client", "server" or both."""
+    check = rubric_of(item.config).checks.get(check_of(item) or "")
+    return check.calls if check is not None else SIDES
 
 
 def stage_of(item: pytest.Item) -> Any:

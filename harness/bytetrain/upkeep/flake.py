@@ -29,6 +29,7 @@ from typing import Any, Optional
 import psutil
 
 from ..course.paths import REPO, STAGES
+from ..grading.command import grading_command
 
 Case = tuple[str, int, str]  # check, stage, case
 Verdicts = dict[Case, str]
@@ -100,10 +101,8 @@ def once(submission: Path, options: Sequence[str]) -> dict[str, Any]:
     """One whole run of the grader: its results. RuntimeError if there are none."""
     with tempfile.TemporaryDirectory(prefix="bytetrain-") as folder:
         results = Path(folder) / "results.json"
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", str(REPO / "harness"), "--no-calls"]
-        command += [
-            f"--submission={submission}", f"--results={results}", f"-n{len(os.sched_getaffinity(0)) + 2}", *options,
-        ]
+        workers = f"-n{len(os.sched_getaffinity(0)) + 2}"
+        command = grading_command(submission, results, "--no-calls", workers, *options)
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )

@@ -26,6 +26,7 @@ from typing import Any, Optional
 
 from ..course.catalogue import rubric
 from ..course.paths import BUILD, REPO, STAGES, stage_dir
+from ..grading.command import grading_command
 
 MUTANTS = REPO / "harness" / "mutants"
 WORK = BUILD / "mutants"
@@ -185,11 +186,8 @@ def grade(mutant: Mutant, bench: Bench, full: bool) -> Outcome:
 def verdicts_of(submission: Path, stage: int, checks: Sequence[str], results: Path) -> dict[str, str]:
     """Grades a submission with some checks: {id: verdict}."""
     results.unlink(missing_ok=True)
-    command = [
-        sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", str(REPO / "harness"), "--no-calls",
-        "--containment=limits",
-    ]
-    command += [f"--submission={submission}", f"--stage={stage}", "--check", ",".join(checks), f"--results={results}"]
+    chosen = [f"--stage={stage}", "--check", ",".join(checks)]
+    command = grading_command(submission, results, "--no-calls", "--containment=limits", *chosen)
     environment = {**os.environ, "BYTETRAIN_LIMIT": f"{LIMIT:g}"}
     done = subprocess.run(
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

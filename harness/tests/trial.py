@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..course.paths import REPO
+from bytetrain.course.paths import HARNESS
+from bytetrain.grading.command import grading_command
 
-HARNESS = REPO / "harness"
 _POINTS = {1: 10, 2: 10, 3: 28, 4: 12, 5: 16, 6: 24}
 _CHECK = """
 [[check]]
@@ -85,8 +84,8 @@ class Trial:
     @property
     def command(self) -> list[str]:
         """What grades all of it."""
-        command = [sys.executable, "-m", "pytest", str(self.folder / "harness"), "-v", "-p", "no:cacheprovider"]
-        return [*command, "--submission", str(self.submission), "--results", str(self.folder / "results.json")]
+        results = self.folder / "results.json"
+        return grading_command(self.submission, results, "-vv", harness=self.folder / "harness")
 
     def grade(self, *options: str, only: str = "") -> Graded:
         results = self.folder / "results.json"

@@ -1,0 +1,61 @@
+"""What the grader keeps on pytest's own objects: one typed object on an item, one on the config, a record on a report.
+
+pytest 7 has a stash for that, but Ubuntu 22.04 has pytest 6.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from ..programs.limits import Watch
+from ..programs.program import Program
+from .records import Record
+from .results import Results
+
+_KEY = "bytetrain"
+
+
+@dataclass
+class OnItem:
+    """Of one case of a check."""
+
+    programs: list[Program] = field(default_factory=list)  # that it has started
+    watch: Optional[Watch] = None  # over them
+    calls: list[str] = field(default_factory=list)  # around its failure, if this run is traced
+    untraced: Optional[Record] = None  # its failure, if a second run shall show the calls around it
+
+
+@dataclass
+class OnConfig:
+    """Of one run of pytest."""
+
+    results: Results
+    traced: set[tuple[str, int]] = field(default_factory=set)  # check and stage of the failures that had a second run
+
+
+def on_item(item: Any) -> OnItem:
+    """What is kept on an item; new and empty at first."""
+    found: OnItem = item.__dict__.setdefault(_KEY, OnItem())
+    return found
+
+
+def put_on_config(config: Any, kept: OnConfig) -> None:
+    config.__dict__[_KEY] = kept
+
+
+def on_config(config: Any) -> OnConfig:
+    """What has been put there; KeyError before that."""
+    found: OnConfig = config.__dict__[_KEY]
+    return found
+
+
+def put_on_report(report: Any, record: Record) -> None:
+    """Plain data, which pytest-xdist can carry to the controller."""
+    report.__dict__[_KEY] = record.as_data()
+
+
+def on_report(report: Any) -> Optional[Record]:
+    """None on a report of what is no check."""
+    data = report.__dict__.get(_KEY)
+    return None if data is None else Record.from_data(data)
