@@ -13,8 +13,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "bytetrain"
 # From the ground up. `play` and `doctor` are programs of one file, whose addresses users type.
 ROOMS = (
-    "telling", "kernel", "course", "wire", "programs", "doctor", "judging", "grading", "lessons", "demo", "upkeep",
-    "docs", "bench", "play",
+    "telling", "kernel", "course", "wire", "programs", "doctor", "judging", "grading", "lessons", "demo", "docs",
+    "upkeep", "bench", "play",
 )
 FILES = sorted(PACKAGE.rglob("*.py"))
 USERS = sorted(each for each in PACKAGE.parent.rglob("*.py") if PACKAGE not in each.parents)
