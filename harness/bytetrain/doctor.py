@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
+from .telling.text import print_whatever_comes
+
 REPO = Path(__file__).resolve().parents[2]
 SYSTEM_PYTHON = "/usr/bin/python3"
 SETUP = "run ./lab setup"
@@ -441,6 +443,7 @@ def report(findings: Sequence[Finding]) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
+    print_whatever_comes()
     if list(arguments) == ["--first"]:  # ./lab, before it does anything
         found = obstacle(NEEDED_TO_BUILD)
         if found:

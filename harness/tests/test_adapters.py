@@ -17,7 +17,7 @@ from bytetrain.course import paths
 from bytetrain.course.catalogue import rubric
 from bytetrain.grading import adapters
 from bytetrain.grading.records import OURS, Record, Verdict
-from bytetrain.grading.results import Results, load, write
+from bytetrain.grading.results import Results, write
 
 from .trial import Trial
 
@@ -257,13 +257,13 @@ def export(name: str, results: Path) -> subprocess.CompletedProcess[str]:
 
 def test_results_are_written_whole_and_read_again(results: Results, tmp_path: Path) -> None:
     write(results.as_data(), tmp_path / "results.json")
-    assert load(tmp_path / "results.json")["outcome"] == "fail"
+    assert adapters.load(tmp_path / "results.json")["outcome"] == "fail"
     for text, words in (("no json", "no results.json"), ('{"schema": "other/v9"}', "'other/v9'")):
         (tmp_path / "other.json").write_text(text)
         with pytest.raises(ValueError, match=words):
-            load(tmp_path / "other.json")
+            adapters.load(tmp_path / "other.json")
     with pytest.raises(ValueError, match="grade something first"):
-        load(tmp_path / "missing.json")
+        adapters.load(tmp_path / "missing.json")
 
 
 def test_the_command(results: Results, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from bytetrain.grading.command import grading_command
-from bytetrain.grading.results import load
+from bytetrain.grading.adapters import load
 
 CHECK = "server.resets"  # as in docs/en/results.md
 

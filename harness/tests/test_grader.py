@@ -12,7 +12,7 @@ import pytest
 
 from bytetrain.course.paths import STAGES
 from bytetrain.grading.command import command_of_pytest, grading_command
-from bytetrain.grading.results import load
+from bytetrain.grading.adapters import load
 from bytetrain.kernel import trace
 
 from .trial import Grade, Trial

@@ -92,6 +92,7 @@ class Trial:
         command = [*self.command, "--no-calls", *options, *(["--check", only] if only else [])]
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            errors="surrogateescape",
             cwd=self.folder,
         )
         data = json.loads(results.read_text()) if results.exists() else {}

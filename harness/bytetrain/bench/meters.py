@@ -80,7 +80,7 @@ def peak_memory(pid: int) -> int:
     (getrusage can't be used: what it tells begins with the memory of whoever started the program.)
     """
     try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        lines = Path(f"/proc/{pid}/status").read_text(errors="replace").splitlines()
     except (FileNotFoundError, ProcessLookupError):
         return 0
     return next((int(line.split()[1]) * KiB for line in lines if line.startswith("VmHWM")), 0)

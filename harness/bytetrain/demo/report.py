@@ -16,12 +16,12 @@
                         md5_sent, md5_saved, equal
 """
 
-import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..telling.text import as_json
 from .acts import Performance, Result, Transfer
 from .texts import Texts
 
@@ -65,7 +65,7 @@ class Report:
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-        unfinished.write_text(json.dumps(table, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        unfinished.write_text(as_json(table, indent=2), encoding="utf-8")
         unfinished.rename(path)
 
 

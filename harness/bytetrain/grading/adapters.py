@@ -19,8 +19,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-from .records import OURS
-from .results import load
+from ..telling.text import print_whatever_comes, without_bytes
+from .records import OURS, SCHEMA
 
 Results = dict[str, Any]
 TEXT_LIMIT = 4000  # characters of one test's output
@@ -165,6 +165,20 @@ def _number(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
+def load(path: Path) -> dict[str, Any]:
+    """Reads results; ValueError, in one line, if that is none, or of another version."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}: grade something first (./lab test)") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: this is no results.json: {error}") from None
+    schema = data.get("schema") if isinstance(data, dict) else None
+    if schema != SCHEMA:
+        raise ValueError(f"{path}: its schema is {schema!r}, and {SCHEMA!r} is understood here")
+    return dict(data)
+
+
 FORMATS: dict[str, Callable[[Results], str]] = {
     "gradescope": gradescope, "autolab": autolab, "classroom50": classroom50,
 }
@@ -176,8 +190,9 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     parser.add_argument("format", choices=FORMATS)
     parser.add_argument("results", type=Path, metavar="results.json")
     options = parser.parse_args(arguments)
+    print_whatever_comes()
     try:
-        print(FORMATS[options.format](load(options.results)))
+        print(without_bytes(FORMATS[options.format](load(options.results))))
     except ValueError as error:
         sys.exit(f"export: {error}")
 

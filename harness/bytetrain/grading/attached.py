@@ -5,6 +5,7 @@ pytest 7 has a stash for that, but Ubuntu 22.04 has pytest 6.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
@@ -51,11 +52,11 @@ def on_config(config: Any) -> OnConfig:
 
 
 def put_on_report(report: Any, record: Record) -> None:
-    """Plain data, which pytest-xdist can carry to the controller."""
-    report.__dict__[_KEY] = record.as_data()
+    """As plain text pytest-xdist can carry it to the controller, whatever is in it."""
+    report.__dict__[_KEY] = json.dumps(record.as_data())
 
 
 def on_report(report: Any) -> Optional[Record]:
     """None on a report of what is no check."""
     data = report.__dict__.get(_KEY)
-    return None if data is None else Record.from_data(data)
+    return None if data is None else Record.from_data(json.loads(data))

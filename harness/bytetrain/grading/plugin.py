@@ -5,6 +5,7 @@ With pytest-xdist the records are made where a check runs, and travel to the con
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from copy import copy
 from pathlib import Path
@@ -13,10 +14,11 @@ from typing import Any
 import pytest
 
 from .. import doctor
-from ..course.paths import BUILD, STAGES
+from ..course.paths import BUILD, REPO, STAGES
 from ..programs import containment, sessions
 from ..telling import story
 from ..telling.story import Step
+from ..telling.text import has_bytes, without_bytes
 from . import calls, protection, words
 from .attached import OnConfig, on_config, on_item, on_report, put_on_config, put_on_report
 from .hooks import around, first, last
@@ -45,6 +47,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--external-port", metavar="PORT", type=int, default=None,
         help="run the checks against a server that you have started yourself, under a debugger perhaps",
     )
+
+
+@first
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """pytest-xdist can't tell its workers of a path that is no text: there the checks run one after the other."""
+    paths = [REPO, Path.cwd(), *config.invocation_params.args]
+    if config.getoption("numprocesses", None) and any(map(has_bytes, map(str, paths))):
+        print("a path here is not UTF-8: one check at a time, without -n", file=sys.stderr)
+        config.option.numprocesses = None
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -125,10 +136,11 @@ def _for_pytest(item: pytest.Item, report: Any, record: Record) -> None:
     """A verdict in pytest's words: it calls failed what fails in the call, and an error what fails before or after
     it."""
     ours = record.verdict is Verdict.HARNESS_ERROR
-    report.outcome, report.longrepr = "failed", f"{OURS}\n{record.message}" if ours else record.message
+    message = without_bytes(record.message)  # what is told is the record; this is for JUnit, and it travels
+    report.outcome, report.longrepr = "failed", f"{OURS}\n{message}" if ours else message
     if record.verdict is Verdict.NOT_APPLICABLE:
         path, line, _ = item.location
-        report.outcome, report.longrepr = "skipped", (path, (line or 0) + 1, f"Skipped: {record.message}")
+        report.outcome, report.longrepr = "skipped", (path, (line or 0) + 1, f"Skipped: {message}")
     # This report has to end the item: one more tells.
     elif report.when == "teardown" and record.verdict is Verdict.FAIL:
         found = copy(report)

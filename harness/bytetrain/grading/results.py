@@ -5,7 +5,6 @@ Denominators come from the rubric alone: what was not run, or not handed in, is 
 
 from __future__ import annotations
 
-import json
 import platform
 import time
 from fractions import Fraction
@@ -15,9 +14,9 @@ from typing import Any, Optional
 from ..course.catalogue import Check, Rubric, load_stage
 from ..course.paths import STAGES, stage_dir
 from ..programs import containment
-from .records import Record, Verdict
+from ..telling.text import as_json
+from .records import SCHEMA, Record, Verdict
 
-SCHEMA = "bytetrain/results/v1"
 PASS, FAIL, ERROR = 0, 1, 3  # exit statuses; 2 and 4 are pytest's own: interrupted, bad command line
 
 
@@ -165,7 +164,7 @@ def _points(value: Fraction | int) -> float:
 
 def write(data: dict[str, Any], path: Path) -> None:
     """Writes results so that a reader finds the old ones or the new ones, never a half."""
-    text = json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+    text = as_json(data)
     if containment.is_inside():  # the file itself is all that can be written there; whoever is outside does the rest
         path.write_text(text, encoding="utf-8")
         return
@@ -179,17 +178,3 @@ def forget(path: Path) -> None:
     """Removes old results: they are none of a run that has begun, even if it is cut off. (The sandbox has done so.)"""
     if not containment.is_inside():
         path.unlink(missing_ok=True)
-
-
-def load(path: Path) -> dict[str, Any]:
-    """Reads results; ValueError, in one line, if that is none, or of another version."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"{path}: {error.strerror}: grade something first (./lab test)") from None
-    except ValueError as error:
-        raise ValueError(f"{path}: this is no results.json: {error}") from None
-    schema = data.get("schema") if isinstance(data, dict) else None
-    if schema != SCHEMA:
-        raise ValueError(f"{path}: its schema is {schema!r}, and {SCHEMA!r} is understood here")
-    return dict(data)

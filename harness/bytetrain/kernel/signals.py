@@ -32,7 +32,7 @@ def _send(pid: int, number: int) -> None:
 def is_pending(pid: int, number: int) -> bool:
     """Whether a signal that was sent to a process still waits to be acted on, and isn't blocked. See proc(5)."""
     try:
-        lines = (PROC / str(pid) / "status").read_text().splitlines()
+        lines = (PROC / str(pid) / "status").read_text(errors="replace").splitlines()
     except (FileNotFoundError, ProcessLookupError):
         return False
     fields = {name: value for name, _, value in (line.partition(":") for line in lines)}

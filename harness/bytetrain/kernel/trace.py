@@ -228,7 +228,7 @@ def tracer_of(pid: int) -> int:
     if facts(pid) is None or state(pid) == "Z":
         return 0
     try:
-        text = Path(f"/proc/{pid}/status").read_text()
+        text = Path(f"/proc/{pid}/status").read_text(errors="replace")
     except (FileNotFoundError, ProcessLookupError):
         return 0
     found = re.search(r"^TracerPid:\s+(\d+)$", text, re.MULTILINE)
@@ -237,6 +237,6 @@ def tracer_of(pid: int) -> int:
 
 def _command_line(pid: int) -> list[str]:
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="surrogateescape").split("\0")
     except (FileNotFoundError, ProcessLookupError):
         return []

@@ -64,7 +64,7 @@ def build_dir(submission: Path, folder: Path, preset: str) -> Path:
 
 def build_folder(submission: Path, preset: str) -> Path:
     """Where all stages of a submission are built."""
-    which = hashlib.sha256(str(submission).encode()).hexdigest()[:10]
+    which = hashlib.sha256(os.fsencode(submission)).hexdigest()[:10]
     return BUILD / f"{which}-{preset}"
 
 

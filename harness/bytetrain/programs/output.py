@@ -86,7 +86,7 @@ class Capture:
     @property
     def text(self) -> str:
         """What has been written so far; the middle of more than CAPTURE_LIMIT bytes is left out."""
-        return self._last if self._last is not None else self._read().decode(errors="replace")
+        return self._last if self._last is not None else os.fsdecode(self._read())
 
     def _read(self) -> bytes:
         descriptor, size = self.file.fileno(), os.fstat(self.file.fileno()).st_size

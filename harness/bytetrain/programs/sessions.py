@@ -8,11 +8,14 @@ from collections.abc import Collection
 
 from ..kernel.processes import ProcessFacts, be_subreaper, descendants
 from ..telling.story import quietly
+from ..telling.text import print_whatever_comes
 from ..telling.waiting import wait_until
 
 
 def prepare() -> None:
-    """To be called once by whoever starts programs: orphans come to us, no core files, signals at their defaults."""
+    """To be called once by whoever starts programs: any text can be printed, orphans come to us, no core files, signals
+    at their defaults."""
+    print_whatever_comes()
     be_subreaper()
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     # A shell's `&` ignores it and SIGQUIT, and programs inherit that.

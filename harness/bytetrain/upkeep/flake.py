@@ -30,6 +30,7 @@ import psutil
 
 from ..course.paths import REPO, STAGES
 from ..grading.command import grading_command
+from ..telling.text import as_json, print_whatever_comes
 
 Case = tuple[str, int, str]  # check, stage, case
 Verdicts = dict[Case, str]
@@ -104,7 +105,8 @@ def once(submission: Path, options: Sequence[str]) -> dict[str, Any]:
         workers = f"-n{len(os.sched_getaffinity(0)) + 2}"
         command = grading_command(submission, results, "--no-calls", workers, *options)
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            errors="surrogateescape",
         )
         if not results.exists():
             raise RuntimeError(f"the grader gave no results (status {done.returncode}):\n{done.stdout[-3000:]}")
@@ -182,6 +184,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     options, others = parser.parse_known_args(arguments)  # the others are pytest's: --stage, --check
     if options.runs < 2:
         parser.error("--runs: with fewer than 2 runs there is nothing to compare")
+    print_whatever_comes()
     series = Series()
     submission = options.submission.resolve()
     graded = commit()  # before the record is written, which may be a file of this clone
@@ -197,7 +200,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
             )
             if options.record:
                 data = record_of(series, options.load, submission, graded)
-                options.record.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+                options.record.write_text(as_json(data), encoding="utf-8")
     print(words(series))
     return 1 if series.changed or series.bad else 0
 

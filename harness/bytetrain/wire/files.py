@@ -70,7 +70,7 @@ def is_in_memory(path: Path) -> bool:
     """Whether what is saved there takes memory, and no disk: tmpfs(5)."""
     device = os.stat(path).st_dev
     here = f"{os.major(device)}:{os.minor(device)}"
-    lines = (line.partition(" - ") for line in Path("/proc/self/mountinfo").read_text().splitlines())
+    lines = (line.partition(" - ") for line in os.fsdecode(Path("/proc/self/mountinfo").read_bytes()).splitlines())
     return any(mount.split()[2] == here and kind.split()[0] == "tmpfs" for mount, _, kind in lines)
 
 

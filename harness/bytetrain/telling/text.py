@@ -1,0 +1,48 @@
+"""Text that may hold bytes which are no characters: a path from a zip that was packed on Windows (GBK), say.
+
+Python carries such a byte as a lone surrogate, U+DC80 to U+DCFF (PEP 383; os.fsdecode), which no codec takes unless it
+is told to. Paths keep their bytes here, in files, on terminals and back.
+"""
+
+from __future__ import annotations  # doctor runs on any python3
+
+import codecs
+import io
+import json
+import sys
+from typing import Union
+
+_KEPT = "bytetrain.bytes-kept"
+
+
+def _encode(error: UnicodeError) -> tuple[Union[str, bytes], int]:
+    """An error handler for codecs: a byte is written as it came; for what an encoding lacks, a question mark."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    chars = error.object[error.start : error.end]
+    return b"".join(bytes([ord(char) - 0xDC00]) if "\udc80" <= char <= "\udcff" else b"?" for char in chars), error.end
+
+
+codecs.register_error(_KEPT, _encode)
+
+
+def print_whatever_comes() -> None:
+    """From now on our output takes any text, in whatever encoding the terminal has."""
+    for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=_KEPT)
+
+
+def has_bytes(text: str) -> bool:
+    """Whether there are bytes in it that are no characters."""
+    return any("\udc80" <= char <= "\udcff" for char in text)
+
+
+def without_bytes(text: str) -> str:
+    """For readers that take only real text: a replacement character in place of each."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def as_json(data: object, indent: int = 1) -> str:
+    """JSON whose text is UTF-8, and which comes back as it was: a byte that is no character is escaped."""
+    return json.dumps(data, indent=indent, ensure_ascii=False).encode("utf-8", "backslashreplace").decode() + "\n"

@@ -1,0 +1,113 @@
+"""Paths that are no text: a zip from Windows has folders named in GBK. Their bytes are kept, and nothing stumbles."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from bytetrain import doctor
+from bytetrain.course.paths import REPO
+from bytetrain.programs.build import build_folder
+from bytetrain.programs.output import Capture
+from bytetrain.telling import text
+
+from .trial import Trial
+
+GBK = "中文".encode("gbk")
+NAME = os.fsdecode(GBK)
+CHECKS = """
+import subprocess, sys
+import pytest
+from bytetrain import Failure
+from bytetrain.programs.program import Program
+
+@pytest.mark.check("pair.says_bytes")
+@pytest.mark.parametrize("number", [1, 2])
+def test_says_bytes(pair, stage, number, started, folder):
+    says = "import sys; sys.stdout.buffer.write(b'\\\\xd6\\\\xd0 said')"
+    program = Program([sys.executable, "-c", says, str(pair.folder)])
+    started.append(program.start())
+    raise Failure(f"{pair.folder}: {program.wait().stdout}", expected="text", actual=str(pair.server))
+"""
+
+
+@pytest.mark.parametrize(("encoding", "written"), [("utf-8", "✓".encode() + GBK), ("ascii", b"?" + GBK)])
+def test_output_takes_any_text(encoding: str, written: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding=encoding, write_through=True))
+    text.print_whatever_comes()
+    print("✓" + NAME, end="")
+    assert raw.getvalue() == written
+
+
+def test_json_is_real_text_and_brings_the_bytes_back() -> None:
+    words = text.as_json({"path": f"/srv/{NAME}/✓"})
+    assert words.encode("utf-8") and "✓" in words
+    assert os.fsencode(json.loads(words)["path"]) == b"/srv/" + GBK + b"/\xe2\x9c\x93"
+
+
+def test_others_get_real_text() -> None:
+    assert text.has_bytes(NAME) and not text.has_bytes("中文 ✓")
+    assert text.without_bytes(f"✓{NAME}") == "✓" + "\ufffd" * len(NAME)
+
+
+def test_what_a_program_prints_keeps_its_bytes() -> None:
+    capture = Capture()
+    capture.file.write(GBK + b"/x: No such file\n")
+    capture.file.flush()
+    assert capture.text == f"{NAME}/x: No such file\n"
+    capture.close()
+
+
+def test_a_submission_in_such_a_folder_has_a_build_folder_of_its_own() -> None:
+    assert build_folder(Path("/srv") / NAME, "release") != build_folder(Path("/srv/x"), "release")
+
+
+@pytest.mark.parametrize("place", [NAME, "a path in UTF-8 中文"])
+def test_grading_tells_and_records_it(place: str, standins: Path, tmp_path: Path) -> None:
+    """The submission and the harness lie in such a folder, or only the program says what is no text; with workers of
+    pytest's own, where these can be told the paths."""
+    room = tmp_path / place
+    shutil.copytree(standins, room / "submission")
+    trial = Trial.of(room, room / "submission", CHECKS, {"pair.says_bytes": (1, 1)})
+    command = [*trial.command, "--no-calls", "-n2", "--containment=limits", f"--junitxml={room}/junit.xml"]
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, cwd=tmp_path)
+    assert done.returncode == 1, os.fsdecode(done.stdout)
+    said = os.fsencode(room) + b"/submission/01_stand_in: " + GBK[:2] + b" said"
+    assert said in done.stdout and b"Error" not in done.stdout
+    results = json.loads((room / "results.json").read_text(encoding="utf-8"))
+    assert os.fsencode(results["checks"][0]["story"]["message"]) == said
+    assert os.fsencode(room / "submission") in os.fsencode(results["checks"][0]["story"]["again"])
+    assert ElementTree.parse(room / "junit.xml").getroot().find(".//failure") is not None
+
+
+@pytest.mark.parametrize("format", ["gradescope", "autolab"])
+def test_adapters_give_real_text(format: str, tmp_path: Path) -> None:
+    results = {
+        "schema": "bytetrain/results/v1", "outcome": "fail", "complete": True, "points": 0, "of": 1, "seconds": 1,
+        "began": 0, "stages": [], "checks": [], "harness_errors": [], "submission": f"/srv/{NAME}",
+    }
+    file = tmp_path / NAME
+    file.write_text(text.as_json(results), encoding="utf-8")
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+    for path, status in ((f"{file}", 0), (f"{file}-missing", 1)):
+        command = [sys.executable, "-m", "bytetrain.grading.adapters", format, path]
+        done = subprocess.run(command, cwd=REPO / "harness", capture_output=True, env=environment)
+        assert done.returncode == status and b"Traceback" not in done.stderr, os.fsdecode(done.stderr)
+        assert done.stdout.decode("utf-8").startswith("{") == (status == 0)
+
+
+def test_doctor_tells_such_a_clone(tmp_path: Path) -> None:
+    machine = doctor.Machine()
+    machine.repo = tmp_path / NAME
+    machine.repo.mkdir()
+    assert NAME in doctor.build_folder(machine).value
