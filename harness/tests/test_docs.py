@@ -138,7 +138,7 @@ def test_columns_of_ss_may_be_padded() -> None:
         "127.0.0.1:51870 127.0.0.1:41233"
     )
     padded = (
-        "State      Recv-Q Send-Q Local Address:Port  Peer Address:Port Process\nCLOSE-WAIT 23     0          "
+        "State      Recv-Q  Send-Q  Local Address:Port  Peer Address:Port Process\nCLOSE-WAIT 23      0          "
         "127.0.0.1:51870    127.0.0.1:41233     "
     )
     assert Values().canonical(narrow) == Values().canonical(padded)

@@ -105,7 +105,7 @@ def without_nameless_frames(lines: Iterable[str]) -> Iterator[str]:
 
 def _ss_columns(line: str) -> str:
     """Two blanks between the columns, however wide they are; the words of the headline have one among themselves."""
-    return re.sub(" {2,}" if line.startswith("State") else " +", "  ", line)
+    return re.sub(" +(?=Recv|Send|Local|Peer)" if line.startswith("State") else " +", "  ", line)
 
 
 def _example_address(found: "re.Match[str]") -> str:
