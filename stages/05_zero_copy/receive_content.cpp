@@ -23,7 +23,7 @@ namespace {
 constexpr std::size_t piece = 262144;  // bytes
 
 /// The count of a receiving call; the end of the stream is too early here.
-std::size_t more_than_none(const std::string& call, ssize_t count) {
+std::size_t before_end(const std::string& call, ssize_t count) {
   if (check(call, count) == 0) throw std::runtime_error("the server closed the connection before the end");
   return static_cast<std::size_t>(count);
 }
@@ -36,7 +36,7 @@ void receive_by_copy(int connection, TargetFile& target, std::uint64_t size, Pro
     const std::size_t wanted = std::min<std::uint64_t>(buffer.size(), size - target.size());
     const ssize_t got = ::recv(connection, buffer.data(), wanted, 0);
     if (got == -1 && errno == EINTR) continue;
-    target.write(std::span{buffer}.first(more_than_none("recv", got)));
+    target.write(std::span{buffer}.first(before_end("recv", got)));
     progress.update(target.size());
   }
 }
@@ -49,7 +49,7 @@ void receive_by_mmap(int connection, TargetFile& target, std::uint64_t size, Pro
   while (!rest.empty()) {
     const ssize_t got = ::recv(connection, rest.data(), std::min(rest.size(), piece), 0);
     if (got == -1 && errno == EINTR) continue;
-    rest = rest.subspan(more_than_none("recv", got));
+    rest = rest.subspan(before_end("recv", got));
     progress.update(size - rest.size());
   }
 }
@@ -61,7 +61,7 @@ void receive_by_splice(int connection, TargetFile& target, std::uint64_t size, P
     const std::size_t wanted = std::min<std::uint64_t>(pipe.capacity, size - received);
     const ssize_t got = ::splice(connection, nullptr, pipe.in.get(), nullptr, wanted, 0);
     if (got == -1 && errno == EINTR) continue;
-    std::size_t in_pipe = more_than_none("splice", got);
+    std::size_t in_pipe = before_end("splice", got);
     received += in_pipe;
     while (in_pipe > 0) {
       const ssize_t saved = ::splice(pipe.out.get(), nullptr, target.descriptor(), nullptr, in_pipe, 0);

@@ -1,4 +1,4 @@
-// zero_copy.cpp
+// zero_copy.cpp: a mapping and a pipe with room for 1 MiB, each given back when its scope ends. See zero_copy.hpp.
 #include "zero_copy.hpp"
 
 #include <fcntl.h>
