@@ -1,4 +1,4 @@
-"""What only checks need: a server of our own, a file that no connection's buffers can hold, options of stage 06."""
+"""What only checks need: a server of our own, a file that no connection's buffers can hold, options for timeouts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Callable
 import pytest
 
 from bytetrain.course.paths import STAGES
+from bytetrain.course.traits import traits
 from bytetrain.judging.acts import big_size
 from bytetrain.programs.build import Programs
 from bytetrain.programs.program import EndedAtStart, Server
@@ -47,10 +48,10 @@ def target(folder: Path) -> Path:
 
 @pytest.fixture
 def options(pair: Programs, store: FileStore) -> Callable[..., list[str]]:
-    """options("--drain-timeout=1") for a server of stage 06 that knows both timeouts; no option for others."""
+    """options("--drain-timeout=1") for a server that knows both timeouts; no option for others."""
 
     def known(*words: str) -> list[str]:
-        return list(words) if pair.stage >= 6 and knows_timeouts(pair.server, store.seeded(1000)) else []
+        return list(words) if traits(pair.stage).timeouts and knows_timeouts(pair.server, store.seeded(1000)) else []
 
     return known
 
@@ -70,7 +71,7 @@ def knows_timeouts(server: Path, file: Path) -> bool:
 def start_server(
     start_server: Callable[..., Server], options: Callable[..., list[str]]
 ) -> Callable[..., Server]:
-    """As everywhere; but a server of stage 06 whose file is big is told to be patient with clients that don't read: it
+    """As everywhere; but a server with timeouts and a big file is told to be patient with clients that don't read: it
     would drop them after 30 seconds, and a busy machine may take longer over a check."""
 
     def start(pair: Programs, file: Path, **more: Any) -> Server:

@@ -1,6 +1,6 @@
 """A client trusts nothing that comes over the wire, and loses nothing: not a file that was there, not a byte unnoticed.
 
-The server in these checks is the harness itself. It hands whole trains, one at a time, to the clients of stages 01, 02.
+The server in these checks is the harness itself. It hands whole trains, one at a time, to clients that receive naively.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Callable
 import pytest
 
 from bytetrain import NotApplicable
-from bytetrain.judging.acts import NAIVE, hand_over, hand_over_trains
+from bytetrain.course.traits import traits
+from bytetrain.judging.acts import hand_over, hand_over_trains
 from bytetrain.judging.verdicts import has_status, received, refused, snapshot
 from bytetrain.programs.build import Programs
 from bytetrain.programs.output import Finished
@@ -24,7 +25,7 @@ from bytetrain.programs.program import Client
 from bytetrain.telling.sizes import KiB
 from bytetrain.telling.story import expect, told
 from bytetrain.wire.files import FileStore, content
-from bytetrain.wire.framing import HEAD, encode_size, encode_train, pieces
+from bytetrain.wire.framing import HEAD, encode_content, encode_size, encode_train, fitting, pieces
 from bytetrain.wire.peers import Connection, Ended, RawServer
 
 StartClient = Callable[..., Client]
@@ -49,7 +50,7 @@ class Meeting:
         self._before = snapshot(outside)
 
     def sends(self, trains: Sequence[bytes]) -> None:
-        """Our server sends trains: whole ones in stages 01 and 02."""
+        """Our server sends trains, and whole ones where that is needed."""
         hand_over_trains(self.connection, self.stage, trains)
 
     def closes(self) -> Finished:
@@ -117,8 +118,17 @@ def meet(pair: Programs, target: Path, raw_server: RawServer, start_client: Star
 
 
 def trains(stage: int, size: int = 2500, name: bytes = NAME) -> list[bytes]:
-    """The trains of a good stream; from stage 05 on the raw content is one of them."""
-    return [piece.data for piece in pieces(stage, name, content(min(size, 1000) if stage == 1 else size))]
+    """The trains of a good stream; raw content counts as one of them."""
+    return [piece.data for piece in pieces(stage, name, content(fitting(stage, size)))]
+
+
+def take_last(stage: int, sent: list[bytes]) -> bytes:
+    """The last train of a stream, or the last byte of raw content; the rest is left in `sent`."""
+    last = sent.pop()
+    if not traits(stage).raw:
+        return last
+    sent.append(last[:-1])
+    return last[-1:]
 
 
 # What comes is wrong
@@ -150,8 +160,8 @@ def test_length_above_1000_is_refused_for_content(length: int, meet: Meet) -> No
     for follow in {1000, min(length, 4096)}:
         meeting = meet()
         with told(f"a head says {length}, where a train has at most 1000 bytes; {follow} bytes and a good end follow"):
-            size = [encode_train(encode_size(follow))] if meeting.stage == 4 else []
-            end = [encode_train(b"")] if meeting.stage in (2, 3) else []
+            size = [encode_train(encode_size(follow))] if traits(meeting.stage).announces_size else []
+            end = [encode_train(b"")] if traits(meeting.stage).ends_with_empty_train else []
             meeting.sends([encode_train(NAME), *size, length.to_bytes(HEAD, "big"), content(follow), *end])
             meeting.is_refused(meeting.closes())
 
@@ -167,7 +177,7 @@ def test_size_train_must_have_8_bytes(length: int, meet: Meet) -> None:
         return
     with told(f"the size train has {length} bytes: 8 would be right"):
         meeting.sends([encode_train(NAME), encode_train((10).to_bytes(length, "big") if length else b"")])
-        meeting.sends([encode_train(b"0123456789") if meeting.stage == 4 else b"0123456789"])
+        meeting.sends([encode_content(meeting.stage, b"0123456789")])
         meeting.is_refused(meeting.closes())
 
 
@@ -200,7 +210,7 @@ def test_size_that_needs_64_bits(size: int, meet: Meet) -> None:
     with told(f"a size of {size} was announced; 10 bytes came, and then the connection was closed"):
         ten = b"0123456789"
         meeting.sends([encode_train(NAME), encode_train(encode_size(size))])
-        meeting.sends([encode_train(ten) if meeting.stage == 4 else ten])
+        meeting.sends([encode_content(meeting.stage, ten)])
         meeting.is_refused(meeting.closes())
 
 
@@ -211,9 +221,9 @@ def boundaries(stage: int) -> dict[str, int]:
     """Where a good stream may break off between two trains: the name of the place, and its offset."""
     ends = list(itertools.accumulate(len(train) for train in trains(stage)))
     names = ["before the name", "after the name"]
-    if stage >= 4:
+    if traits(stage).announces_size:
         names.append("after the size")
-    if stage in (2, 3, 4):
+    if not traits(stage).one_train and not traits(stage).raw:
         names += ["after the first train of content", "before the last train"]
     return dict(zip(names, [0, *ends[: len(names) - 2], ends[-2]]))
 
@@ -261,7 +271,7 @@ def test_early_end_inside_a_train_is_a_failure(stage: int, how: str, meet: Meet)
 @pytest.mark.check("client.older_replaced")
 def test_older_file_is_replaced(meet: Meet, store: FileStore, target: Path) -> None:
     meeting = meet()
-    original = store.seeded(1000 if meeting.stage == 1 else 2500)
+    original = store.seeded(fitting(meeting.stage, 2500))
     (target / NAME.decode()).rename(target / original.name)
     with told("there is an older file of that name, and a new one comes whole"):
         hand_over(meeting.connection, meeting.stage, original.name.encode(), original.read_bytes())
@@ -281,7 +291,7 @@ def test_two_clients_save_the_same_name(meet: Meet, target: Path) -> None:
         has_status(second.closes(), 0)
         first.sends(sent[-1:])
         has_status(first.closes(), 0)
-        size = 1000 if first.stage == 1 else 2500
+        size = fitting(first.stage, 2500)
         expect(
             saved_in(target) == content(size), "the file is not what both have received",
             expected="what both have received", actual="other content",
@@ -296,9 +306,7 @@ def test_two_clients_save_the_same_name(meet: Meet, target: Path) -> None:
 def test_older_file_stays_until_the_new_one_is_complete(meet: Meet, target: Path) -> None:
     meeting = meet()
     sent = trains(meeting.stage)
-    last = sent.pop() if meeting.stage <= 4 else sent[-1][-1:]
-    if meeting.stage > 4:
-        sent[-1] = sent[-1][:-1]
+    last = take_last(meeting.stage, sent)
     with told("there is an older file of that name; all of the new one but its last train or byte has come"):
         meeting.sends(sent)
         meeting.connection.wait_taken(meeting.client.pid)
@@ -351,7 +359,7 @@ def test_target_is_a_symbolic_link(meet: Meet, target: Path) -> None:
         has_status(finished, 0)
         found = saved_in(target)
         expect(
-            found == content(min(2500, 1000 if meeting.stage == 1 else 2500)), f"{len(found)} bytes were found",
+            found == content(fitting(meeting.stage, 2500)), f"{len(found)} bytes were found",
             expected="the content that was sent",
         )
 
@@ -407,7 +415,7 @@ def test_full_disk_is_a_failure(disk: str, stage: int, meet: Meet, target: Path)
             meeting.is_refused(meeting.closes())
         return
     # No limit of a process keeps it from writing to a mapping. Only where there really is no page left, SIGBUS comes.
-    page, free = os.sysconf("SC_PAGESIZE"), 0 if stage == 1 else 8
+    page, free = os.sysconf("SC_PAGESIZE"), 0 if traits(stage).one_train else 8
     meeting = meet(older=False, prefix=on_small_disk(1 + free, target))
     with as_seen_by(meeting.client, target) as inside:
         before = snapshot(inside)
@@ -422,15 +430,15 @@ def test_full_disk_is_a_failure(disk: str, stage: int, meet: Meet, target: Path)
 
 @pytest.mark.check("client.memory_flat")
 def test_memory_does_not_grow_with_the_file(stage: int, meet: Meet) -> None:
-    # To hand over whole trains takes its time: in stage 02 there are fewer of them.
-    small, large, most = (1_000_000, 12_000_000, 6_000_000) if stage in NAIVE else (2_000_000, 64_000_000, 16_000_000)
+    # To hand over whole trains takes its time: so there are fewer of them.
+    small, large, most = 2_000_000, 64_000_000, 16_000_000
+    if traits(stage).whole_trains_only:
+        small, large, most = 1_000_000, 12_000_000, 6_000_000
     used = {}
     for size in (small, large):
         meeting = meet(older=False)
         sent = [piece.data for piece in pieces(stage, b"size-%d" % size, content(size))]
-        last = sent.pop() if stage <= 4 else sent[-1][-1:]
-        if stage > 4:
-            sent[-1] = sent[-1][:-1]
+        last = take_last(stage, sent)
         meeting.sends(sent)
         meeting.connection.wait_taken(meeting.client.pid)
         used[size] = anonymous_memory(meeting.client.pid)

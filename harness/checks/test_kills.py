@@ -10,6 +10,7 @@ from typing import Callable, Optional
 
 import pytest
 
+from bytetrain.course.traits import traits
 from bytetrain.judging.acts import (
     Pool, comes_to_rest, hand_over_trains, lets_go, read_whole, serves, stalled, uses_no_cpu, waiting_client, worker_of,
 )
@@ -24,7 +25,7 @@ from bytetrain.telling.story import expect, told
 from bytetrain.telling.waiting import settled, wait_until
 from bytetrain.wire.faults import Timeout, WholeTrains
 from bytetrain.wire.files import FileStore
-from bytetrain.wire.framing import HEAD, LARGEST_BODY, SIZE_BODY, pieces
+from bytetrain.wire.framing import HEAD, LARGEST_BODY, fitting, pieces, start_of_content
 from bytetrain.wire.peers import RawClient, RawServer
 from bytetrain.wire.proxy import Proxy
 
@@ -34,12 +35,9 @@ StartClient = Callable[..., Client]
 
 def middle(stage: int, name: bytes, size: int) -> int:
     """An offset in the midst of a transfer; as long as the content comes in trains, one between two of them."""
-    after_name = HEAD + len(name)
-    if stage == 1:
-        return after_name
-    size_train = HEAD + SIZE_BODY if stage >= 4 else 0
-    trains_until_half = size // 2 // LARGEST_BODY
-    return after_name + size_train + (trains_until_half * (HEAD + LARGEST_BODY) if stage <= 4 else size // 2)
+    begins = start_of_content(stage, len(name))
+    whole_trains = size // 2 // LARGEST_BODY
+    return begins + (size // 2 if traits(stage).raw else whole_trains * (HEAD + LARGEST_BODY))
 
 
 def killed_client(
@@ -48,7 +46,7 @@ def killed_client(
     """A client is killed when half of the file has come to it; in stage 01, only the name. Returns the server."""
     at = middle(pair.stage, original.name.encode(), original.stat().st_size)
     server = start_server(pair, original)
-    shape = [WholeTrains()] if pair.stage <= 2 else []
+    shape = [WholeTrains()] if traits(pair.stage).whole_trains_only else []
     with Proxy(server.port, *shape, Timeout(at)) as proxy:
         client = start_client(pair, proxy.port, target)
         proxy.wait_forwarded(at).client.wait_taken(client.pid)
@@ -62,7 +60,7 @@ def killed_client(
 def test_killed_client_saves_nothing(
     pair: Programs, older: bool, store: FileStore, target: Path, start_server: StartServer, start_client: StartClient
 ) -> None:
-    original = store.seeded(1000 if pair.stage == 1 else 1_000_000)
+    original = store.seeded(fitting(pair.stage, 1_000_000))
     if older:
         (target / original.name).write_bytes(b"what was there before")
     before = snapshot(target).get(original.name, "no file")
@@ -83,7 +81,7 @@ def test_killed_client_leaves_no_temporary_file(
         os.close(os.open(target, os.O_TMPFILE | os.O_RDWR, 0o600))
     except OSError:
         pytest.skip("the file system of the temporary folder has no O_TMPFILE")
-    killed_client(pair, store.seeded(1000 if pair.stage == 1 else 1_000_000), target, start_server, start_client)
+    killed_client(pair, store.seeded(fitting(pair.stage, 1_000_000)), target, start_server, start_client)
     left = changes({}, snapshot(target))
     expect(
         not left, f"a client was killed half-way, and left something behind: {left}",

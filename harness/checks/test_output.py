@@ -7,6 +7,7 @@ from typing import Callable
 
 import pytest
 
+from bytetrain.course.traits import traits
 from bytetrain.judging.acts import comes_to_rest, lets_go, serves, stalled
 from bytetrain.programs.build import Programs
 from bytetrain.programs.program import Program
@@ -23,7 +24,7 @@ def test_one_line_on_a_terminal(
 ) -> None:
     # What is left in a buffer of stdio is never seen in a file. For a terminal every line is written at once:
     # setbuf(3).
-    file = big if pair.stage >= 3 else store.seeded(1000)
+    file = big if traits(pair.stage).heals else store.seeded(1000)
     server = TerminalServer(pair.server, file, cwd=folder, options=options("--stall-timeout=3600"))
     started.append(server)
     server.start()
@@ -31,7 +32,7 @@ def test_one_line_on_a_terminal(
         for _ in range(3):
             serves(server, pair.stage, file)
         says_no_more(server)
-    if pair.stage >= 3:
+    if traits(pair.stage).heals:
         with told("then one came that reset its connection in mid-transfer"):
             connection, worker = stalled(server)
             end = connection.other_end()

@@ -15,6 +15,7 @@ from typing import Callable
 import pytest
 
 from bytetrain import Failure, NotApplicable
+from bytetrain.course.traits import traits
 from bytetrain.judging.acts import (
     Pool, all_sleep, can_connect, comes_to_rest, holds, kill_worker, read_cut_short, read_whole, replace_workers,
     serves, stalled, uses_no_cpu, waiting_client,
@@ -28,6 +29,7 @@ from bytetrain.programs.program import Program, Server
 from bytetrain.telling.story import expect, expecting, quietly, told
 from bytetrain.telling.waiting import LIMIT, settled, wait_until
 from bytetrain.wire.files import FileStore, write_file
+from bytetrain.wire.framing import fitting
 from bytetrain.wire.peers import RawClient, free_port
 
 StartServer = Callable[..., Server]
@@ -36,7 +38,7 @@ CROWD = 64  # more than a backlog of 5 or an array of 10 events can hold
 
 def small(store: FileStore, stage: int) -> Path:
     """A file that every stage can send; large enough for a few trains from stage 02 on."""
-    return store.seeded(1000 if stage == 1 else 100_000)
+    return store.seeded(fitting(stage, 100_000))
 
 
 def end_server(server: Server, how: str) -> None:
@@ -353,7 +355,7 @@ def test_starts_again_at_once(pair: Programs, how: str, store: FileStore, start_
 @pytest.mark.check("server.restart_beside_transfer")
 @pytest.mark.parametrize("how", ["SIGKILL to the parent", "SIGKILL to all"])
 def test_starts_again_beside_a_transfer(pair: Programs, how: str, big: Path, start_server: StartServer) -> None:
-    for workers in ("first", "replaced") if pair.stage >= 3 else ("first",):
+    for workers in ("first", "replaced") if traits(pair.stage).heals else ("first",):
         server = start_server(pair, big, port=free_port())
         if workers == "replaced":
             replace_workers(server)

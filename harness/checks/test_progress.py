@@ -22,7 +22,7 @@ from bytetrain.programs.terminal import TerminalClient
 from bytetrain.telling.story import expect, told
 from bytetrain.telling.waiting import NeverHappened, wait_until
 from bytetrain.wire.files import FileStore, content
-from bytetrain.wire.framing import LARGEST_BODY, encode_size, encode_train, stream
+from bytetrain.wire.framing import LARGEST_BODY, encode_content, encode_size, encode_train, stream
 from bytetrain.wire.peers import Connection, RawServer
 
 
@@ -65,7 +65,7 @@ def dribble(connection: Connection, stage: int, data: bytes, seen: Callable[[], 
         if seen():
             return data[sent:]
         piece = data[sent : sent + size]
-        connection.deliver(encode_train(piece) if stage == 4 else piece)
+        connection.deliver(encode_content(stage, piece))
         with contextlib.suppress(NeverHappened):
             wait_until(seen, "the client draws", limit=0.01)
             return data[sent + size :]
@@ -75,7 +75,7 @@ def dribble(connection: Connection, stage: int, data: bytes, seen: Callable[[], 
 def rest_of(connection: Connection, stage: int, data: bytes) -> None:
     """Sends the rest of the content."""
     bodies = (data[start : start + LARGEST_BODY] for start in range(0, len(data), LARGEST_BODY))
-    connection.send(b"".join(map(encode_train, bodies)) if stage == 4 else data)
+    connection.send(b"".join(encode_content(stage, body) for body in bodies))
 
 
 @pytest.mark.check("progress.last_line")

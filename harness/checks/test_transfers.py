@@ -11,6 +11,7 @@ from typing import Callable
 
 import pytest
 
+from bytetrain.course.traits import traits
 from bytetrain.judging.acts import hand_over, hand_over_trains, read_whole, serves, way_to
 from bytetrain.judging.verdicts import received, refused
 from bytetrain.programs.build import Programs
@@ -18,14 +19,13 @@ from bytetrain.programs.program import Client, Server
 from bytetrain.telling.sizes import MiB
 from bytetrain.telling.story import expect, expecting, told
 from bytetrain.wire.files import FileStore, write_file
-from bytetrain.wire.framing import Parser, encode_size, encode_train, pieces
+from bytetrain.wire.framing import Parser, encode_size, encode_train, fitting, pieces
 from bytetrain.wire.peers import Ended, RawClient, RawServer
 
 StartServer = Callable[..., Server]
 StartClient = Callable[..., Client]
 
-SMALL = (0, 1, 999, 1000)
-SIZES = (*SMALL, 1001, 2000, 65536, 20_000_000)
+SIZES = (0, 1, 999, 1000, 1001, 2000, 65536, 20_000_000)
 NAMES = (
     "a", "n" * 255, "two words and  more.txt", "文件-é-😀.bin", "-rf", "--help", "~", "$HOME", "100%s%n.txt", ".hidden",
     "...", "a\\b", "new\nline",
@@ -36,7 +36,7 @@ BINARY = bytes(range(256)) + bytes(reversed(range(256))) + b"\0\0%s\r\n\x1a\xff\
 
 def sizes(stage: int) -> tuple[int, ...]:
     """What the format of the stage can carry."""
-    return SMALL if stage == 1 else SIZES
+    return tuple(size for size in SIZES if size == fitting(stage, size))
 
 
 def receive(pair: Programs, raw: RawServer, start: StartClient, name: bytes, content: bytes) -> Client:
@@ -98,8 +98,8 @@ def test_trains_may_be_shorter_than_they_could_be(
     original = write_file(folder / "short", sum(sizes))
     data, client = original.read_bytes(), start_client(pair, raw_server.port)
     bodies = [data[end - size : end] for size, end in zip(sizes, itertools.accumulate(sizes))]
-    head = [b"short"] + ([encode_size(len(data))] if pair.stage == 4 else [])
-    tail = [] if pair.stage == 4 else [b""]
+    head = [b"short"] + ([encode_size(len(data))] if traits(pair.stage).announces_size else [])
+    tail = [b""] if traits(pair.stage).ends_with_empty_train else []
     with told(f"the content comes in trains of {sizes} bytes"), raw_server.accept() as connection:
         hand_over_trains(connection, pair.stage, map(encode_train, [*head, *bodies, *tail]))
         received(client.wait(), client.directory, original)
@@ -165,7 +165,7 @@ def test_file_has_grown_since_the_start(
     server = start_server(pair, file, workers=1)
     write_file(file, 2500, seed=2)
     for _ in range(3):
-        if pair.stage > 1:
+        if not traits(pair.stage).one_train:
             with told("FILE has grown to 2500 bytes since the server was started"):
                 serves(server, pair.stage, file)
             continue
@@ -221,7 +221,7 @@ def test_client_saves_nothing_in_the_current_directory(
 def test_clients_one_after_the_other(
     pair: Programs, store: FileStore, start_server: StartServer, start_client: StartClient
 ) -> None:
-    original = store.seeded(1000 if pair.stage == 1 else 65536)
+    original = store.seeded(fitting(pair.stage, 65536))
     server = start_server(pair, original)
     with way_to(server, pair.stage) as port:
         for number in range(1, 8):
@@ -234,7 +234,7 @@ def test_clients_one_after_the_other(
 def test_clients_at_once(
     pair: Programs, store: FileStore, start_server: StartServer, start_client: StartClient
 ) -> None:
-    original = store.seeded(1000 if pair.stage == 1 else 300_000)
+    original = store.seeded(fitting(pair.stage, 300_000))
     server = start_server(pair, original, workers=3)
     with told("12 clients at once, with three workers"), way_to(server, pair.stage) as port:
         clients = [start_client(pair, port) for _ in range(12)]
@@ -244,7 +244,7 @@ def test_clients_at_once(
 
 @pytest.mark.check("server.at_once")
 def test_raw_clients_at_once(pair: Programs, store: FileStore, start_server: StartServer) -> None:
-    original = store.seeded(1000 if pair.stage == 1 else 300_000)
+    original = store.seeded(fitting(pair.stage, 300_000))
     server = start_server(pair, original, workers=3)
     connections = [RawClient(server.port) for _ in range(30)]
     for number, connection in enumerate(connections, 1):

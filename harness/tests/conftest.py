@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bytetrain.course.paths import STAGE_NUMBERS
+from bytetrain.course.traits import stage_numbers, traits
 from bytetrain.programs.build import Programs, build
 
 STANDINS = Path(__file__).parent / "standins"
@@ -21,12 +21,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def make_submission(folder: Path) -> Path:
     """A submission whose stages are executables: shell scripts that become the Python programs in standins/."""
-    for number in STAGE_NUMBERS:
+    for number in stage_numbers():
         stage = folder / f"{number:02d}_stand_in"
         stage.mkdir(parents=True)
         for name in ("server", "client"):
             script = stage / name
-            command = shlex.join([sys.executable, f"{STANDINS / name}.py", str(number)])
+            words = [traits(number).content.value, "naive" if traits(number).whole_trains_only else "exact"]
+            command = shlex.join([sys.executable, f"{STANDINS / name}.py", *words])
             script.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
             script.chmod(0o755)
     return folder

@@ -15,6 +15,7 @@ import pytest
 
 from bytetrain.course import paths
 from bytetrain.course.catalogue import rubric
+from bytetrain.course.traits import stage_numbers
 from bytetrain.grading import adapters
 from bytetrain.grading.records import OURS, Record, Verdict
 from bytetrain.grading.results import Results, write
@@ -199,7 +200,7 @@ def test_classroom50(results: Results, runner: dict[str, str]) -> None:
 
 
 def test_classroom50_counts_to_100_points(runner: dict[str, str]) -> None:
-    every = Results(rubric(), paths.STAGES, "release", list(paths.STAGE_NUMBERS))
+    every = Results(rubric(), paths.STAGES, "release", list(stage_numbers()))
     for check in rubric().checks.values():
         for stage in check.stages:
             every.add(Record(check.id, stage, "", Verdict.PASS))

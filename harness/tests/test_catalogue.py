@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from bytetrain.course import catalogue, paths
+from bytetrain.course import catalogue, data, folders
 from bytetrain.course.catalogue import Check, lessons, rubric
 from bytetrain.course.paths import REPO
+from bytetrain.course.traits import Content, all_traits, brings, stage_numbers, traits
 
 
-def test_there_are_fourteen_lessons_with_titles_in_both_languages() -> None:
+def test_every_lesson_is_there_once_with_titles_in_both_languages() -> None:
     lessons = catalogue.lessons()
-    assert len({lesson.id for lesson in lessons}) == 14
+    assert len({lesson.id for lesson in lessons}) == len(lessons) >= 14
     assert all(lesson.title and lesson.title_zh for lesson in lessons)
 
 
@@ -34,11 +35,41 @@ def test_a_lesson_says_which_options_show_it() -> None:
 def test_a_stage_is_found_by_its_number(tmp_path: Path) -> None:
     (tmp_path / "03_whatever").mkdir()
     (tmp_path / "04_a_file").touch()
-    assert paths.stage_dir(tmp_path, 3) == tmp_path / "03_whatever"
-    assert paths.stage_dir(tmp_path, 4) is None
-    assert paths.stages_of(tmp_path) == [3]
-    with pytest.raises(ValueError, match="no stage 7"):
-        paths.stage_dir(tmp_path, 7)
+    assert folders.stage_dir(tmp_path, 3) == tmp_path / "03_whatever"
+    assert folders.stage_dir(tmp_path, 4) is None
+    assert folders.stages_of(tmp_path) == [3]
+    with pytest.raises(ValueError, match="no stage 99: stages are numbered 1 to"):
+        folders.stage_dir(tmp_path, 99)
+
+
+# What sets the stages apart
+
+
+def test_the_stages_differ_as_the_contract_says() -> None:
+    by_content = {content: [stage for stage in range(1, 7) if traits(stage).content is content] for content in Content}
+    assert list(by_content.values()) == [[1], [2, 3], [4], [5, 6]]
+    assert [stage for stage in range(1, 7) if traits(stage).whole_trains_only] == [1, 2]
+    first = {"heals": 3, "progress_line": 4, "ways": 5, "timeouts": 6}
+    for trait, number in first.items():
+        assert [stage for stage in range(1, 7) if brings(stage, trait)] == [number], trait
+
+
+ROW = 'points = 1\nwhole_trains_only = true\nheals = true\nprogress_line = true\nways = true\ntimeouts = true\n'
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ("[02]\n", r"\[02\] stands where \[01\] should"),
+        (f"[01]\n{ROW}", r"\[01\]: .*content"),
+        (f'[01]\n{ROW}content = "pigeons"\n', r"\[01\]: 'pigeons'"),
+        (f'[01]\n{ROW}content = "raw bytes"\n[02]\nheal = true\n', r"\[02\]: .*'heal'"),
+    ],
+)
+def test_a_row_that_makes_no_sense_is_named(rows: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "stages.toml").write_text(rows)
+    with pytest.raises(ValueError, match=words):
+        all_traits(tmp_path / "stages.toml")
 
 
 def test_a_stage_tells_its_changes(tmp_path: Path) -> None:
@@ -55,7 +86,7 @@ def test_a_stage_tells_its_changes(tmp_path: Path) -> None:
 def test_a_broken_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "stage.toml").write_text("title = ")
     with pytest.raises(ValueError, match="stage.toml"):
-        catalogue.load_toml(tmp_path / "stage.toml")
+        data.load_toml(tmp_path / "stage.toml")
 
 
 # The checks
@@ -70,7 +101,7 @@ def test_points_sum_to_100_whatever_is_run() -> None:
 
 def test_a_stage_is_graded_for_its_own_lesson_first() -> None:
     known = rubric()
-    for stage in (3, 4, 5, 6):
+    for stage in stage_numbers():
         own = sum(known.points(check, stage) for check in known.of_stage(stage) if check.first == stage)
         assert own > Fraction(known.stage_points[stage], 4), f"stage {stage}: its own checks are worth {float(own):.1f}"
 
@@ -91,7 +122,7 @@ def test_every_check_is_in_the_catalogue_and_every_entry_is_a_check() -> None:
 
 @pytest.mark.parametrize("check", rubric().checks.values(), ids=lambda check: str(check.id))
 def test_a_check_has_what_a_student_needs(check: Check) -> None:
-    assert 1 <= check.first <= check.last <= 6 and check.title and check.title_zh
+    assert 1 <= check.first <= check.last <= stage_numbers()[-1] and check.title and check.title_zh
     assert check.calls and set(check.calls) <= set(catalogue.SIDES)
     assert check.lesson in ("", *(each.id for each in lessons()))
     reference = check.id.startswith("reference.")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bytetrain.course.paths import STAGES
+from bytetrain.course.traits import numbered, stage_numbers, traits
 from bytetrain.grading.command import command_of_pytest, grading_command
 from bytetrain.grading.adapters import load
 from bytetrain.kernel import trace
@@ -81,7 +82,7 @@ def test_stages_can_be_chosen(options: list[str], grade: Grade) -> None:
     assert graded.verdicts() == dict.fromkeys(["pair.transfer 3", "pair.transfer 6", "pair.range 3"], "pass")
 
 
-@pytest.mark.parametrize("stage", range(1, 7))
+@pytest.mark.parametrize("stage", stage_numbers())
 def test_each_stage_of_the_real_checks_can_be_chosen_alone(stage: int, tmp_path: Path) -> None:
     command = grading_command(STAGES, tmp_path / "results.json", "--collect-only", f"--stage={stage}")
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -91,7 +92,7 @@ def test_each_stage_of_the_real_checks_can_be_chosen_alone(stage: int, tmp_path:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--stage", "7"], "--stage 7: stages are numbered 1 to 6"),
+        (["--stage", "99"], f"--stage 99: {numbered()}"),
         (["--submission", "/no/such"], "/no/such: there is no such folder"),
         (["--check", "client.no_such"], "--check client.no_such: there is no such check"),
         (["--check", "server.cases", "--case", "three"], "--case three: server.cases has no such case"),
@@ -104,10 +105,9 @@ def test_what_does_not_exist_is_refused(options: list[str], words: str, grade: G
 
 def test_points_are_shares_of_a_stage(grade: Grade) -> None:
     graded = grade(only="pair.*")
-    assert graded.data["of"] == 100 and graded.data["points"] == pytest.approx(
-        10 / 6 + 10 / 2 + 28 + 12 + 16 + 24, 0.001
-    )
-    assert [stage["of"] for stage in graded.data["stages"]] == [10, 10, 28, 12, 16, 24]
+    worth = [traits(stage).points for stage in stage_numbers()]
+    assert graded.data["of"] == 100 and [stage["of"] for stage in graded.data["stages"]] == worth
+    assert graded.data["points"] == pytest.approx(worth[0] / 6 + worth[1] / 2 + sum(worth[2:6]), 0.001)
 
 
 def test_missing_stages_earn_nothing_and_broken_ones_fail(grade: Grade, tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_missing_stages_earn_nothing_and_broken_ones_fail(grade: Grade, tmp_path
     told = graded.verdicts("pair.transfer")
     assert told == {"pair.transfer 3": "not applicable", "pair.transfer 4": "fail", "pair.transfer 5": "pass"}
     assert [stage["state"] for stage in graded.data["stages"]][2:5] == ["missing", "build failed", "graded"]
-    assert [stage["points"] for stage in graded.data["stages"]][2:5] == [0, 0, 16]
+    assert [stage["points"] for stage in graded.data["stages"]][2:5] == [0, 0, traits(5).points]
     assert "not handed in" in graded.output and "no executable client" in graded.output
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from bytetrain.course.catalogue import rubric
-from bytetrain.course.paths import STAGES, stage_dir
+from bytetrain.course.folders import stage_dir
+from bytetrain.course.paths import STAGES
+from bytetrain.course.traits import stage_numbers
 from bytetrain.upkeep import mutants
 from bytetrain.upkeep.mutants import Mutant, Outcome, Unusable
 
@@ -38,8 +40,9 @@ def mutant(folder: Path, text: str = PATCH) -> Mutant:
 
 def test_there_are_ninety_and_twelve_in_each_stage() -> None:
     assert len(MUTANTS) >= 90
-    for stage in range(1, 7):
-        assert sum(each.stage == stage for each in MUTANTS) >= 12, stage
+    for stage in stage_numbers():
+        new = [check for check in rubric().of_stage(stage) if check.first == stage]  # a small stage may have fewer
+        assert sum(each.stage == stage for each in MUTANTS) >= min(12, len(new)), stage
 
 
 @pytest.mark.parametrize("each", MUTANTS, ids=[each.name for each in MUTANTS])

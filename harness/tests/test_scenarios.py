@@ -12,11 +12,12 @@ import pytest
 
 from bytetrain import Failure
 from bytetrain.course.catalogue import Run, lesson, lessons
+from bytetrain.course.traits import traits
 from bytetrain.kernel import trace
 from bytetrain.kernel.processes import exit_code, state
 from bytetrain.lessons import play
 from bytetrain.lessons.calls import asked, in_words
-from bytetrain.lessons.cut_trains import cuts_in_heads, listed, start_of_content
+from bytetrain.lessons.cut_trains import cuts_in_heads, listed
 from bytetrain.lessons.evidence import Evidence
 from bytetrain.lessons.one_call_limit import a_call_of_ours
 from bytetrain.lessons.scene import Scene
@@ -26,7 +27,7 @@ from bytetrain.programs.sessions import left_over
 from bytetrain.telling.sizes import MiB
 from bytetrain.telling.waiting import wait_until
 from bytetrain.wire.files import FileStore, content
-from bytetrain.wire.framing import head_offsets
+from bytetrain.wire.framing import head_offsets, start_of_content
 
 StandIn = Callable[[int], Programs]
 
@@ -73,10 +74,10 @@ def test_a_call_is_told_in_few_words(line: str, size: int | None, words: str) ->
 @pytest.mark.parametrize("number", [2, 3, 4, 5])
 def test_heads_are_cut_where_the_wire_has_them(number: int) -> None:
     heads = head_offsets(number, b"name", bytes(2000))
-    begins = start_of_content(number, b"name")
+    begins = start_of_content(number, len(b"name"))
     cuts = cuts_in_heads(number, b"name")
     assert all(head + 1 in cuts for head in heads if head <= begins)
-    assert (begins in heads) == (number < 5)
+    assert (begins in heads) == (not traits(number).raw)
 
 
 def test_many_cuts_are_listed_briefly() -> None:

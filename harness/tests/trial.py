@@ -13,7 +13,6 @@ from typing import Any, Protocol
 from bytetrain.course.paths import HARNESS
 from bytetrain.grading.command import grading_command
 
-_POINTS = {1: 10, 2: 10, 3: 28, 4: 12, 5: 16, 6: 24}
 _CHECK = """
 [[check]]
 id = "{id}"
@@ -73,12 +72,11 @@ class Trial:
             shutil.copy(HARNESS / name, copy)
         (copy / "bytetrain").symlink_to(HARNESS / "bytetrain")
         (copy / "checks" / "test_sample.py").write_text(checks)
-        points = "\n".join(["[points]", *(f"{stage} = {points}" for stage, points in _POINTS.items())])
         entries = [
             _CHECK.format(id=check, first=first, last=last, weight=0 if check.startswith("reference") else 1)
             for check, (first, last) in ranges.items()
         ]
-        (copy / "checks.toml").write_text("\n".join([points, *entries]))
+        (copy / "checks.toml").write_text("\n".join(entries))
         return cls(folder, submission)
 
     @property

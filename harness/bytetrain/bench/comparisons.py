@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..course.catalogue import load_toml
+from ..course.data import load_toml
 from ..programs.build import Programs
 from ..telling.sizes import GiB, KiB, MiB, size_words
 from ..wire.files import FileStore

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..course.traits import traits
 from ..kernel import trace
 from ..kernel.trace import Trace
 from ..programs.build import Programs
@@ -93,7 +94,7 @@ def count(chosen: Sequence[Way], store: FileStore, place: Place) -> str:
     if why_not := trace.why_not_running():
         return why_not
     for way in chosen:
-        size = COUNTED_OF_TRAINS if way.server.stage < 5 else COUNTED
+        size = COUNTED if traits(way.server.stage).raw else COUNTED_OF_TRAINS
         way.seen.update(counted=size, **calls(way, store.seeded(size), place))
     return ""
 

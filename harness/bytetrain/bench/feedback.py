@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..course.paths import STAGES, stage_dir
+from ..course.folders import stage_dir
+from ..course.paths import STAGES
 from ..grading.command import grading_command
 from ..programs.build import build
 from .meters import BenchError, timed

@@ -1,1 +1,1 @@
-"""The course as data: where things lie, and the stages, lessons and checks of the TOML files."""
+"""The course as data: where things lie, what sets the stages apart, and the lessons and checks of the TOML files."""

@@ -1,18 +1,15 @@
 """The stages and the lessons, as data: read from stages/*/stage.toml and harness/lessons.toml."""
 
 import functools
-import sys
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from .paths import CHECKS, LESSONS, STAGES, stage_dir, stages_of
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:  # Ubuntu 22.04
-    import tomli as tomllib
+from .data import load_toml
+from .folders import stage_dir, stages_of
+from .paths import CHECKS, LESSONS, STAGES
+from .traits import stage_numbers, traits
 
 
 @dataclass(frozen=True)
@@ -57,15 +54,6 @@ class Lesson:
     def in_calls(self) -> bool:
         """Whether one run shows both: what a call of the kernel does, and that the program copes with it."""
         return self.shown_by == self.cured_by
-
-
-def load_toml(path: Path) -> dict[str, Any]:
-    """The content of a TOML file; ValueError names the file if it is no TOML."""
-    try:
-        table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-        return table
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path}: {error}") from None
 
 
 def load_stage(folder: Path) -> Stage:
@@ -145,7 +133,7 @@ class Check:
 class Rubric:
     """All checks, and what they are worth. The denominators don't depend on what was run, or on what was handed in."""
 
-    stage_points: dict[int, int]  # 100 over the six stages
+    stage_points: dict[int, int]  # 100 over all stages
     checks: dict[str, Check]
 
     def of_stage(self, stage: int) -> list[Check]:
@@ -172,7 +160,7 @@ def _check(table: dict[str, Any], calls: dict[str, list[str]]) -> Check:
     return Check(
         id=str(table["id"]),
         first=int(table.get("from", 1)),
-        last=int(table.get("to", 6)),
+        last=int(table.get("to", stage_numbers()[-1])),
         weight=int(table["weight"]),
         title=str(table["title"]),
         title_zh=str(table["title_zh"]),
@@ -188,6 +176,6 @@ def _check(table: dict[str, Any], calls: dict[str, list[str]]) -> Check:
 def rubric(path: Path = CHECKS) -> Rubric:
     """The checks of harness/checks.toml."""
     table = load_toml(path)
-    points = {int(stage): int(worth) for stage, worth in table["points"].items()}
+    points = {stage: traits(stage).points for stage in stage_numbers()}
     checks = [_check(each, table.get("calls", {})) for each in table["check"]]
     return Rubric(points, {check.id: check for check in checks})

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import NoReturn, Optional
 
 from ..course.catalogue import Lesson, Stage, lessons, stages
-from ..course.paths import REPO, STAGE_NUMBERS, STAGES
+from ..course.paths import REPO, STAGES
+from ..course.traits import numbered, stage_numbers
 from ..kernel import trace
 from ..programs.build import BuildFailed, Programs, build, build_dir
 from ..programs.sessions import end_left_over, left_over, prepare
@@ -40,8 +41,8 @@ def arguments(words: Optional[Sequence[str]] = None) -> argparse.Namespace:
 
 
 def stage_number(word: str) -> int:
-    if not word.isdigit() or int(word) not in STAGE_NUMBERS:
-        raise argparse.ArgumentTypeError(f"stages are numbered 1 to 6, not {word!r}")
+    if not word.isdigit() or int(word) not in stage_numbers():
+        raise argparse.ArgumentTypeError(f"{numbered()}, not {word!r}")
     return int(word)
 
 
@@ -93,13 +94,13 @@ def perform(chosen: argparse.Namespace, screen: Screen, say: Texts) -> int:
     seen = say("strace") if why is None else say("no_strace", why=why)
     kernel, cpus = platform.release(), len(os.sched_getaffinity(0))
     screen.line(say("machine", kernel=kernel, cpus=cpus, preset=chosen.preset, strace=seen))
-    played, acts = programme(chosen.stage or STAGE_NUMBERS)
+    played, acts = programme(chosen.stage or stage_numbers())
     programs = build_all(needed(acts, played), chosen.preset, screen, say)
     report = Report({"kernel": kernel, "cpus": cpus, "preset": chosen.preset, "strace": why})
     show = Show(Company(programs, FileStore(), traced=why is None), report, screen, say)
     start = time.monotonic()
     for stage in acts:
-        with_files = stage.number > 1 and stage.number in (chosen.stage or STAGE_NUMBERS)
+        with_files = stage.number > 1 and stage.number in (chosen.stage or stage_numbers())
         show.stage(stage, [each for each in played if each[1].shown_by.stage == stage.number], with_files)
     show.table()
     complete = show.verdict(start)

@@ -9,7 +9,7 @@ from typing import Callable, Optional
 
 from .. import Failure
 from ..course.catalogue import Lesson, Run
-from ..judging.acts import NAIVE
+from ..course.traits import traits
 from ..lessons import play
 from ..lessons.evidence import Evidence
 from ..lessons.scene import Scene, outcome, saved_md5
@@ -99,7 +99,7 @@ class Company:
 
     def transfers(self, stage: int) -> Iterator[Transfer]:
         """Real files. The naive pair gets the large ones over plain loopback, and whether they arrive is luck."""
-        large, small = ("luck", "whole_trains") if stage in NAIVE else ("", "")
+        large, small = ("luck", "whole_trains") if traits(stage).whole_trains_only else ("", "")
         program = Path("/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable).resolve()
         yield self._transfer(stage, str(program), program, small)
         yield self._transfer(stage, "empty", self._store.seeded(0), small)

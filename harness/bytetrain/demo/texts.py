@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Union
 
-from ..course.catalogue import Lesson, Stage, load_toml
+from ..course.catalogue import Lesson, Stage
+from ..course.data import load_toml
 from ..course.paths import LESSONS
 
 TEXTS = LESSONS.parent / "demo.toml"

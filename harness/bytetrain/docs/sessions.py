@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Optional
 
 from .. import Failure
-from ..course.paths import REPO, STAGE_NUMBERS, STAGES
+from ..course.paths import REPO, STAGES
+from ..course.traits import stage_numbers
 from ..kernel.trace import why_not
 from ..programs.build import build
 from ..programs.program import Program
@@ -206,7 +207,7 @@ def stages_in(script: Path) -> list[int]:
     """The stages whose programs a session runs: only these are built."""
     words = script.read_text() + "".join(path.read_text() for path in [script.with_suffix(".gdb")] if path.exists())
     everywhere = "$stage/" in words
-    return [number for number in STAGE_NUMBERS if everywhere or f"{number:02d}/" in words]
+    return [number for number in stage_numbers() if everywhere or f"{number:02d}/" in words]
 
 
 def split_parts(text: str) -> dict[str, str]:

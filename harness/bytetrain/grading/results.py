@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..course.catalogue import Check, Rubric, load_stage
-from ..course.paths import STAGES, stage_dir
+from ..course.folders import stage_dir
+from ..course.paths import STAGES
 from ..programs import containment
 from ..telling.text import as_json
 from .records import SCHEMA, Record, Verdict

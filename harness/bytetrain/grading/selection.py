@@ -10,7 +10,8 @@ from typing import Any, Optional
 import pytest
 
 from ..course.catalogue import SIDES, Lesson, Rubric, lesson, rubric
-from ..course.paths import CHECKS, STAGE_NUMBERS, STAGES
+from ..course.paths import CHECKS, STAGES
+from ..course.traits import numbered, stage_numbers
 
 
 def add_options(group: Any) -> None:
@@ -44,9 +45,9 @@ def chosen_stages(config: pytest.Config) -> list[int]:
         numbers = [int(word.split("_")[0]) for word in words]
     except ValueError:
         numbers = [0]
-    if not set(numbers) <= set(STAGE_NUMBERS):
-        raise pytest.UsageError(f"--stage {','.join(words)}: stages are numbered 1 to 6")
-    return sorted(set(numbers)) or list(STAGE_NUMBERS)
+    if not set(numbers) <= set(stage_numbers()):
+        raise pytest.UsageError(f"--stage {','.join(words)}: {numbered()}")
+    return sorted(set(numbers)) or list(stage_numbers())
 
 
 def chosen_checks(config: pytest.Config) -> list[str]:

@@ -1,6 +1,6 @@
 """What checks are told with: peers that play a whole part, and a pool that is looked at before and after.
 
-Nothing here belongs to one stage; where the naive receive of stages 01 and 02 needs it, whole trains are handed over.
+Nothing here belongs to one stage; where a naive receive needs it, whole trains are handed over.
 """
 
 import os
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Iterator, Optional
 
 from .. import Failure
+from ..course.traits import traits
 from ..kernel.cpu import cpu_use
 from ..kernel.descriptors import descriptor_count, descriptors, has_socket
 from ..kernel.processes import dead, descendants, facts, sleeping, state, zombies
@@ -29,8 +30,6 @@ from ..wire.framing import Parser, WireError, pieces, place_of
 from ..wire.peers import SMALL_BUFFER, Connection, Ended, RawClient
 from ..wire.proxy import Proxy
 
-NAIVE = (1, 2)  # stages whose clients must be handed whole trains, one at a time
-
 # Files and streams
 
 
@@ -44,12 +43,12 @@ def hand_over(client: Connection, stage: int, name: bytes, content: bytes) -> bo
     """Sends a whole stream to a client, in the way that its stage can take. False if the client is gone."""
     sent = [piece.data for piece in pieces(stage, name, content)]
     with doing(f"our server hands over a file: the name {name!r}, and {len(content)} bytes of content"):
-        return client.deliver_trains(sent) if stage in NAIVE else client.send(b"".join(sent))
+        return hand_over_trains(client, stage, sent)
 
 
 def hand_over_trains(client: Connection, stage: int, trains: Iterable[bytes]) -> bool:
-    """Sends trains, wrong ones perhaps: in stages 01 and 02 one after the other."""
-    return client.deliver_trains(trains) if stage in NAIVE else client.send(b"".join(trains))
+    """Sends trains, wrong ones perhaps: to a naive receiver one after the other."""
+    return client.deliver_trains(trains) if traits(stage).whole_trains_only else client.send(b"".join(trains))
 
 
 def deliver_cut(client: Connection, stream: bytes, cuts: Iterable[int], pid: int) -> bool:
@@ -69,7 +68,7 @@ def deliver_cut(client: Connection, stream: bytes, cuts: Iterable[int], pid: int
 @contextmanager
 def way_to(server: Server, stage: int) -> Iterator[int]:
     """The port where a client of that stage should go: the server's own, or a proxy's that hands over whole trains."""
-    if stage not in NAIVE:
+    if not traits(stage).whole_trains_only:
         yield server.port
         return
     with Proxy(server.port, WholeTrains()) as proxy:
@@ -287,7 +286,7 @@ def kill_worker(pid: int) -> None:
 
 
 def replace_workers(server: Server) -> None:
-    """All workers are killed while they are idle, and others have taken their place. From stage 03 on."""
+    """All workers are killed while they are idle, and others have taken their place, in a pool that heals."""
     __tracebackhide__ = True
     first = server.workers
     with expecting("all workers are killed (SIGKILL), and replaced"):

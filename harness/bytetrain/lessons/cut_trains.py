@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import Failure
-from ..judging.acts import NAIVE
+from ..course.traits import traits
 from ..wire import framing
 from ..wire.faults import Slicer, WholeTrains
 from .calls import in_words
@@ -56,9 +56,9 @@ def cut_a_train(scene: Scene, file: Path) -> Cut:
     """Transfers a file through a proxy that cuts its trains. To the naive pair whole trains are handed over, but for
     one that is cut in its body; the others have to live with cuts in heads, too."""
     name = file.name.encode()
-    begins = start_of_content(scene.stage, name)
+    begins = framing.start_of_content(scene.stage, len(name))
     last = begins + TRAINS * (framing.HEAD + framing.LARGEST_BODY) + framing.HEAD + PART
-    naive = scene.stage in NAIVE
+    naive = traits(scene.stage).whole_trains_only
     cuts = [last] if naive else [*cuts_in_heads(scene.stage, name), last]
     tracing = scene.tracing("client", "recvfrom") if naive else None
     server = scene.server(file)
@@ -77,21 +77,16 @@ def cut_a_train(scene: Scene, file: Path) -> Cut:
         said=said,
         size=file.stat().st_size,
         saved=path.stat().st_size if path.is_file() else 0,
-        content_before=last - begins if scene.stage >= 5 else TRAINS * framing.LARGEST_BODY + PART,
+        content_before=last - begins if traits(scene.stage).raw else TRAINS * framing.LARGEST_BODY + PART,
         md5_sent=scene.store.md5(file),
         md5_saved=saved_md5(client, file.name),
         calls=[in_words(each) for each in calls if each.result == PART],
     )
 
 
-def start_of_content(stage: int, name: bytes) -> int:
-    """Where the first train of content (or the raw content) begins."""
-    return framing.HEAD + len(name) + (framing.HEAD + framing.SIZE_BODY if stage >= 4 else 0)
-
-
 def cuts_in_heads(stage: int, name: bytes) -> list[int]:
     """Inside the heads of name, size and content, and 6 bytes after each begins: inside a body."""
-    begins = sorted({0, framing.HEAD + len(name), start_of_content(stage, name)})
+    begins = sorted({0, framing.HEAD + len(name), framing.start_of_content(stage, len(name))})
     return [begin + more for begin in begins for more in (1, 2, 3, 6)]
 
 

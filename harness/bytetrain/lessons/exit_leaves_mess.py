@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..course.traits import traits
 from ..kernel.processes import facts, sleeping
 from ..kernel.tcp import listening
 from ..programs.output import status_in_words
@@ -61,9 +62,9 @@ def play(scene: Scene) -> Evidence:
 
 
 def behind_stalled_client(scene: Scene) -> Exit:
-    """SIGTERM to the parent while a client has stalled. From stage 06 on the exit is bounded: by a timeout, which the
+    """SIGTERM to the parent while a client has stalled. An exit may be bounded: by a timeout, which the
     reference pair can be told, or by a second signal."""
-    bounded = scene.stage >= 6
+    bounded = traits(scene.stage).timeouts
     by_timeout = bounded and scene.reference
     server = scene.server(scene.blocking(), options=["--drain-timeout=1"] if by_timeout else None)
     client, _ = scene.stalled_client(server)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ..course.traits import traits
 from ..programs.terminal import TerminalClient
 from ..telling.sizes import GiB
 from ..wire import framing
@@ -12,10 +13,10 @@ from .scene import Scene, outcome, read_train, saved_md5, wait_for
 FIVE_GIB = 5 * GiB  # more than 32 bits can say
 
 # How many bytes trickle, so many at a time, before we believe that a client draws nothing. Whoever draws, may draw
-# rarely: not more often than ten times a second, and only when a train is complete. Before stage 04 nobody has to draw.
+# rarely: not more often than ten times a second, and only when a train is complete. Of some stages nobody asks that.
 STEP = 100
 ENOUGH = 400 * STEP
-ENOUGH_BEFORE_STAGE_04 = 20 * STEP
+ENOUGH_OF_OTHERS = 20 * STEP
 
 
 def play(scene: Scene) -> Evidence:
@@ -46,7 +47,7 @@ def in_words(second: bytes) -> str:
 def watch(scene: Scene, file: Path) -> tuple[TerminalClient, str]:
     """A client on a terminal, and what is seen there when half of the file has come. Returns at its end."""
     half = file.stat().st_size // 2
-    enough = half + (ENOUGH if scene.stage >= 4 else ENOUGH_BEFORE_STAGE_04)
+    enough = half + (ENOUGH if traits(scene.stage).progress_line else ENOUGH_OF_OTHERS)
     server = scene.server(file)
     proxy = scene.proxy(server.port, Trickle(half, STEP))
     client = scene.terminal_client(proxy.port)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Optional
 
 from .. import Failure
-from ..course.paths import BUILD, REPO, stage_dir
+from ..course.folders import stage_dir
+from ..course.paths import BUILD, REPO
 from ..telling.sizes import KiB
 from .limits import Printed, Watch
 

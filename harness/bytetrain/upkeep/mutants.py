@@ -25,7 +25,8 @@ from queue import SimpleQueue
 from typing import Any, Optional
 
 from ..course.catalogue import rubric
-from ..course.paths import BUILD, REPO, STAGES, stage_dir
+from ..course.folders import stage_dir
+from ..course.paths import BUILD, REPO, STAGES
 from ..grading.command import grading_command
 
 MUTANTS = REPO / "harness" / "mutants"

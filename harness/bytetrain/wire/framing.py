@@ -1,4 +1,4 @@
-"""The wire of the six stages, written and read independently of the C++: these lines share no code with a stage.
+"""The wire of the stages, written and read independently of the C++: these lines share no code with a stage.
 
     stage 01       train(name) train(content, at most 1000 bytes)
     stages 02, 03  train(name) train(content)... train(empty)
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Callable, Optional
 
 from .. import Failure
+from ..course.traits import traits
 from ..telling.sizes import KiB
 from .files import AROUND, caret, window_line
 
@@ -59,19 +60,34 @@ def pieces(stage: int, name: bytes, content: bytes) -> Iterator[Piece]:
 
 
 def _bodies(stage: int, name: bytes, content: bytes) -> Iterator[tuple[str, bytes]]:
-    if stage == 1 and len(content) > LARGEST_BODY:
-        raise ValueError(f"stage 01 sends at most {LARGEST_BODY} bytes of content, not {len(content)}")
+    if fitting(stage, len(content)) < len(content):
+        raise ValueError(f"stage {stage:02d} sends at most {LARGEST_BODY} bytes of content, not {len(content)}")
     yield "name", name
-    if stage >= 4:
+    if traits(stage).announces_size:
         yield "size", encode_size(len(content))
-    if stage == 1:
+    if traits(stage).one_train:
         yield "content", content
     else:
-        kind, step = ("raw", RAW_PIECE) if stage >= 5 else ("content", LARGEST_BODY)
+        kind, step = ("raw", RAW_PIECE) if traits(stage).raw else ("content", LARGEST_BODY)
         for start in range(0, len(content), step):
             yield kind, bytes(content[start : start + step])
-    if stage in (2, 3):
+    if traits(stage).ends_with_empty_train:
         yield "end", b""
+
+
+def fitting(stage: int, size: int) -> int:
+    """`size`, or as much of it as a file may have that the stage can send."""
+    return min(size, LARGEST_BODY) if traits(stage).one_train else size
+
+
+def encode_content(stage: int, data: bytes) -> bytes:
+    """Content as it goes over the wire in one piece: a train, or raw bytes."""
+    return data if traits(stage).raw else encode_train(data)
+
+
+def start_of_content(stage: int, name_length: int) -> int:
+    """Where the first train of content, or the raw content, begins."""
+    return HEAD + name_length + (HEAD + SIZE_BODY if traits(stage).announces_size else 0)
 
 
 def stream(stage: int, name: bytes, content: bytes) -> bytes:
@@ -82,7 +98,7 @@ def stream(stage: int, name: bytes, content: bytes) -> bytes:
 def boundaries(stage: int, name: bytes, content: bytes) -> list[int]:
     """The offsets where trains end (raw content counts as one stretch up to the end of the stream)."""
     ends = [piece.end for piece in pieces(stage, name, content) if piece.kind != "raw"]
-    whole = ends[-1] + (len(content) if stage >= 5 else 0)
+    whole = ends[-1] + (len(content) if traits(stage).raw else 0)
     return ends if ends[-1] == whole else [*ends, whole]
 
 
@@ -96,15 +112,15 @@ def place_of(stage: int, name_length: int, offset: int, size: int) -> str:
     stream. "" without a stage, or beyond the end of the content."""
     if not stage or offset >= size:
         return ""
-    begins = HEAD + name_length + (HEAD + SIZE_BODY if stage >= 4 else 0)
-    if stage >= 5:
+    begins = start_of_content(stage, name_length)
+    if traits(stage).raw:
         return (
             f"byte {offset} of the content is byte {begins + offset} of the stream; the raw content begins at {begins}"
         )
     before = offset // LARGEST_BODY
     start = begins + before * (HEAD + LARGEST_BODY)
     length = min(LARGEST_BODY, size - before * LARGEST_BODY)
-    number = before + (3 if stage == 4 else 2)
+    number = before + (3 if traits(stage).announces_size else 2)
     return (
         f"byte {offset} of the content is byte {offset % LARGEST_BODY} of the body of train {number}; in the stream "
         "the "
@@ -146,9 +162,10 @@ class Parser:
     def __init__(
         self, stage: int, *, keep: bool = True, sink: Optional[Callable[[bytes], object]] = None
     ) -> None:
-        self.stage = stage
+        self._stage = stage
+        self._format = traits(stage)
         self.name: Optional[bytes] = None
-        self.size: Optional[int] = None  # announced, from stage 04 on
+        self.size: Optional[int] = None  # where it is announced
         self.content = bytearray()
         self.received = 0  # bytes of content
         self.done = False  # the format says that all has been sent
@@ -191,7 +208,7 @@ class Parser:
         """What should come yet, and where the stream is."""
         if not (self._raw or self._buffer):
             named = {1: "the name", 2: "the size"}.get(self.train, "more content")
-            next_one = named if self.stage >= 4 or self.train == 1 else "another train"
+            next_one = named if self._format.announces_size or self.train == 1 else "another train"
             return next_one, f"where {next_one} should follow"
         if self._raw:
             come, whole, what = self.received, self.size or 0, "raw content"
@@ -233,13 +250,13 @@ class Parser:
                 at = next((HEAD + place for place, byte in enumerate(body) if byte in b"/\0"), 0)
                 self._fail(refused, expected="a name that a client can take", actual=f"{body[:300]!r}", at=at)
             self.name = body
-        elif self.train == 2 and self.stage >= 4:
+        elif self.train == 2 and self._format.announces_size:
             self._take_size(body)
-        elif self.stage >= 4:
+        elif self._format.announces_size:
             self._take_counted(body)
         else:
             self._take_content(body)
-            self.done = self.stage == 1 or not body
+            self.done = self._format.one_train or not body
 
     def _take_size(self, body: bytes) -> None:
         if len(body) != SIZE_BODY:
@@ -247,12 +264,12 @@ class Parser:
             self._fail(problem, expected=f"a size of {SIZE_BODY} bytes", actual=f"a size of {len(body)} bytes")
         self.size = int.from_bytes(body, "big")
         self.done = self.size == 0
-        self._raw = self.stage >= 5 and not self.done
+        self._raw = self._format.raw and not self.done
 
     def _take_counted(self, body: bytes) -> None:
         assert self.size is not None
         if not body:
-            problem = f"an empty train after {self.received} of {self.size} bytes: stage 04 has none"
+            problem = f"an empty train after {self.received} of {self.size} bytes: stage {self._stage:02d} has none"
             self._fail(problem, expected="a train with content", actual="an empty train")
         if (sent := self.received + len(body)) > self.size:
             problem = f"{self.received} and {len(body)} bytes of content are more than the announced {self.size}"

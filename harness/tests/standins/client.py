@@ -1,19 +1,20 @@
-"""A stand-in for a stage's client, for the harness's own tests: client.py STAGE HOST PORT [DIRECTORY]
+"""A stand-in for a stage's client, for the harness's own tests: client.py CONTENT naive|exact HOST PORT [DIRECTORY]
 
-Stages 01 and 02 receive naively, with one recv for a head or a body; the others exactly.
+CONTENT says how the content goes over the wire, in the words of stages.toml. A naive client calls recv once for a head
+or a body.
 """
 
 import socket
 import sys
 from pathlib import Path
 
-stage = int(sys.argv[1])
-directory = Path(sys.argv[4] if len(sys.argv) > 4 else ".")
+wire, exact = sys.argv[1], sys.argv[2] == "exact"
+directory = Path(sys.argv[5] if len(sys.argv) > 5 else ".")
 
 
 def receive(size: int) -> bytes:
     data = connection.recv(size)
-    while stage >= 3 and 0 < len(data) < size:
+    while exact and 0 < len(data) < size:
         more = connection.recv(size - len(data))
         data = data + more if more else b""
     if size and not data:
@@ -29,14 +30,14 @@ def receive_train() -> bytes:
 
 
 def contents() -> bytes:
-    if stage == 1:
+    if wire == "one train":
         return receive_train()
-    if stage in (2, 3):
+    if wire == "trains and an empty one":
         return b"".join(iter(receive_train, b""))
     size = int.from_bytes(receive_train(), "big")
     content = b""
     while len(content) < size:
-        content += receive_train() if stage == 4 else receive(min(65536, size - len(content)))
+        content += receive_train() if wire == "trains that add up" else receive(min(65536, size - len(content)))
         if sys.stderr.isatty():
             print(f"\r{100 * len(content) // size} %", end="", file=sys.stderr, flush=True)
     if sys.stderr.isatty():
@@ -45,7 +46,7 @@ def contents() -> bytes:
 
 
 try:
-    connection = socket.create_connection((sys.argv[2], int(sys.argv[3])))
+    connection = socket.create_connection((sys.argv[3], int(sys.argv[4])))
     name = receive_train().decode()
     content = contents()
 except OSError as error:

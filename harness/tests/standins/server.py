@@ -1,5 +1,6 @@
-"""A stand-in for a stage's server, for the harness's own tests: server.py STAGE HOST PORT WORKERS FILE
+"""A stand-in for a stage's server, for the harness's own tests: server.py CONTENT naive|exact HOST PORT WORKERS FILE
 
+CONTENT says how the content goes over the wire, in the words of stages.toml; how a client receives is all the same.
 Its workers accept by themselves, from a listener that they share. STANDIN_FAULT makes it wrong in one way:
     silent   never prints the readiness line         noisy    prints something else first
     zombie   never waits for a worker that has died  spin     its parent never sleeps
@@ -14,8 +15,8 @@ import struct
 import sys
 from pathlib import Path
 
-stage = int(sys.argv[1])
-host, port, workers, file = sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), Path(sys.argv[5])
+wire = sys.argv[1]
+host, port, workers, file = sys.argv[3], int(sys.argv[4]), int(sys.argv[5]), Path(sys.argv[6])
 fault = os.environ.get("STANDIN_FAULT", "")
 pids: list[int] = []
 
@@ -27,14 +28,14 @@ def train(body: bytes) -> bytes:
 def send_file(connection: socket.socket) -> None:
     content = file.read_bytes()
     connection.sendall(train(file.name.encode()))
-    if stage >= 4:
+    if wire in ("trains that add up", "raw bytes"):
         connection.sendall(train(struct.pack(">Q", len(content))))
-    if stage >= 5:
+    if wire == "raw bytes":
         connection.sendall(content)
     else:
-        for start in range(0, max(len(content), 1 if stage == 1 else 0), 1000):
+        for start in range(0, max(len(content), 1 if wire == "one train" else 0), 1000):
             connection.sendall(train(content[start : start + 1000]))
-    if stage in (2, 3):
+    if wire == "trains and an empty one":
         connection.sendall(train(b""))
 
 
