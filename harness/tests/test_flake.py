@@ -86,6 +86,11 @@ def test_the_committed_record_is_of_thirty_runs_without_a_change() -> None:
     assert sum(record["verdicts"].values()) == record["runs"] * record["cases"]
 
 
+def test_without_git_no_commit_is_known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert flake.commit() == ""
+
+
 def test_one_run_compares_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         flake.main(["--runs", "1"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from bytetrain.docs import __main__ as docs, sessions
 from bytetrain.upkeep import spread
 
+pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 STAGES = ("01_small_file", "02_big_file", "03_waitall", "04_progress")
 TOML = 'title = "A title"\ntitle_zh = "题目"\n'
 PATCH = """\

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from .. import Failure
+from .. import Failure, doctor
 from ..course.paths import REPO
 from ..programs.sessions import prepare
 from . import tables
@@ -166,6 +166,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--record", action="store_true", help="write what was seen into the pages")
     options = parser.parse_args(arguments)
     prepare()
+    if missing := doctor.obstacle():
+        raise Failure(missing)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # not without ending what was started
     outdated = 0
     for name in options.names or names():

@@ -1,12 +1,13 @@
-"""The tables of the docs, made from the data: stages/*/stage.toml and harness/lessons.toml."""
+"""The tables of the docs, made from the data: stages/*/stage.toml, harness/lessons.toml and harness/tested_on.json."""
 
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 from ..course.catalogue import Run, lessons, stages
-from ..course.paths import REPO
+from ..course.paths import REPO, TESTED_ON
 
 Language = str  # "en" or "zh"
 
@@ -14,7 +15,9 @@ Language = str  # "en" or "zh"
 def render(name: str, language: Language, page: Path) -> str:
     """The table called `name` ("stages", "lessons", "changes 3"), as Markdown, with links as they must be on `page`."""
     kind, *arguments = name.split()
-    tables: dict[str, Callable[..., str]] = {"stages": _stages, "lessons": _lessons, "changes": _changes}
+    tables: dict[str, Callable[..., str]] = {
+        "stages": _stages, "lessons": _lessons, "changes": _changes, "tested-on": _tested_on,
+    }
     if kind not in tables:
         raise ValueError(f"{page}: there is no generated table {name!r}: there are {', '.join(tables)}")
     return tables[kind](language, page, *arguments)
@@ -72,3 +75,29 @@ def _changes(language: Language, page: Path, number: str) -> str:
         return f"[{file}]({os.path.relpath(folder / file, page.parent)})" if (folder / file).exists() else file
 
     return _table(heads[language], [[link(file), why[language]] for file, why in stage.changes.items()])
+
+
+def _tested_on(language: Language, page: Path) -> str:
+    """What .ci/bare.py has seen, a row for each system."""
+    heads = {
+        "en": ["System", "With", "`./lab demo`", "`./lab test`", "When, on which kernel, commit"],
+        "zh": ["系统", "工具", "`./lab demo`", "`./lab test`", "日期、内核、提交"],
+    }
+    tools = {"g++": "g++", "cmake": "CMake", "python": "Python", "pytest": "pytest", "gdb": "gdb", "strace": "strace"}
+    comma = {"en": ", ", "zh": "，"}[language]
+
+    def ended(command: dict[str, int]) -> str:
+        passed = {"en": "passed", "zh": "通过"}[language]
+        failed = {"en": "FAILED, status", "zh": "失败，状态码"}[language]
+        how = passed if command["status"] == 0 else f"{failed} {command['status']}"
+        return f"{how}{comma}{command['seconds']} s"
+
+    seen: dict[str, Any] = json.loads(TESTED_ON.read_text(encoding="utf-8"))
+    rows = [
+        [
+            each["system"], comma.join(f"{name} {each[key]}" for key, name in tools.items()), ended(each["demo"]),
+            ended(each["test"]), comma.join([each["date"], f"Linux {each['kernel']}", f"`{each['commit']}`"]),
+        ]
+        for each in seen.values()
+    ]
+    return _table(heads[language], rows)

@@ -134,8 +134,11 @@ def machine() -> dict[str, Any]:
 
 def commit() -> str:
     """The commit of this clone; "+" after it if something has been changed since; "" without git."""
-    told = subprocess.run(["git", "-C", str(REPO), "describe", "--always", "--dirty=+"], capture_output=True, text=True)
-    return told.stdout.strip()
+    command = ["git", "-C", str(REPO), "describe", "--always", "--dirty=+"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    except FileNotFoundError:
+        return ""
 
 
 def record_of(series: Series, loops: int, submission: Path, graded: str) -> dict[str, Any]:
