@@ -130,3 +130,18 @@ def test_a_check_has_what_a_student_needs(check: Check) -> None:
     assert len(check.hints) == len(check.hints_zh) == (0 if reference else 3)
     page = check.page.partition("#")[0]
     assert reference or (REPO / "docs" / "en" / page).is_file() and (REPO / "docs" / "zh-CN" / page).is_file()
+
+
+def promises() -> str:
+    """The contract, without what nobody is graded on; each run of blanks and line ends is one blank."""
+    page = (REPO / "docs" / "en" / "contract.md").read_text(encoding="utf-8")
+    graded, _, rest = page.partition("\n## Where this page was silent\n")
+    assert rest
+    return " ".join(graded.split())
+
+
+@pytest.mark.parametrize("check", rubric().checks.values(), ids=lambda check: str(check.id))
+def test_a_check_that_earns_points_keeps_to_the_contract(check: Check) -> None:
+    assert bool(check.contract) == (check.weight > 0), f"{check.id}: which words of docs/en/contract.md promise that?"
+    assert check.contract in promises(), f"{check.id}: docs/en/contract.md doesn't say: {check.contract}"
+    assert check.contract == "" or len(check.contract) >= 18, f"{check.id}: too few words to find the place by"

@@ -119,6 +119,7 @@ class Check:
     title: str
     title_zh: str
     page: str = ""  # of docs/en: "stage-03.md", "contract.md#the-client"
+    contract: str = ""  # words of docs/en/contract.md that promise it; "" only where it earns no points
     lesson: str = ""  # of lessons.toml
     calls: tuple[str, ...] = SIDES  # whose system calls the story of a failure shows
     hints: tuple[str, ...] = ()  # from a nudge to the man page
@@ -165,6 +166,7 @@ def _check(table: dict[str, Any], calls: dict[str, list[str]]) -> Check:
         title=str(table["title"]),
         title_zh=str(table["title_zh"]),
         page=str(table.get("page", "")),
+        contract=str(table.get("contract", "")),
         lesson=str(table.get("lesson", "")),
         calls=tuple(table.get("calls", calls.get(group, SIDES))),
         hints=tuple(map(str, table.get("hints", ()))),

@@ -1,13 +1,15 @@
-"""The tables of the docs, made from the data: stages/*/stage.toml, harness/lessons.toml and harness/tested_on.json."""
+"""The tables of the docs, made from the data: stages/*/stage.toml, and what harness/ has of TOML and JSON."""
 
 import json
 import os
+import re
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Callable
 
-from ..course.catalogue import Run, lessons, stages
-from ..course.paths import REPO, TESTED_ON
+from ..course.catalogue import Check, Run, lessons, rubric, stages
+from ..course.paths import HARNESS, REPO, TESTED_ON
 
 Language = str  # "en" or "zh"
 
@@ -16,7 +18,7 @@ def render(name: str, language: Language, page: Path) -> str:
     """The table called `name` ("stages", "lessons", "changes 3"), as Markdown, with links as they must be on `page`."""
     kind, *arguments = name.split()
     tables: dict[str, Callable[..., str]] = {
-        "stages": _stages, "lessons": _lessons, "changes": _changes, "tested-on": _tested_on,
+        "stages": _stages, "lessons": _lessons, "changes": _changes, "tested-on": _tested_on, "checks": _checks,
     }
     if kind not in tables:
         raise ValueError(f"{page}: there is no generated table {name!r}: there are {', '.join(tables)}")
@@ -101,3 +103,22 @@ def _tested_on(language: Language, page: Path) -> str:
         for each in seen.values()
     ]
     return _table(heads[language], rows)
+
+
+def _checks(language: Language, page: Path) -> str:
+    """Which file has which check."""
+    files = {pattern: path for path in sorted((HARNESS / "checks").glob("test_*.py")) for pattern in _marked(path)}
+    heads = {"en": ["Check", "Stages", "What a correct program does"], "zh": ["检查", "阶段", "正确的程序怎么做"]}
+
+    def row(check: Check) -> list[str]:
+        file = next(path for pattern, path in files.items() if fnmatchcase(check.id, pattern))
+        where = f"[`{check.id}`]({os.path.relpath(file, page.parent)})"
+        stages = f"{check.first:02d}" if check.first == check.last else f"{check.first:02d}–{check.last:02d}"
+        return [where, stages, _text(language, check)]
+
+    return _table(heads[language], [row(check) for check in rubric().checks.values()])
+
+
+def _marked(path: Path) -> list[str]:
+    """The ids of the checks in a file, or their beginnings: "lesson.*"."""
+    return re.findall(r'^@pytest\.mark\.check\("([^"]+)"\)$', path.read_text(encoding="utf-8"), re.MULTILINE)
