@@ -23,7 +23,7 @@ def with_includes(source: Path, seen: set[Path]) -> list[Path]:
     seen.add(source)
     found = [source]
     for name in INCLUDE.findall(source.read_text(encoding="utf-8")):
-        # A unit test in stages/NN_name/tests includes the headers of stages/NN_name.
+        # From stages/NN_name on, also in its tests/ and plumbing/; a test includes what lies beside it as well.
         for folder in (source.parent, source.parent.parent):
             found += with_includes(folder / name, seen)
     return found

@@ -10,6 +10,7 @@
 #include "plumbing/options.hpp"
 #include "pool.hpp"
 #include "send_file.hpp"
+#include "stall.hpp"
 
 int main(int argc, char* argv[]) {
   try {

@@ -56,12 +56,6 @@ Descriptor listen_on(const std::string& host, const std::string& port) {
   return first_that(listens, addresses.get(), SOCK_CLOEXEC | SOCK_NONBLOCK, "listen on " + host + ":" + port);
 }
 
-void drop_when_stalled(int listener, std::chrono::milliseconds timeout) {
-  const auto milliseconds = static_cast<unsigned>(timeout.count());
-  check("setsockopt TCP_USER_TIMEOUT",
-        ::setsockopt(listener, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof milliseconds));
-}
-
 Descriptor connect_to(const std::string& host, const std::string& port) {
   const Addresses addresses = resolve(host, port, AI_NUMERICSERV);
   return first_that(connects, addresses.get(), SOCK_CLOEXEC, "connect to " + host + ":" + port);

@@ -1,4 +1,6 @@
 // stall_test.cpp: a client that takes nothing is given up by the kernel.
+#include "stall.hpp"
+
 #include <gtest/gtest.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
