@@ -7,30 +7,24 @@ tests/.
 
 from __future__ import annotations  # pytest 6 has no public names for some of its types
 
-import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Union
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from bytetrain import Failure, NotApplicable  # noqa: E402
+from bytetrain import Failure  # noqa: E402
 from bytetrain.grading import calls  # noqa: E402
 from bytetrain.grading.attached import on_item  # noqa: E402
-from bytetrain.grading.calls import Tracing  # noqa: E402
 from bytetrain.grading.selection import sides_of, submission_of  # noqa: E402
 from bytetrain.kernel import trace  # noqa: E402
-from bytetrain.programs import containment, output, sessions  # noqa: E402
+from bytetrain.programs import sessions  # noqa: E402
 from bytetrain.programs.build import BuildFailed, NotGraded, Programs, build  # noqa: E402
-from bytetrain.programs.external import ExternalServer  # noqa: E402
-from bytetrain.programs.limits import Watch  # noqa: E402
-from bytetrain.programs.program import Client, Program, Server  # noqa: E402
-from bytetrain.programs.terminal import TerminalClient  # noqa: E402
+from bytetrain.programs.start import Starter, Tracing  # noqa: E402
 from bytetrain.telling import story  # noqa: E402
 from bytetrain.wire.files import FileStore  # noqa: E402
 
@@ -106,92 +100,24 @@ def nobody_left_behind() -> Iterator[None]:
 
 
 @pytest.fixture
-def tracing(pytestconfig: pytest.Config, folder: Path) -> Tracing:
-    """What traces the programs, where that was asked for."""
-    traced, replay = pytestconfig.getoption("--traced"), pytestconfig.getoption("--replay")
-    return Tracing(Path(traced) if traced else folder if replay and trace.available() else None)
-
-
-@pytest.fixture
-def started(
-    nobody_left_behind: None, folder: Path, tracing: Tracing, request: pytest.FixtureRequest
-) -> Iterator[list[Program]]:
-    """The programs that a check has started, watched over. They are ended with it; a sanitizer's finding in one fails
-    the check, and so does one that goes beyond the limits."""
+def start(
+    pair: Programs, nobody_left_behind: None, folder: Path, request: pytest.FixtureRequest
+) -> Iterator[Starter]:
+    """Starts the programs of the stage: start.server(file), start.client(port). They are watched over, and ended with
+    the check; one that goes beyond the limits fails it, and so does what a sanitizer has found in one."""
+    option = request.config.getoption
+    traced = option("--traced") or (folder if option("--replay") and trace.available() else None)
+    starter = Starter(
+        pair, folder, tracing=Tracing(Path(traced) if traced else None, calls.TRACED),
+        watched=option("--containment") != "off", external_port=option("--external-port"),
+    )
     kept = on_item(request.node)
-    programs = kept.programs
-    watch = Watch(folder, lambda: [each for program in programs for each in program.printed()], containment.strays)
-    with ExitStack() as stack:
-        if request.config.getoption("--containment") != "off":
-            stack.enter_context(watch)
-        kept.watch = watch
-        yield programs
-        for program in reversed(programs):
-            program.stop()
-    if watch.breach is not None:
-        raise watch.breach
-    if tracing.traces:
-        tracing.finish()
-        whole = None if request.config.getoption("--replay") else calls.SHOWN
-        kept.calls = calls.around_failure(sides_of(request.node), story.current(), tracing.traces, whole)
-    for program in programs:
-        report = output.sanitizer_report(program.stderr)
-        if report:
-            words = f"a sanitizer has found an error in the {program.kind} ({program.again()}):\n{report}"
-            raise Failure(words, expected="nothing for a sanitizer to find", actual=report.partition("\n")[0])
-
-
-@pytest.fixture
-def start_server(
-    started: list[Program], folder: Path, tracing: Tracing, pytestconfig: pytest.Config
-) -> Callable[..., Server]:
-    """start_server(pair, file, workers=2, options=[]) returns a Server that listens: see programs.Server."""
-    external = pytestconfig.getoption("--external-port")
-
-    def start(pair: Programs, file: Path, **more: Any) -> Server:
-        __tracebackhide__ = True
-        if external is not None:
-            return start_external(pair, file, external, started, **more)
-        more.setdefault("cwd", folder)
-        more["prefix"] = [*tracing.prefix("server"), *more.get("prefix", [])]
-        server = Server(pair.server, file, traced=bool(tracing.traces), **more)
-        started.append(server)
-        return server.start()
-
-    return start
-
-
-def start_external(
-    pair: Programs, file: Path, port: int, started: list[Program], workers: int = 2, host: str = "127.0.0.1",
-    options: Sequence[str] = (), **_: object
-) -> Server:
-    """Waits for the one server that the user starts; a check that starts a second one asks too much."""
-    if any(isinstance(each, Server) for each in started):
-        raise NotApplicable("this check starts its server more than once: run it without --external-port")
-    server = ExternalServer(pair.server, file, workers=workers, host=host, port=port, options=options)
-    started.append(server)
-    return server.start()
-
-
-@pytest.fixture
-def start_client(started: list[Program], folder: Path, tracing: Tracing) -> Callable[..., Client]:
-    """start_client(pair, port, directory=None, terminal=False) starts a client, in a new folder unless told one."""
-
-    def start(
-        pair: Programs, port: int, directory: Optional[Path] = None, terminal: bool = False, **more: Any
-    ) -> Client:
-        __tracebackhide__ = True
-        kind = TerminalClient if terminal else Client
-        more["prefix"] = [*tracing.prefix("client"), *more.get("prefix", [])]
-        client = kind(pair.client, port, directory or new_folder(folder), traced=bool(tracing.traces), **more)
-        started.append(client)
-        return client.start()
-
-    return start
-
-
-def new_folder(parent: Path) -> Path:
-    """A new empty folder in another one: received-1, received-2..."""
-    path = parent / f"received-{len(os.listdir(parent)) + 1}"
-    path.mkdir()
-    return path
+    kept.start = starter
+    try:
+        with starter:
+            yield starter
+    finally:
+        traces = starter.tracing.traces
+        if traces and starter.breach is None:
+            whole = None if option("--replay") else calls.SHOWN
+            kept.calls = calls.around_failure(sides_of(request.node), story.current(), traces, whole)

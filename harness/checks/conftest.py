@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
-from typing import Any, Callable
 
 import pytest
 
 from bytetrain.course.paths import STAGES
-from bytetrain.course.traits import traits
 from bytetrain.judging.acts import big_size
+from bytetrain.judging.timeouts import Timeouts
 from bytetrain.programs.build import Programs
-from bytetrain.programs.program import EndedAtStart, Server
-from bytetrain.telling.story import quietly
+from bytetrain.programs.start import Starter
 from bytetrain.wire.files import FileStore
 from bytetrain.wire.peers import RawServer
 
@@ -47,38 +44,13 @@ def target(folder: Path) -> Path:
 
 
 @pytest.fixture
-def options(pair: Programs, store: FileStore) -> Callable[..., list[str]]:
+def options(pair: Programs, store: FileStore) -> Timeouts:
     """options("--drain-timeout=1") for a server that knows both timeouts; no option for others."""
-
-    def known(*words: str) -> list[str]:
-        return list(words) if traits(pair.stage).timeouts and knows_timeouts(pair.server, store.seeded(1000)) else []
-
-    return known
-
-
-@cache
-def knows_timeouts(server: Path, file: Path) -> bool:
-    """Whether a server listens although it was given both options; it need not."""
-    with quietly():
-        try:
-            with Server(server, file, options=["--drain-timeout=3600", "--stall-timeout=3600"]):
-                return True
-        except EndedAtStart:
-            return False
+    return Timeouts(pair, store.seeded(1000))
 
 
 @pytest.fixture
-def start_server(
-    start_server: Callable[..., Server], options: Callable[..., list[str]]
-) -> Callable[..., Server]:
-    """As everywhere; but a server with timeouts and a big file is told to be patient with clients that don't read: it
-    would drop them after 30 seconds, and a busy machine may take longer over a check."""
-
-    def start(pair: Programs, file: Path, **more: Any) -> Server:
-        __tracebackhide__ = True
-        given = list(more.pop("options", []))
-        if file.exists() and file.stat().st_size >= big_size() and not any("--stall-timeout" in word for word in given):
-            given += options("--stall-timeout=3600")
-        return start_server(pair, file, options=given, **more)
-
+def start(start: Starter, options: Timeouts) -> Starter:
+    """As everywhere; but a server with timeouts and a big file is told to be patient with clients that don't read."""
+    start.more_options = options.patient
     return start

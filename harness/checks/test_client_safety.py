@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Callable
+from typing import Protocol
 
 import pytest
 
@@ -21,14 +21,14 @@ from bytetrain.judging.acts import hand_over, hand_over_trains
 from bytetrain.judging.verdicts import has_status, received, refused, snapshot
 from bytetrain.programs.build import Programs
 from bytetrain.programs.output import Finished
-from bytetrain.programs.program import Client
+from bytetrain.programs.program import Client, Conditions
+from bytetrain.programs.start import Starter
 from bytetrain.telling.sizes import KiB
 from bytetrain.telling.story import expect, told
 from bytetrain.wire.files import FileStore, content
 from bytetrain.wire.framing import HEAD, encode_content, encode_size, encode_train, fitting, pieces
 from bytetrain.wire.peers import Connection, Ended, RawServer
 
-StartClient = Callable[..., Client]
 
 NAME, OLDER = b"file.bin", b"what was there before"
 BAD_NAMES = {
@@ -86,7 +86,10 @@ class Meeting:
         refused(finished, self._outside, self._before)
 
 
-Meet = Callable[..., Meeting]
+class Meet(Protocol):
+    """Starts a client, with an older file in its directory unless older=False; our server has accepted it."""
+
+    def __call__(self, older: bool = True, prefix: Sequence[str] = ()) -> Meeting: ...
 
 
 def saved_in(directory: Path) -> bytes:
@@ -101,18 +104,18 @@ def saved_in(directory: Path) -> bytes:
 
 
 @pytest.fixture
-def meet(pair: Programs, target: Path, raw_server: RawServer, start_client: StartClient) -> Iterator[Meet]:
+def meet(pair: Programs, target: Path, raw_server: RawServer, start: Starter) -> Iterator[Meet]:
     """meet() starts a client, with an older file in its directory unless older=False."""
     open_connections = []
 
-    def start(older: bool = True, prefix: Sequence[str] = ()) -> Meeting:
+    def met(older: bool = True, prefix: Sequence[str] = ()) -> Meeting:
         if older:
             (target / NAME.decode()).write_bytes(OLDER)
-        client = start_client(pair, raw_server.port, target, prefix=prefix)
+        client = start.client(raw_server.port, target, under=Conditions(prefix=prefix))
         open_connections.append(raw_server.accept())
         return Meeting(pair.stage, client, open_connections[-1], target.parent)
 
-    yield start
+    yield met
     for connection in open_connections:
         connection.close()
 

@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 from pathlib import Path
-from typing import Callable, Union
+from typing import Protocol
 
 import pytest
 
@@ -19,15 +19,12 @@ from bytetrain.kernel.blocked import doing
 from bytetrain.kernel.processes import descendants
 from bytetrain.programs.build import Programs
 from bytetrain.programs.output import Finished
-from bytetrain.programs.program import Client, Program, Server
+from bytetrain.programs.program import Argument, Conditions, Program
+from bytetrain.programs.start import Starter
 from bytetrain.telling.story import expect, told
 from bytetrain.telling.waiting import wait_until
 from bytetrain.wire.files import FileStore, write_file
 from bytetrain.wire.peers import RawServer
-
-StartServer = Callable[..., Server]
-Launch = Callable[..., Program]
-Run = Callable[..., Finished]
 
 GOOD = ("127.0.0.1", "0", "2", "FILE")  # of a server; FILE stands for one that is there
 BAD_PORTS = ("65536", "-1", "12x", "x", "99999999999", "")
@@ -60,26 +57,37 @@ TOO_LARGE = "1000|large|big|long|exceed|limit|most|more than|fit"
 NOT_THERE = f"{MISSING}|not a directory|no directory"
 
 
+class Launch(Protocol):
+    """Starts a program."""
+
+    def __call__(self, executable: Argument, *arguments: Argument) -> Program: ...
+
+
+class Run(Protocol):
+    """Runs a program to its end."""
+
+    def __call__(self, executable: Argument, *arguments: Argument) -> Finished: ...
+
+
 @pytest.fixture
-def launch(started: list[Program], folder: Path) -> Launch:
+def launch(start: Starter, folder: Path) -> Launch:
     """launch(executable, argument...) starts a program with these arguments."""
 
-    def start(executable: Path, *arguments: Union[str, Path]) -> Program:
+    def launched(executable: Argument, *arguments: Argument) -> Program:
         # RES_OPTIONS: where names are asked for in vain, the resolver shall not try for long.
-        program = Program([executable, *arguments], cwd=folder, env={"RES_OPTIONS": "timeout:1 attempts:1"})
-        started.append(program)
-        return program.start()
+        under = Conditions(cwd=folder, env={"RES_OPTIONS": "timeout:1 attempts:1"})
+        return start.program(Program([executable, *arguments], under))
 
-    return start
+    return launched
 
 
 @pytest.fixture
 def run(launch: Launch) -> Run:
     """run(executable, argument...) waits for the end of the program as well; a server that listens instead fails."""
 
-    def until_its_end(*command: Union[str, Path]) -> Finished:
+    def until_its_end(executable: Argument, *arguments: Argument) -> Finished:
         __tracebackhide__ = True
-        program = launch(*command)
+        program = launch(executable, *arguments)
         wait_until(lambda: program.stdout or not program.running, "it ends", seen=lambda: doing(program.pid))
         listens = program.running and program.stdout.startswith("listening")
         expect(
@@ -127,12 +135,12 @@ def test_unreadable_file(pair: Programs, folder: Path, run: Run) -> None:
         start_refused(run(*like_anybody(), pair.server, "127.0.0.1", "0", "2", secret), "secret.bin", DENIED)
 
 
-def like_anybody() -> list[Union[str, Path]]:
+def like_anybody() -> list[Argument]:
     """To be put in front of a command: root, who can read every file, gives up that privilege. capabilities(7)"""
     if os.geteuid() != 0:
         return []
     without = "-dac_override,-dac_read_search"
-    prefix: list[Union[str, Path]] = [
+    prefix: list[Argument] = [
         shutil.which("setpriv") or "", f"--bounding-set={without}", f"--inh-caps={without}",
     ]
     if not prefix[0] or subprocess.run([*prefix, "true"], stderr=subprocess.DEVNULL).returncode != 0:
@@ -162,14 +170,12 @@ def test_host_that_a_client_can_not_resolve(pair: Programs, run: Run) -> None:
 
 
 @pytest.mark.check("server.port_taken")
-def test_taken_port(
-    pair: Programs, store: FileStore, raw_server: RawServer, start_server: StartServer, run: Run
-) -> None:
+def test_taken_port(pair: Programs, store: FileStore, raw_server: RawServer, start: Starter, run: Run) -> None:
     port = str(raw_server.port)
     with told(f"somebody else listens on PORT {port}"):
         start_refused(run(pair.server, "127.0.0.1", port, "2", store.seeded(10)), port, TAKEN)
     # Two that both set SO_REUSEPORT may listen on one port, and neither of them is told: socket(7).
-    first = start_server(pair, store.seeded(100))
+    first = start.server(store.seeded(100))
     port = str(first.port)
     with told(f"the same server listens on PORT {port} already, and is started a second time"):
         start_refused(run(pair.server, "127.0.0.1", port, "2", store.seeded(10)), port, TAKEN)
@@ -223,20 +229,19 @@ def answer(pair: Programs, client: Program, raw_server: RawServer) -> Finished:
 
 @pytest.mark.check("client.output_full")
 def test_client_can_not_tell_that_it_is_done(
-    pair: Programs, target: Path, raw_server: RawServer, started: list[Program]
+    pair: Programs, target: Path, raw_server: RawServer, start: Starter
 ) -> None:
     # /dev/full: every write fails with ENOSPC, as on a full disk.
     quiet = ["bash", "-c", 'exec "$@" >/dev/full', "quiet"]
-    client = Client(pair.client, raw_server.port, target, prefix=quiet)
-    started.append(client)
+    client = start.client(raw_server.port, target, under=Conditions(prefix=quiet))
     with told("the client's standard output is /dev/full: nobody can be told that the file is there"):
-        finished = answer(pair, client.start(), raw_server)
+        finished = answer(pair, client, raw_server)
         expect_status_1(finished)
 
 
 @pytest.mark.check("server.port_zero")
-def test_port_0_asks_the_kernel(pair: Programs, store: FileStore, start_server: StartServer) -> None:
-    servers = [start_server(pair, store.seeded(100), workers=1) for _ in range(3)]
+def test_port_0_asks_the_kernel(pair: Programs, store: FileStore, start: Starter) -> None:
+    servers = [start.server(store.seeded(100), workers=1) for _ in range(3)]
     with told("three servers were started with PORT 0: each must have got, and have named, a port of its own"):
         expect(
             len({server.port for server in servers}) == 3, f"the ports: {[server.port for server in servers]}",
@@ -248,12 +253,10 @@ def test_port_0_asks_the_kernel(pair: Programs, store: FileStore, start_server: 
 
 @pytest.mark.check("server.workers_range")
 @pytest.mark.parametrize("workers", [1, 512])
-def test_fewest_and_most_workers(
-    pair: Programs, workers: int, store: FileStore, start_server: StartServer
-) -> None:
+def test_fewest_and_most_workers(pair: Programs, workers: int, store: FileStore, start: Starter) -> None:
     if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < 2 * workers:
         pytest.skip(f"this shell may open too few descriptors for {workers} workers: see ulimit -n")
-    server = start_server(pair, store.seeded(1000), workers=workers)
+    server = start.server(store.seeded(1000), workers=workers)
     found = descendants(server.pid)
     expect(
         len(found) == workers, f"WORKERS is {workers}, and once ready the server has {len(found)} child processes",
@@ -264,8 +267,8 @@ def test_fewest_and_most_workers(
 
 
 @pytest.mark.check("pair.host_name")
-def test_host_may_be_a_name(pair: Programs, store: FileStore, start_server: StartServer, run: Run) -> None:
-    server = start_server(pair, store.seeded(100), host="localhost")
+def test_host_may_be_a_name(pair: Programs, store: FileStore, start: Starter, run: Run) -> None:
+    server = start.server(store.seeded(100), host="localhost")
     with told(f"HOST is localhost, for the client too; the server said {server.stdout.strip()!r}"):
         finished = run(pair.client, "localhost", str(server.port))
         has_status(finished, 0)

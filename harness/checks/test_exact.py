@@ -14,7 +14,7 @@ from bytetrain.judging.acts import Pool, deliver_cut, read_whole, stalled
 from bytetrain.judging.verdicts import received
 from bytetrain.kernel.signals import cont, stop
 from bytetrain.programs.build import Programs
-from bytetrain.programs.program import Client, Server
+from bytetrain.programs.start import Starter
 from bytetrain.telling import story
 from bytetrain.telling.sizes import MiB
 from bytetrain.telling.story import told
@@ -25,15 +25,13 @@ from bytetrain.wire.peers import RawServer
 from bytetrain.wire.proxy import Proxy
 
 
-StartServer = Callable[..., Server]
-StartClient = Callable[..., Client]
 Cut = Callable[[Iterable[int]], None]
 
 SIZE = 2500  # bytes: three trains of content
 
 
 @pytest.fixture
-def cut(pair: Programs, store: FileStore, raw_server: RawServer, start_client: StartClient) -> Cut:
+def cut(pair: Programs, store: FileStore, raw_server: RawServer, start: Starter) -> Cut:
     """cut([3, 7]) hands a client the stream of a file in pieces that end at these offsets; it should save the file."""
     original = store.seeded(SIZE)
     name, content = original.name.encode(), original.read_bytes()
@@ -41,7 +39,7 @@ def cut(pair: Programs, store: FileStore, raw_server: RawServer, start_client: S
     def check(cuts: Iterable[int]) -> None:
         __tracebackhide__ = True
         cuts = sorted(cuts)
-        client = start_client(pair, raw_server.port)
+        client = start.client(raw_server.port)
         with told(told_cuts(pair.stage, name, content, cuts)), raw_server.accept() as connection:
             deliver_cut(connection, stream(pair.stage, name, content), cuts, client.pid)
             connection.finish_sending()
@@ -124,22 +122,20 @@ def test_any_cuts(stage: int, cut: Cut, pytestconfig: pytest.Config) -> None:
 
 
 @pytest.mark.check("pair.sliced")
-def test_sliced_pair(
-    pair: Programs, store: FileStore, start_server: StartServer, start_client: StartClient
-) -> None:
+def test_sliced_pair(store: FileStore, start: Starter) -> None:
     original = store.seeded(20_000)
-    server = start_server(pair, original)
+    server = start.server(original)
     for every in (7, 997):
         with told(f"between server and client a proxy hands on {every} bytes at a time"):
             with Proxy(server.port, Slicer(every=every)) as proxy:
-                client = start_client(pair, proxy.port)
+                client = start.client(proxy.port)
                 received(client.wait(), client.directory, original)
 
 
 @pytest.mark.check("client.stopped_in_recv")
 @pytest.mark.parametrize("place", ["first head", "name", "second head", "second body", "content"])
 def test_receiver_is_stopped_and_goes_on(
-    place: str, pair: Programs, store: FileStore, raw_server: RawServer, start_client: StartClient
+    place: str, pair: Programs, store: FileStore, raw_server: RawServer, start: Starter
 ) -> None:
     # MSG_WAITALL returns short after SIGSTOP and SIGCONT, although the program has no handler for any signal.
     original = store.seeded(SIZE)
@@ -147,7 +143,7 @@ def test_receiver_is_stopped_and_goes_on(
     whole, ends = stream(pair.stage, name, content), boundaries(pair.stage, name, content)
     offsets = {"first head": 2, "name": HEAD + 5, "second head": ends[0] + 3, "second body": ends[0] + HEAD + 5}
     offset = offsets.get(place, ends[-1] - 600)
-    client = start_client(pair, raw_server.port)
+    client = start.client(raw_server.port)
     with told(f"the client waits for the rest of its {place} (offset {offset}), is stopped (SIGSTOP) and goes on"):
         with raw_server.accept() as connection:
             deliver_cut(connection, whole[:offset], [], client.pid)
@@ -162,9 +158,9 @@ def test_receiver_is_stopped_and_goes_on(
 
 
 @pytest.mark.check("server.stopped_in_send")
-def test_sender_is_stopped_and_goes_on(pair: Programs, big: Path, start_server: StartServer) -> None:
+def test_sender_is_stopped_and_goes_on(pair: Programs, big: Path, start: Starter) -> None:
     # A blocked send returns short after SIGSTOP and SIGCONT: the rest must be sent by another call.
-    server = start_server(pair, big)
+    server = start.server(big)
     pool = Pool.of(server)
     for number in range(1, 4):
         connection, worker = stalled(server)
@@ -177,8 +173,8 @@ def test_sender_is_stopped_and_goes_on(pair: Programs, big: Path, start_server: 
 
 
 @pytest.mark.check("server.stopped_repeatedly")
-def test_sender_is_stopped_again_and_again(pair: Programs, big: Path, start_server: StartServer) -> None:
-    server = start_server(pair, big)
+def test_sender_is_stopped_again_and_again(pair: Programs, big: Path, start: Starter) -> None:
+    server = start.server(big)
     connection, worker = stalled(server)
     parser = Parser(pair.stage, keep=False)
     with told("a worker blocked three times in one transfer, was stopped each time (SIGSTOP), and went on"), connection:

@@ -6,7 +6,7 @@ import os
 import signal
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Optional
 
 import pytest
 
@@ -19,7 +19,8 @@ from bytetrain.kernel.descriptors import descriptor_count, descriptors
 from bytetrain.kernel.signals import cont, stop
 from bytetrain.kernel.tcp import CLOSE_WAIT, backlog, is_open
 from bytetrain.programs.build import Programs
-from bytetrain.programs.program import Client, Server
+from bytetrain.programs.program import Server
+from bytetrain.programs.start import Starter
 from bytetrain.telling.sizes import GiB, MiB
 from bytetrain.telling.story import expect, told
 from bytetrain.telling.waiting import settled, wait_until
@@ -29,9 +30,6 @@ from bytetrain.wire.framing import HEAD, LARGEST_BODY, fitting, pieces, start_of
 from bytetrain.wire.peers import RawClient, RawServer
 from bytetrain.wire.proxy import Proxy
 
-StartServer = Callable[..., Server]
-StartClient = Callable[..., Client]
-
 
 def middle(stage: int, name: bytes, size: int) -> int:
     """An offset in the midst of a transfer; as long as the content comes in trains, one between two of them."""
@@ -40,15 +38,13 @@ def middle(stage: int, name: bytes, size: int) -> int:
     return begins + (size // 2 if traits(stage).raw else whole_trains * (HEAD + LARGEST_BODY))
 
 
-def killed_client(
-    pair: Programs, original: Path, target: Path, start_server: StartServer, start_client: StartClient
-) -> Server:
+def killed_client(pair: Programs, original: Path, target: Path, start: Starter) -> Server:
     """A client is killed when half of the file has come to it; in stage 01, only the name. Returns the server."""
     at = middle(pair.stage, original.name.encode(), original.stat().st_size)
-    server = start_server(pair, original)
+    server = start.server(original)
     shape = [WholeTrains()] if traits(pair.stage).whole_trains_only else []
     with Proxy(server.port, *shape, Timeout(at)) as proxy:
-        client = start_client(pair, proxy.port, target)
+        client = start.client(proxy.port, target)
         proxy.wait_forwarded(at).client.wait_taken(client.pid)
         client.signal(signal.SIGKILL)
         client.wait()
@@ -58,13 +54,13 @@ def killed_client(
 @pytest.mark.check("client.killed_saves_nothing")
 @pytest.mark.parametrize("older", [False, True], ids=["no older file", "an older file"])
 def test_killed_client_saves_nothing(
-    pair: Programs, older: bool, store: FileStore, target: Path, start_server: StartServer, start_client: StartClient
+    pair: Programs, older: bool, store: FileStore, target: Path, start: Starter
 ) -> None:
     original = store.seeded(fitting(pair.stage, 1_000_000))
     if older:
         (target / original.name).write_bytes(b"what was there before")
     before = snapshot(target).get(original.name, "no file")
-    killed_client(pair, original, target, start_server, start_client)
+    killed_client(pair, original, target, start)
     after = snapshot(target).get(original.name, "no file")
     expect(
         before == after, f"a client was killed half-way; under the final name was {before}, and now is {after}",
@@ -74,14 +70,14 @@ def test_killed_client_saves_nothing(
 
 @pytest.mark.check("reference.killed_no_temporary")
 def test_killed_client_leaves_no_temporary_file(
-    pair: Programs, store: FileStore, target: Path, start_server: StartServer, start_client: StartClient
+    pair: Programs, store: FileStore, target: Path, start: Starter
 ) -> None:
     # Only a file without a name (O_TMPFILE) goes with its process; the contract can't ask for that everywhere.
     try:
         os.close(os.open(target, os.O_TMPFILE | os.O_RDWR, 0o600))
     except OSError:
         pytest.skip("the file system of the temporary folder has no O_TMPFILE")
-    killed_client(pair, store.seeded(fitting(pair.stage, 1_000_000)), target, start_server, start_client)
+    killed_client(pair, store.seeded(fitting(pair.stage, 1_000_000)), target, start)
     left = changes({}, snapshot(target))
     expect(
         not left, f"a client was killed half-way, and left something behind: {left}",
@@ -90,17 +86,15 @@ def test_killed_client_leaves_no_temporary_file(
 
 
 @pytest.mark.check("server.killed_clients")
-def test_server_survives_killed_clients(
-    pair: Programs, big: Path, start_server: StartServer, start_client: StartClient
-) -> None:
-    server = start_server(pair, big)
+def test_server_survives_killed_clients(pair: Programs, big: Path, start: Starter) -> None:
+    server = start.server(big)
     serves(server, pair.stage, big)
     pool = Pool.of(server)
     at = middle(pair.stage, big.name.encode(), 200_000)
     for number in range(1, 5):
         with told(f"two workers; client number {number} of 4 was killed in mid-transfer"):
             with Proxy(server.port, Timeout(at)) as proxy:
-                client = start_client(pair, proxy.port)
+                client = start.client(proxy.port)
                 relay = proxy.wait_forwarded(at)
                 # All of it is read: so its end is no reset, and a send meets SIGPIPE.
                 relay.client.wait_taken(client.pid)
@@ -111,13 +105,13 @@ def test_server_survives_killed_clients(
             pool.is_complete()
     with told("four clients were killed in mid-transfer; now the next one comes"):
         pool.is_calm()
-        client = start_client(pair, server.port)
+        client = start.client(server.port)
         received(client.wait(), client.directory, big)
 
 
 @pytest.mark.check("server.resets")
-def test_server_survives_resets(pair: Programs, big: Path, start_server: StartServer) -> None:
-    server = start_server(pair, big)
+def test_server_survives_resets(pair: Programs, big: Path, start: Starter) -> None:
+    server = start.server(big)
     serves(server, pair.stage, big)
     pool = Pool.of(server)
     for number in range(1, 5):
@@ -133,8 +127,8 @@ def test_server_survives_resets(pair: Programs, big: Path, start_server: StartSe
 
 
 @pytest.mark.check("server.early_closes")
-def test_server_survives_early_closes(pair: Programs, big: Path, start_server: StartServer) -> None:
-    server = start_server(pair, big)
+def test_server_survives_early_closes(pair: Programs, big: Path, start: Starter) -> None:
+    server = start.server(big)
     serves(server, pair.stage, big)
     pool = Pool.of(server)
     for size in (0, 1, HEAD, 100, 10_000, 1_000_000):
@@ -170,9 +164,9 @@ def closes_having_read_all(server: Server) -> None:
 
 
 @pytest.mark.check("server.sigpipe_before_first_send")
-def test_client_is_gone_before_the_worker_starts(pair: Programs, big: Path, start_server: StartServer) -> None:
+def test_client_is_gone_before_the_worker_starts(pair: Programs, big: Path, start: Starter) -> None:
     # The first send finds a dead connection: SIGPIPE, whatever earlier sends have returned.
-    server = start_server(pair, big)
+    server = start.server(big)
     serves(server, pair.stage, big)
     pool = Pool.of(server)
     stopped = server.workers
@@ -190,8 +184,8 @@ def test_client_is_gone_before_the_worker_starts(pair: Programs, big: Path, star
 
 
 @pytest.mark.check("server.waiting_client_leaves")
-def test_waiting_client_goes_away(pair: Programs, big: Path, start_server: StartServer) -> None:
-    server = start_server(pair, big, workers=1)
+def test_waiting_client_goes_away(pair: Programs, big: Path, start: Starter) -> None:
+    server = start.server(big, workers=1)
     serves(server, pair.stage, big)
     pool = Pool.of(server)
     first, _ = stalled(server)
@@ -205,10 +199,8 @@ def test_waiting_client_goes_away(pair: Programs, big: Path, start_server: Start
 
 
 @pytest.mark.check("server.stops_sending")
-def test_worker_stops_sending_to_a_dead_client(
-    pair: Programs, store: FileStore, start_server: StartServer
-) -> None:
-    server = start_server(pair, store.sparse(64 * GiB), workers=1)  # who sends on and on has enough to do for minutes
+def test_worker_stops_sending_to_a_dead_client(store: FileStore, start: Starter) -> None:
+    server = start.server(store.sparse(64 * GiB), workers=1)  # who sends on and on has enough to do for minutes
     connection, worker = stalled(server)
     connection.reset()
     with told("a file of 64 GiB, one worker; its client has reset the connection in mid-transfer"):
@@ -218,8 +210,8 @@ def test_worker_stops_sending_to_a_dead_client(
 
 
 @pytest.mark.check("server.half_close")
-def test_half_close_is_no_end(pair: Programs, big: Path, start_server: StartServer) -> None:
-    server = start_server(pair, big)
+def test_half_close_is_no_end(pair: Programs, big: Path, start: Starter) -> None:
+    server = start.server(big)
     serves(server, pair.stage, big)
     pool = Pool.of(server)
     workers = server.workers
@@ -241,8 +233,8 @@ def half_closed(connection: RawClient) -> bool:
 
 @pytest.mark.check("server.talking_client")
 @pytest.mark.parametrize("when", ["before its turn", "in mid-transfer"])
-def test_client_that_talks(pair: Programs, when: str, big: Path, start_server: StartServer) -> None:
-    server = start_server(pair, big)
+def test_client_that_talks(pair: Programs, when: str, big: Path, start: Starter) -> None:
+    server = start.server(big)
     serves(server, pair.stage, big)
     pool = Pool.of(server)
     workers = server.workers
@@ -289,9 +281,9 @@ def comes_to_a_halt(connection: RawClient) -> None:
 
 
 @pytest.mark.check("server.never_closed")
-def test_clients_that_never_close(pair: Programs, store: FileStore, start_server: StartServer) -> None:
+def test_clients_that_never_close(pair: Programs, store: FileStore, start: Starter) -> None:
     file = store.seeded(1000)
-    server = start_server(pair, file, workers=2)
+    server = start.server(file, workers=2)
     with ExitStack() as kept_open:
         for number in range(1, 6):
             what = f"two workers; client {number} reads all there is, and doesn't close, nor have those before it"
@@ -301,9 +293,9 @@ def test_clients_that_never_close(pair: Programs, store: FileStore, start_server
 
 @pytest.mark.check("client.killed_early")
 def test_client_that_is_killed_early_saves_nothing(
-    pair: Programs, target: Path, raw_server: RawServer, start_client: StartClient
+    pair: Programs, target: Path, raw_server: RawServer, start: Starter
 ) -> None:
-    client = start_client(pair, raw_server.port, target)
+    client = start.client(raw_server.port, target)
     name = next(pieces(pair.stage, b"name", b"content")).data
     with told("the server has sent the name and nothing else; then the client was killed"):
         with raw_server.accept() as connection:
@@ -318,8 +310,8 @@ def test_client_that_is_killed_early_saves_nothing(
 
 
 @pytest.mark.check("server.worker_descriptors")
-def test_descriptors_of_a_worker_do_not_grow(pair: Programs, big: Path, start_server: StartServer) -> None:
-    server = start_server(pair, big, workers=1)
+def test_descriptors_of_a_worker_do_not_grow(pair: Programs, big: Path, start: Starter) -> None:
+    server = start.server(big, workers=1)
     serves(server, pair.stage, big)
     comes_to_rest(server)
     worker = server.worker()

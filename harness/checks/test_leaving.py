@@ -18,6 +18,7 @@ from bytetrain import Failure, HarnessError, NotApplicable
 from bytetrain.judging.acts import (
     big_size, can_connect, complain_about, read_cut_short, read_whole, replace_workers, serves, stalled,
 )
+from bytetrain.judging.timeouts import Timeouts
 from bytetrain.judging.verdicts import has_left, refused, snapshot
 from bytetrain.kernel.cpu import on_one_cpu
 from bytetrain.kernel.processes import children, live_children, state, zombies
@@ -25,7 +26,8 @@ from bytetrain.kernel.signals import cont, has_acted_on, kill, step, stop
 from bytetrain.kernel.tcp import listening
 from bytetrain.programs.build import Programs
 from bytetrain.programs.output import Finished, status_in_words
-from bytetrain.programs.program import Client, Program, Server
+from bytetrain.programs.program import Conditions, Program, Server
+from bytetrain.programs.start import Starter
 from bytetrain.telling.sizes import KiB, MiB
 from bytetrain.telling.story import expect, expecting, quietly, told
 from bytetrain.telling.waiting import wait_until
@@ -35,9 +37,6 @@ from bytetrain.wire.framing import Parser
 from bytetrain.wire.peers import Ended, RawClient
 from bytetrain.wire.proxy import Proxy
 
-StartServer = Callable[..., Server]
-StartClient = Callable[..., Client]
-Options = Callable[..., list[str]]
 
 MANY = 200  # workers, which take a server a while to fork
 TRIES = 30
@@ -70,9 +69,9 @@ def stops_listening(server: Server) -> None:
 @pytest.mark.parametrize("how", list(STEPS))
 @pytest.mark.parametrize("workers", [1, 4])
 def test_idle_server_leaves(
-    how: str, workers: int, pair: Programs, store: FileStore, start_server: StartServer, options: Options
+    how: str, workers: int, pair: Programs, store: FileStore, start: Starter, options: Timeouts
 ) -> None:
-    server = start_server(pair, store.seeded(1000), workers=workers, options=options("--drain-timeout=3600"))
+    server = start.server(store.seeded(1000), workers=workers, options=options("--drain-timeout=3600"))
     serves(server, pair.stage, store.seeded(1000))
     with told(f"{workers} idle workers; then came {how}"):
         STEPS[how](server)
@@ -83,9 +82,9 @@ def test_idle_server_leaves(
 @pytest.mark.check("exit.drain")
 @pytest.mark.parametrize("workers", ["first", "replaced"])
 def test_transfers_under_way_are_finished(
-    workers: str, pair: Programs, big: Path, start_server: StartServer, options: Options
+    workers: str, pair: Programs, big: Path, start: Starter, options: Timeouts
 ) -> None:
-    server = start_server(pair, big, workers=3, options=options("--drain-timeout=3600", "--stall-timeout=3600"))
+    server = start.server(big, workers=3, options=options("--drain-timeout=3600", "--stall-timeout=3600"))
     if workers == "replaced":
         replace_workers(server)
     busy = [stalled(server) for _ in range(2)]
@@ -106,10 +105,8 @@ def test_transfers_under_way_are_finished(
 
 @pytest.mark.check("exit.backlog")
 @pytest.mark.parametrize("how", list(STEPS))
-def test_backlog_sees_the_end(
-    how: str, pair: Programs, big: Path, start_server: StartServer, options: Options
-) -> None:
-    server = start_server(pair, big, workers=1, options=options("--drain-timeout=3600", "--stall-timeout=3600"))
+def test_backlog_sees_the_end(how: str, pair: Programs, big: Path, start: Starter, options: Timeouts) -> None:
+    server = start.server(big, workers=1, options=options("--drain-timeout=3600", "--stall-timeout=3600"))
     first, _ = stalled(server)
     waiting = [RawClient(server.port) for _ in range(3)]
     STEPS[how](server)
@@ -140,9 +137,9 @@ def not_before(timeout: float, what: str) -> Iterator[None]:
 
 @pytest.mark.check("exit.drain_timeout")
 @pytest.mark.long
-def test_drain_ends_after_a_while(pair: Programs, big: Path, start_server: StartServer, options: Options) -> None:
+def test_drain_ends_after_a_while(pair: Programs, big: Path, start: Starter, options: Timeouts) -> None:
     given = options("--drain-timeout=2", "--stall-timeout=3600")
-    server = start_server(pair, big, options=given)
+    server = start.server(big, options=given)
     connection, _ = stalled(server)
     with told("a client that reads nothing; then came SIGTERM, and the drain timeout passed"), connection:
         with not_before(2 if given else DEFAULT_TIMEOUT, "the drain is over"):
@@ -153,10 +150,8 @@ def test_drain_ends_after_a_while(pair: Programs, big: Path, start_server: Start
 
 @pytest.mark.check("exit.second_signal")
 @pytest.mark.parametrize("how", list(STEPS))
-def test_second_signal_ends_the_drain(
-    how: str, pair: Programs, big: Path, start_server: StartServer, options: Options
-) -> None:
-    server = start_server(pair, big, workers=3, options=options("--drain-timeout=3600", "--stall-timeout=3600"))
+def test_second_signal_ends_the_drain(how: str, pair: Programs, big: Path, start: Starter, options: Timeouts) -> None:
+    server = start.server(big, workers=3, options=options("--drain-timeout=3600", "--stall-timeout=3600"))
     connection, worker = stalled(server)
     server.signal(signal.SIGTERM)
     with told(f"a client that reads nothing; then came SIGTERM, and after it {how}"), connection:
@@ -174,15 +169,14 @@ def test_ordered_exit_in_mid_transfer(
     pair: Programs,
     big: Path,
     target: Path,
-    start_server: StartServer,
-    start_client: StartClient,
-    options: Options,
+    start: Starter,
+    options: Timeouts,
 ) -> None:
-    server = start_server(pair, big, workers=3, options=options("--drain-timeout=3600", "--stall-timeout=3600"))
+    server = start.server(big, workers=3, options=options("--drain-timeout=3600", "--stall-timeout=3600"))
     connection, _ = stalled(server)
     before = snapshot(target)
     with connection, Proxy(server.port, Timeout(100_000)) as proxy:
-        client = start_client(pair, proxy.port, target)
+        client = start.client(proxy.port, target)
         proxy.wait_forwarded(100_000)
         STEPS[how](server)
         with told(f"three workers, two of them in mid-transfer; then came {how}"):
@@ -194,11 +188,9 @@ def test_ordered_exit_in_mid_transfer(
 
 
 @pytest.mark.check("exit.ctrl_c")
-def test_ctrl_c_is_the_parents_business(
-    pair: Programs, big: Path, start_server: StartServer, options: Options
-) -> None:
+def test_ctrl_c_is_the_parents_business(big: Path, start: Starter, options: Timeouts) -> None:
     # The parent is stopped, so that only the workers can act on the signal: they should not.
-    server = start_server(pair, big, options=options("--drain-timeout=3600", "--stall-timeout=3600"))
+    server = start.server(big, options=options("--drain-timeout=3600", "--stall-timeout=3600"))
     connection, _ = stalled(server)
     workers = server.workers
     stop(server.pid)
@@ -221,10 +213,8 @@ def test_ctrl_c_is_the_parents_business(
 
 @pytest.mark.check("exit.parent_killed")
 @pytest.mark.parametrize("workers", ["first", "replaced"])
-def test_parent_is_killed(
-    workers: str, pair: Programs, big: Path, start_server: StartServer, options: Options
-) -> None:
-    server = start_server(pair, big, workers=4, options=options("--stall-timeout=3600"))
+def test_parent_is_killed(workers: str, pair: Programs, big: Path, start: Starter, options: Timeouts) -> None:
+    server = start.server(big, workers=4, options=options("--stall-timeout=3600"))
     if workers == "replaced":
         replace_workers(server)
     busy = [stalled(server) for _ in range(4)]
@@ -245,9 +235,9 @@ def test_parent_is_killed(
 
 @pytest.mark.check("exit.stalled_client")
 @pytest.mark.long
-def test_stalled_client_is_dropped(pair: Programs, big: Path, start_server: StartServer, options: Options) -> None:
+def test_stalled_client_is_dropped(pair: Programs, big: Path, start: Starter, options: Timeouts) -> None:
     given = options("--stall-timeout=2")
-    server, orphaned = (start_server(pair, big, workers=1, options=given) for _ in range(2))
+    server, orphaned = (start.server(big, workers=1, options=given) for _ in range(2))
     alone, _ = stalled(orphaned)
     orphaned.signal(signal.SIGKILL)
     orphaned.wait()
@@ -272,16 +262,14 @@ SLOW_TRIES = 10
 
 @pytest.mark.check("exit.slow_client")
 @pytest.mark.long
-def test_slow_client_is_not_dropped(
-    pair: Programs, store: FileStore, start_server: StartServer, options: Options
-) -> None:
+def test_slow_client_is_not_dropped(pair: Programs, store: FileStore, start: Starter, options: Timeouts) -> None:
     given = options("--stall-timeout=2")
     if not given:
         raise NotApplicable(
             "this server has no option --stall-timeout, and to be slower than 30 s would take too long here"
         )
     original = store.seeded(big_size() + 32 * MiB)  # far more than we take while we are slow
-    server = start_server(pair, original, options=given)
+    server = start.server(original, options=given)
     words = f"the stall timeout is 2 s; a client takes something every {BETWEEN:g} s, for {SLOW:g} s, and then the rest"
     for _ in range(SLOW_TRIES):
         pauses = Pauses()
@@ -337,11 +325,9 @@ def read_slowly(connection: RawClient, stage: int, pauses: Pauses) -> Parser:
 
 @pytest.mark.check("exit.right_after_ready")
 @pytest.mark.parametrize("how", list(STEPS))
-def test_signal_right_after_readiness(
-    how: str, pair: Programs, store: FileStore, start_server: StartServer
-) -> None:
+def test_signal_right_after_readiness(how: str, store: FileStore, start: Starter) -> None:
     for number in range(1, 11):
-        server = start_server(pair, store.seeded(1000), workers=4)
+        server = start.server(store.seeded(1000), workers=4)
         STEPS[how](server)
         with told(f"start {number} of 10: {how} came as soon as the server had said that it listens"):
             leaves(server, AT_ONCE)
@@ -349,13 +335,9 @@ def test_signal_right_after_readiness(
 
 
 @pytest.mark.check("exit.before_ready")
-def test_signal_before_readiness(
-    pair: Programs, store: FileStore, folder: Path, started: list[Program]
-) -> None:
+def test_signal_before_readiness(store: FileStore, start: Starter) -> None:
     for workers, (how, leave) in zip((1, 20, 100), STEPS.items()):
-        server, forked = caught_while_forking(
-            workers, lambda: Server(pair.server, store.seeded(1000), workers=MANY, cwd=folder), started
-        )
+        server, forked = caught_while_forking(workers, store.seeded(1000), start)
         leave(server)
         cont(server.pid)
         with told(f"{how} came when {forked} of {MANY} workers had been forked"):
@@ -369,17 +351,22 @@ def test_signal_before_readiness(
                 server.reap_left_behind()
 
 
-def caught_while_forking(
-    workers: int, new_server: Callable[[], Server], started: list[Program]
-) -> tuple[Server, int]:
+class EarlyServer(Server):
+    """As Server; but `start` doesn't wait until it is ready."""
+
+    def start(self) -> "EarlyServer":
+        Program.start(self)
+        return self
+
+
+def caught_while_forking(workers: int, file: Path, start: Starter) -> tuple[Server, int]:
     """A server that is stopped (SIGSTOP) when some of its MANY workers are there, at least `workers`, but not all; and
     how many. It goes on step by step, but a machine may be so busy that it is done after one step: then we try another
     one."""
     for _ in range(TRIES):
-        server = new_server()
-        started.append(server)
+        server = EarlyServer(start.pair.server, file, workers=MANY, under=Conditions(cwd=start.folder))
         with on_one_cpu(), expecting(f"the server forks {workers} workers or more"), quietly():
-            Program.start(server)  # and doesn't wait until it is ready
+            start.program(server)
             stop(server.pid)
             while (forked := len(live_children(server.pid))) < workers and server.running and not server.stdout:
                 step(server.pid)
@@ -398,11 +385,9 @@ def caught_while_forking(
 
 
 @pytest.mark.check("exit.dead_worker")
-def test_worker_is_dead_already(
-    pair: Programs, store: FileStore, start_server: StartServer, options: Options
-) -> None:
+def test_worker_is_dead_already(store: FileStore, start: Starter, options: Timeouts) -> None:
     for how, leave in STEPS.items():
-        server = start_server(pair, store.seeded(1000), workers=3, options=options("--drain-timeout=3600"))
+        server = start.server(store.seeded(1000), workers=3, options=options("--drain-timeout=3600"))
         stop(server.pid)  # so that it finds the dead worker and the signal at the same moment
         dead = server.worker(1)
         kill(dead)
@@ -414,10 +399,8 @@ def test_worker_is_dead_already(
 
 
 @pytest.mark.check("exit.no_replacement")
-def test_worker_that_dies_while_draining_is_not_replaced(
-    pair: Programs, big: Path, start_server: StartServer, options: Options
-) -> None:
-    server = start_server(pair, big, options=options("--drain-timeout=3600", "--stall-timeout=3600"))
+def test_worker_that_dies_while_draining_is_not_replaced(big: Path, start: Starter, options: Timeouts) -> None:
+    server = start.server(big, options=options("--drain-timeout=3600", "--stall-timeout=3600"))
     connection, worker = stalled(server)
     server.signal(signal.SIGTERM)
     stops_listening(server)
@@ -427,10 +410,8 @@ def test_worker_that_dies_while_draining_is_not_replaced(
 
 
 @pytest.mark.check("exit.client_dies")
-def test_client_that_dies_while_draining(
-    pair: Programs, big: Path, start_server: StartServer, options: Options
-) -> None:
-    server = start_server(pair, big, options=options("--drain-timeout=3600", "--stall-timeout=3600"))
+def test_client_that_dies_while_draining(big: Path, start: Starter, options: Timeouts) -> None:
+    server = start.server(big, options=options("--drain-timeout=3600", "--stall-timeout=3600"))
     connection, _ = stalled(server)
     server.signal(signal.SIGTERM)
     stops_listening(server)

@@ -5,78 +5,60 @@ The scenarios are those of ./lab demo: bytetrain/lessons/.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Callable
+from typing import Callable, Protocol
 
 import pytest
 
 from bytetrain import Failure, NotApplicable
 from bytetrain.course.catalogue import Lesson, Run
-from bytetrain.grading.calls import Tracing
-from bytetrain.lessons import play
+from bytetrain.lessons import not_cured, not_shown, play
 from bytetrain.lessons.evidence import Evidence
 from bytetrain.lessons.scene import Scene
 from bytetrain.programs.build import Programs
-from bytetrain.programs.program import Program
+from bytetrain.programs.start import Starter
+from bytetrain.telling.story import Problem, judge, told
 from bytetrain.wire.files import FileStore
 
+Wrong = Callable[[Lesson, Evidence], "list[Problem]"]
 
-Play = Callable[[Lesson, Run, bool], "tuple[Scene, Evidence]"]
+
+class Perform(Protocol):
+    """Plays a lesson, and judges what was seen: `wrong` tells what is wrong with it, `should` what should be seen."""
+
+    def __call__(self, lesson: Lesson, run: Run, wrong: Wrong, should: str, *, reference: bool) -> None: ...
 
 
 @pytest.fixture
-def played(
-    pair: Programs, store: FileStore, started: list[Program], folder: Path, tracing: Tracing,
-    pytestconfig: pytest.Config,
-) -> Play:
-    """played(lesson, run, reference) plays a scenario; a Failure on the way tells which it was, and what had been
-    done."""
+def perform(store: FileStore, start: Starter, pytestconfig: pytest.Config) -> Perform:
+    """A Failure tells which lesson it was, what was seen of it, and what the server has logged."""
     if pytestconfig.getoption("--external-port") is not None:
         raise NotApplicable("a lesson starts its server by itself: run it without --external-port")
 
-    def play_it(lesson: Lesson, run: Run, reference: bool) -> tuple[Scene, Evidence]:
+    def performed(lesson: Lesson, run: Run, wrong: Wrong, should: str, *, reference: bool) -> None:
         __tracebackhide__ = True
-        prefix = tracing.prefix if tracing.wanted else None
-        with Scene(pair, run, store, reference=reference, programs=started, folder=folder, prefix=prefix) as scene:
+        seen: list[str] = []
+        with told(f"{lesson.title} (stage {run.stage:02d})"), Scene(start, run, store, reference=reference) as scene:
             try:
-                return scene, play(lesson, scene)
+                evidence = play(lesson, scene)
+                seen = evidence.lines
+                judge(should, wrong(lesson, evidence))
             except Failure as failure:
-                words = told(lesson, scene, None, str(failure))
-                raise Failure(words, expected=failure.expected, actual=failure.actual) from None
+                for heading, lines in (("what was seen:", seen), ("the end of the server's log:", scene.log)):
+                    if lines:
+                        failure.adds("\n".join(["", heading, *(f"  {line}" for line in lines)]))
+                raise
 
-    return play_it
+    return performed
 
 
 @pytest.mark.check("reference.shows_*")
-def test_shows(lesson: Lesson, played: Play) -> None:
+def test_shows(lesson: Lesson, perform: Perform) -> None:
     """The reference pair of the stage before the cure has the failure, and not its cure."""
-    scene, evidence = played(lesson, lesson.shown_by, True)
-    if not evidence.shown:
-        raise Failure(told(lesson, scene, evidence, "this pair is there to show the failure, and has not shown it"))
-    if evidence.cured and not lesson.in_calls:
-        raise Failure(told(lesson, scene, evidence, "failure and cure have both been seen: one of them is wrong"))
+    perform(lesson, lesson.shown_by, not_shown, "the failure of the lesson shows itself", reference=True)
 
 
 @pytest.mark.check("lesson.*")
-def test_cured(lesson: Lesson, pair: Programs, reference: bool, played: Play) -> None:
+def test_cured(lesson: Lesson, pair: Programs, reference: bool, perform: Perform) -> None:
     """From the stage of the cure on, whatever is graded does what it should instead. Options are for the reference."""
     run = lesson.cured_by if reference and lesson.cured_by.stage == pair.stage else Run(pair.stage)
-    scene, evidence = played(lesson, run, reference)
-    if evidence.shown and not lesson.in_calls:
-        problem = f"this failure should be cured from stage {lesson.cured_from:02d} on, and it has shown itself"
-        raise Failure(
-            told(lesson, scene, evidence, problem), expected=f"not this: {lesson.title}", actual=evidence.failure
-        )
-    if not evidence.cured:
-        raise Failure(told(lesson, scene, evidence, "what should happen has not happened"))
-
-
-def told(lesson: Lesson, scene: Scene, evidence: Evidence | None, problem: str) -> str:
-    """The story of a failure: the lesson, what was done, what was seen, and what the server has logged."""
-    story = [f"{lesson.title} (stage {scene.stage:02d})", "", problem, "", "what was done:"]
-    story += [f"  {step}" for step in scene.steps]
-    if evidence is not None:
-        story += ["what was seen:", *(f"  {line}" for line in evidence.lines)]
-    if scene.log:
-        story += ["the end of the server's log:", *(f"  {line}" for line in scene.log)]
-    return "\n".join(story)
+    perform(lesson, run, not_cured, "what should happen instead of the failure happens", reference=reference)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Callable
 
 import pytest
 
 from bytetrain.course.traits import traits
 from bytetrain.judging.acts import comes_to_rest, lets_go, serves, stalled
+from bytetrain.judging.timeouts import Timeouts
 from bytetrain.programs.build import Programs
-from bytetrain.programs.program import Program
+from bytetrain.programs.program import Conditions
+from bytetrain.programs.start import Starter
 from bytetrain.programs.terminal import TerminalServer
 from bytetrain.telling.story import expect, told
 from bytetrain.wire.files import FileStore
@@ -19,15 +20,13 @@ from bytetrain.wire.files import FileStore
 @pytest.mark.check("server.ready_line")
 @pytest.mark.parametrize("output", ["terminal"])
 def test_one_line_on_a_terminal(
-    pair: Programs, output: str, store: FileStore, big: Path, folder: Path, options: Callable[..., list[str]],
-    started: list[Program],
+    pair: Programs, output: str, store: FileStore, big: Path, options: Timeouts, start: Starter
 ) -> None:
     # What is left in a buffer of stdio is never seen in a file. For a terminal every line is written at once:
     # setbuf(3).
     file = big if traits(pair.stage).heals else store.seeded(1000)
-    server = TerminalServer(pair.server, file, cwd=folder, options=options("--stall-timeout=3600"))
-    started.append(server)
-    server.start()
+    known, under = options("--stall-timeout=3600"), Conditions(cwd=start.folder)
+    server = start.program(TerminalServer(pair.server, file, options=known, under=under))
     with told("standard output is a terminal; three clients came"):
         for _ in range(3):
             serves(server, pair.stage, file)

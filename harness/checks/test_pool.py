@@ -10,7 +10,6 @@ import select
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Callable
 
 import pytest
 
@@ -25,14 +24,14 @@ from bytetrain.kernel.processes import children, descendants, facts, sleeping, s
 from bytetrain.kernel.signals import cont, has_acted_on, kill, stop
 from bytetrain.kernel.tcp import backlog, listening
 from bytetrain.programs.build import Programs
-from bytetrain.programs.program import Program, Server
+from bytetrain.programs.program import Conditions, Program, Server
+from bytetrain.programs.start import Starter
 from bytetrain.telling.story import expect, expecting, quietly, told
 from bytetrain.telling.waiting import LIMIT, settled, wait_until
 from bytetrain.wire.files import FileStore, write_file
 from bytetrain.wire.framing import fitting
 from bytetrain.wire.peers import RawClient, free_port
 
-StartServer = Callable[..., Server]
 CROWD = 64  # more than a backlog of 5 or an array of 10 events can hold
 
 
@@ -63,10 +62,8 @@ ENDS = ("SIGTERM", "SIGINT", "Ctrl-C", "SIGKILL to the parent", "SIGKILL to all"
 
 @pytest.mark.check("pool.size")
 @pytest.mark.parametrize("workers", [1, 3])
-def test_exactly_that_many_workers(
-    pair: Programs, workers: int, store: FileStore, start_server: StartServer
-) -> None:
-    server = start_server(pair, small(store, pair.stage), workers=workers)
+def test_exactly_that_many_workers(pair: Programs, workers: int, store: FileStore, start: Starter) -> None:
+    server = start.server(small(store, pair.stage), workers=workers)
     found = descendants(server.pid)
     expect(
         len(found) == workers, f"WORKERS is {workers}; once ready the server has {len(found)} descendants: {found}",
@@ -82,8 +79,8 @@ def test_exactly_that_many_workers(
 
 
 @pytest.mark.check("server.ready_line")
-def test_one_line_on_standard_output(pair: Programs, store: FileStore, start_server: StartServer) -> None:
-    server = start_server(pair, small(store, pair.stage))
+def test_one_line_on_standard_output(pair: Programs, store: FileStore, start: Starter) -> None:
+    server = start.server(small(store, pair.stage))
     for _ in range(3):
         serves(server, pair.stage, small(store, pair.stage))
     said = f"listening on 127.0.0.1:{server.port}\n"
@@ -94,12 +91,11 @@ def test_one_line_on_standard_output(pair: Programs, store: FileStore, start_ser
 
 
 @pytest.mark.check("server.ready_last")
-def test_ready_means_ready(pair: Programs, store: FileStore, folder: Path, started: list[Program]) -> None:
+def test_ready_means_ready(pair: Programs, store: FileStore, start: Starter) -> None:
     # Its standard output is a pipe that is full: so it has to wait where it says that it is ready.
     port = free_port()
-    server = MuteServer(pair.server, small(store, pair.stage), workers=3, port=port, cwd=folder)
-    started.append(server)
-    server.start()
+    under = Conditions(cwd=start.folder)
+    server = start.program(MuteServer(pair.server, small(store, pair.stage), workers=3, port=port, under=under))
     with told("the server is about to say that it listens, and can't yet, because nobody reads its standard output"):
         wait_until(lambda: settled(server.states, "who waits") == "SSSS", "parent and workers wait", seen=server.states)
         wait_until(lambda: listening(port), "it listens: otherwise a client that came now would be refused")
@@ -148,8 +144,8 @@ class MuteServer(Server):
 
 
 @pytest.mark.check("pool.idle_cpu")
-def test_idle_server_uses_no_cpu(pair: Programs, store: FileStore, start_server: StartServer) -> None:
-    server = start_server(pair, small(store, pair.stage))
+def test_idle_server_uses_no_cpu(pair: Programs, store: FileStore, start: Starter) -> None:
+    server = start.server(small(store, pair.stage))
     with told("nobody has come yet"):
         sleep_on(server)
     for _ in range(3):
@@ -163,9 +159,9 @@ def sleep_on(server: Server) -> None:
 
 
 @pytest.mark.check("server.binds_host")
-def test_listens_on_its_host_only(pair: Programs, store: FileStore, start_server: StartServer) -> None:
+def test_listens_on_its_host_only(pair: Programs, store: FileStore, start: Starter) -> None:
     for host, other in (("127.0.0.1", "127.0.0.2"), ("127.0.0.2", "127.0.0.1")):
-        server = start_server(pair, small(store, pair.stage), host=host)
+        server = start.server(small(store, pair.stage), host=host)
         serves(server, pair.stage, small(store, pair.stage))
         reached = can_connect(server.port, other)
         expect(
@@ -176,8 +172,8 @@ def test_listens_on_its_host_only(pair: Programs, store: FileStore, start_server
 
 
 @pytest.mark.check("pool.parent_lets_go")
-def test_parent_keeps_no_connection(pair: Programs, big: Path, start_server: StartServer) -> None:
-    server = start_server(pair, big)
+def test_parent_keeps_no_connection(big: Path, start: Starter) -> None:
+    server = start.server(big)
     connection, worker = stalled(server)
     with connection:
         what = f"the parent (pid {server.pid}) has closed its copy of the connection that worker {worker} serves"
@@ -185,8 +181,8 @@ def test_parent_keeps_no_connection(pair: Programs, big: Path, start_server: Sta
 
 
 @pytest.mark.check("pool.nothing_left_open")
-def test_transfers_leave_nothing_open(pair: Programs, store: FileStore, start_server: StartServer) -> None:
-    server = start_server(pair, small(store, pair.stage), workers=3)
+def test_transfers_leave_nothing_open(pair: Programs, store: FileStore, start: Starter) -> None:
+    server = start.server(small(store, pair.stage), workers=3)
     serves(server, pair.stage, small(store, pair.stage))
     pool = Pool.of(server)
     with told("three workers, ten transfers"):
@@ -196,8 +192,8 @@ def test_transfers_leave_nothing_open(pair: Programs, store: FileStore, start_se
 
 
 @pytest.mark.check("pool.clients_wait")
-def test_clients_wait_for_a_worker(pair: Programs, big: Path, start_server: StartServer) -> None:
-    server = start_server(pair, big)
+def test_clients_wait_for_a_worker(pair: Programs, big: Path, start: Starter) -> None:
+    server = start.server(big)
     busy = [stalled(server)[0] for _ in range(2)]
     waiting = [RawClient(server.port) for _ in range(5)]
     with told("two workers are busy with clients that read nothing; five more have connected"):
@@ -208,8 +204,8 @@ def test_clients_wait_for_a_worker(pair: Programs, big: Path, start_server: Star
 
 
 @pytest.mark.check("pool.served_in_turn")
-def test_clients_are_served_in_turn(pair: Programs, big: Path, start_server: StartServer) -> None:
-    server = start_server(pair, big, workers=1)
+def test_clients_are_served_in_turn(pair: Programs, big: Path, start: Starter) -> None:
+    server = start.server(big, workers=1)
     queue = [stalled(server)[0], *(waiting_client(server) for _ in range(4))]
     comes_to_rest(server)  # who takes clients in as they come, has taken them all
     for number, client in enumerate(queue, 1):
@@ -225,8 +221,8 @@ def test_clients_are_served_in_turn(pair: Programs, big: Path, start_server: Sta
 
 @pytest.mark.check("pool.first_free_next")
 @pytest.mark.parametrize("first", [0, 1, 2])
-def test_who_ends_first_is_next(pair: Programs, first: int, big: Path, start_server: StartServer) -> None:
-    server = start_server(pair, big, workers=3)
+def test_who_ends_first_is_next(pair: Programs, first: int, big: Path, start: Starter) -> None:
+    server = start.server(big, workers=3)
     busy = [stalled(server) for _ in range(3)]
     ending, worker = busy.pop(first)
     with told(f"three workers are busy; the transfer that was begun as number {first + 1} ends first"), ending:
@@ -244,8 +240,8 @@ def test_who_ends_first_is_next(pair: Programs, first: int, big: Path, start_ser
 
 
 @pytest.mark.check("pool.stopped_workers")
-def test_connection_waits_for_a_stopped_worker(pair: Programs, store: FileStore, start_server: StartServer) -> None:
-    server = start_server(pair, small(store, pair.stage))
+def test_connection_waits_for_a_stopped_worker(pair: Programs, store: FileStore, start: Starter) -> None:
+    server = start.server(small(store, pair.stage))
     comes_to_rest(server)
     workers = server.workers
     for worker in workers:
@@ -268,8 +264,8 @@ def test_connection_waits_for_a_stopped_worker(pair: Programs, store: FileStore,
 
 
 @pytest.mark.check("pool.parent_stopped")
-def test_parent_survives_stop_and_cont(pair: Programs, store: FileStore, start_server: StartServer) -> None:
-    server = start_server(pair, small(store, pair.stage), workers=CROWD)
+def test_parent_survives_stop_and_cont(pair: Programs, store: FileStore, start: Starter) -> None:
+    server = start.server(small(store, pair.stage), workers=CROWD)
     serves(server, pair.stage, small(store, pair.stage))
     pool = Pool.of(server)
     workers = server.workers
@@ -300,9 +296,9 @@ def test_parent_survives_stop_and_cont(pair: Programs, store: FileStore, start_s
 
 
 @pytest.mark.check("server.file_opened_anew")
-def test_file_is_opened_anew(pair: Programs, folder: Path, start_server: StartServer) -> None:
+def test_file_is_opened_anew(pair: Programs, folder: Path, start: Starter) -> None:
     file = write_file(folder / "changing", 900, seed=1)
-    server = start_server(pair, file, workers=1)
+    server = start.server(file, workers=1)
     serves(server, pair.stage, file)
     with told("FILE has got another content and size since the last transfer"):
         serves_again(server, pair.stage, write_file(file, 700, seed=2))
@@ -317,9 +313,9 @@ def serves_again(server: Server, stage: int, file: Path) -> None:
 
 
 @pytest.mark.check("server.file_gone")
-def test_file_is_gone(pair: Programs, folder: Path, start_server: StartServer) -> None:
+def test_file_is_gone(pair: Programs, folder: Path, start: Starter) -> None:
     file = write_file(folder / "vanishing", 900)
-    server = start_server(pair, file)
+    server = start.server(file)
     workers = server.workers
     file.unlink()
     for number in range(1, 5):
@@ -340,30 +336,30 @@ def test_file_is_gone(pair: Programs, folder: Path, start_server: StartServer) -
 
 @pytest.mark.check("server.restart")
 @pytest.mark.parametrize("how", ENDS)
-def test_starts_again_at_once(pair: Programs, how: str, store: FileStore, start_server: StartServer) -> None:
+def test_starts_again_at_once(pair: Programs, how: str, store: FileStore, start: Starter) -> None:
     file = small(store, pair.stage)
-    server = start_server(pair, file, port=free_port())
+    server = start.server(file, port=free_port())
     serves(server, pair.stage, file)  # the server closes first: its end rests in TIME_WAIT
     with RawClient(server.port) as connection:
         connection.read_exactly(1)
         end_server(server, how)
         with told(f"the server was ended ({how}) and the same command, port {server.port}, is started again at once"):
-            again = start_server(pair, file, port=server.port)
+            again = start.server(file, port=server.port)
             serves(again, pair.stage, file)
 
 
 @pytest.mark.check("server.restart_beside_transfer")
 @pytest.mark.parametrize("how", ["SIGKILL to the parent", "SIGKILL to all"])
-def test_starts_again_beside_a_transfer(pair: Programs, how: str, big: Path, start_server: StartServer) -> None:
+def test_starts_again_beside_a_transfer(pair: Programs, how: str, big: Path, start: Starter) -> None:
     for workers in ("first", "replaced") if traits(pair.stage).heals else ("first",):
-        server = start_server(pair, big, port=free_port())
+        server = start.server(big, port=free_port())
         if workers == "replaced":
             replace_workers(server)
         connection, _ = stalled(server)
         end_server(server, how)
         what = f"the {workers} workers, one in mid-transfer; the server was ended ({how}), and is started again"
         with told(what), connection:
-            again = start_server(pair, big, port=server.port)
+            again = start.server(big, port=server.port)
             serves(again, pair.stage, big)
 
 
@@ -371,9 +367,9 @@ def test_starts_again_beside_a_transfer(pair: Programs, how: str, big: Path, sta
 
 
 @pytest.mark.check("pool.idle_worker_dies")
-def test_dead_idle_worker_is_replaced(pair: Programs, store: FileStore, start_server: StartServer) -> None:
+def test_dead_idle_worker_is_replaced(pair: Programs, store: FileStore, start: Starter) -> None:
     file = small(store, pair.stage)
-    server = start_server(pair, file, workers=3)
+    server = start.server(file, workers=3)
     serves(server, pair.stage, file)
     pool = Pool.of(server)
     for number, by in enumerate((signal.SIGKILL, signal.SIGABRT, signal.SIGTERM)):
@@ -390,11 +386,9 @@ def test_dead_idle_worker_is_replaced(pair: Programs, store: FileStore, start_se
 
 @pytest.mark.check("pool.all_workers_die")
 @pytest.mark.parametrize("order", ["clients first", "deaths first"])
-def test_all_workers_die_as_clients_come(
-    pair: Programs, order: str, store: FileStore, start_server: StartServer
-) -> None:
+def test_all_workers_die_as_clients_come(pair: Programs, order: str, store: FileStore, start: Starter) -> None:
     file = small(store, pair.stage)
-    server = start_server(pair, file, workers=3)
+    server = start.server(file, workers=3)
     serves(server, pair.stage, file)
     pool = Pool.of(server)
     stop(server.pid)  # so that it finds the dead workers and the clients at the same moment
@@ -411,8 +405,8 @@ def test_all_workers_die_as_clients_come(
 
 
 @pytest.mark.check("pool.busy_worker_dies")
-def test_dead_busy_worker_is_replaced(pair: Programs, big: Path, start_server: StartServer) -> None:
-    server = start_server(pair, big)
+def test_dead_busy_worker_is_replaced(pair: Programs, big: Path, start: Starter) -> None:
+    server = start.server(big)
     serves(server, pair.stage, big)
     pool = Pool.of(server)
     (first, worker), (second, _) = stalled(server), stalled(server)
@@ -432,11 +426,9 @@ def test_dead_busy_worker_is_replaced(pair: Programs, big: Path, start_server: S
 
 
 @pytest.mark.check("pool.worker_dies_before_taking")
-def test_worker_dies_with_a_connection_it_has_not_taken(
-    pair: Programs, store: FileStore, start_server: StartServer
-) -> None:
+def test_worker_dies_with_a_connection_it_has_not_taken(pair: Programs, store: FileStore, start: Starter) -> None:
     file = small(store, pair.stage)
-    server = start_server(pair, file, workers=1)
+    server = start.server(file, workers=1)
     serves(server, pair.stage, file)
     pool = Pool.of(server)
     worker = server.worker()
@@ -453,9 +445,9 @@ def test_worker_dies_with_a_connection_it_has_not_taken(
 
 
 @pytest.mark.check("pool.out_of_descriptors")
-def test_parent_is_out_of_descriptors(pair: Programs, store: FileStore, start_server: StartServer) -> None:
+def test_parent_is_out_of_descriptors(pair: Programs, store: FileStore, start: Starter) -> None:
     file = small(store, pair.stage)
-    server = start_server(pair, file)
+    server = start.server(file)
     serves(server, pair.stage, file)
     pool = Pool.of(server)
     with told("the parent may have no more descriptors than it has now; a client comes"), may_open(server.pid, 0):
@@ -486,8 +478,8 @@ def may_open(pid: int, more: int) -> Iterator[None]:
 
 
 @pytest.mark.check("pool.worker_out_of_descriptors")
-def test_worker_cannot_open_the_file(pair: Programs, big: Path, start_server: StartServer) -> None:
-    server = start_server(pair, big)
+def test_worker_cannot_open_the_file(pair: Programs, big: Path, start: Starter) -> None:
+    server = start.server(big)
     # Each has made a transfer: what a worker opens once, and keeps, is open by now.
     for connection in [stalled(server)[0] for _ in range(2)]:
         with connection:

@@ -17,7 +17,7 @@ from bytetrain.judging.acts import hand_over
 from bytetrain.judging.verdicts import has_status, received
 from bytetrain.programs.build import Programs
 from bytetrain.programs.output import status_in_words
-from bytetrain.programs.program import Client, Server
+from bytetrain.programs.start import Starter
 from bytetrain.programs.terminal import TerminalClient
 from bytetrain.telling.story import expect, told
 from bytetrain.telling.waiting import NeverHappened, wait_until
@@ -25,10 +25,6 @@ from bytetrain.wire.files import FileStore, content
 from bytetrain.wire.framing import LARGEST_BODY, encode_content, encode_size, encode_train, stream
 from bytetrain.wire.peers import Connection, RawServer
 
-
-StartServer = Callable[..., Server]
-StartTerminal = Callable[..., TerminalClient]
-StartClient = Callable[..., Client]
 
 _PERCENT = re.compile(r"(-?\d+(?:[.,]\d+)?)\s*%")
 REDRAWS_A_SECOND = 10
@@ -79,11 +75,9 @@ def rest_of(connection: Connection, stage: int, data: bytes) -> None:
 
 
 @pytest.mark.check("progress.last_line")
-def test_last_line_is_exact(
-    pair: Programs, store: FileStore, raw_server: RawServer, start_client: StartTerminal
-) -> None:
+def test_last_line_is_exact(pair: Programs, store: FileStore, raw_server: RawServer, start: Starter) -> None:
     original = store.seeded(20_000_001)  # more than the 24 bits of a float can tell
-    client = start_client(pair, raw_server.port, terminal=True)
+    client = start.terminal_client(raw_server.port)
     started = time.monotonic()
     with told(f"a file of {original.stat().st_size} bytes comes to a client whose standard error is a terminal"):
         with raw_server.accept() as connection:
@@ -111,9 +105,9 @@ def test_last_line_is_exact(
 
 
 @pytest.mark.check("progress.one_line")
-def test_one_line(pair: Programs, store: FileStore, raw_server: RawServer, start_client: StartTerminal) -> None:
+def test_one_line(pair: Programs, store: FileStore, raw_server: RawServer, start: Starter) -> None:
     original = store.seeded(1_000_000)
-    client = start_client(pair, raw_server.port, terminal=True)
+    client = start.terminal_client(raw_server.port)
     with told("a file of 1 MB comes to a client whose standard error is a terminal"):
         with raw_server.accept() as connection:
             hand_over(connection, pair.stage, original.name.encode(), original.read_bytes())
@@ -130,11 +124,9 @@ def test_one_line(pair: Programs, store: FileStore, raw_server: RawServer, start
 
 
 @pytest.mark.check("progress.never_early")
-def test_never_100_before_all_is_there(
-    pair: Programs, raw_server: RawServer, start_client: StartTerminal
-) -> None:
+def test_never_100_before_all_is_there(pair: Programs, raw_server: RawServer, start: Starter) -> None:
     data = content(50_000_000)  # so many that a hundred times their number needs more than 32 bits
-    client = start_client(pair, raw_server.port, terminal=True)
+    client = start.terminal_client(raw_server.port)
     with told("of 50,000,000 bytes all but the last 600 have come, 99.9988 %; then some more come, one by one"):
         with raw_server.accept() as connection:
             announce(connection, len(data))
@@ -172,9 +164,9 @@ def test_never_100_before_all_is_there(
 
 
 @pytest.mark.check("progress.flushed")
-def test_progress_is_seen_at_once(pair: Programs, raw_server: RawServer, start_client: StartTerminal) -> None:
+def test_progress_is_seen_at_once(pair: Programs, raw_server: RawServer, start: Starter) -> None:
     data = content(100_000)
-    client = start_client(pair, raw_server.port, terminal=True)
+    client = start.terminal_client(raw_server.port)
 
     def half() -> bool:
         return any(50 <= percent < 100 for percent in percentages(client))
@@ -204,10 +196,10 @@ def test_progress_is_seen_at_once(pair: Programs, raw_server: RawServer, start_c
 
 
 @pytest.mark.check("progress.above_4_gib")
-def test_sizes_above_4_gib(pair: Programs, raw_server: RawServer, start_client: StartTerminal) -> None:
+def test_sizes_above_4_gib(pair: Programs, raw_server: RawServer, start: Starter) -> None:
     # Stage 04 alone: later a client may reserve the room, and 4 GiB of a disk are not ours to take.
     size = 2**32 + 100_000
-    client = start_client(pair, raw_server.port, terminal=True)
+    client = start.terminal_client(raw_server.port)
     with told(f"a size of {size} bytes was announced, and 60000 of them came: 0 %, but 60 % in 32 bits"):
         with raw_server.accept() as connection:
             announce(connection, size)
@@ -229,11 +221,9 @@ def test_sizes_above_4_gib(pair: Programs, raw_server: RawServer, start_client: 
 
 
 @pytest.mark.check("progress.silent")
-def test_silent_without_a_terminal(
-    pair: Programs, store: FileStore, start_server: StartServer, start_client: StartClient
-) -> None:
+def test_silent_without_a_terminal(store: FileStore, start: Starter) -> None:
     original = store.seeded(1_000_000)
-    client = start_client(pair, start_server(pair, original).port)
+    client = start.client(start.server(original).port)
     with told("standard error is no terminal"):
         received(client.wait(), client.directory, original)
         expect(
@@ -244,8 +234,8 @@ def test_silent_without_a_terminal(
 
 @pytest.mark.check("progress.smallest")
 @pytest.mark.parametrize("size", [0, 1])
-def test_smallest_files(size: int, pair: Programs, raw_server: RawServer, start_client: StartTerminal) -> None:
-    client = start_client(pair, raw_server.port, terminal=True)
+def test_smallest_files(size: int, pair: Programs, raw_server: RawServer, start: Starter) -> None:
+    client = start.terminal_client(raw_server.port)
     with told(f"a file of {size} bytes: nothing may be divided by zero"):
         with raw_server.accept() as connection:
             connection.send(stream(pair.stage, b"file.bin", content(size)))
@@ -264,9 +254,9 @@ def test_smallest_files(size: int, pair: Programs, raw_server: RawServer, start_
 
 @pytest.mark.check("progress.failure_line")
 def test_failure_is_told_on_a_line_of_its_own(
-    pair: Programs, raw_server: RawServer, start_client: StartTerminal, target: Path
+    pair: Programs, raw_server: RawServer, start: Starter, target: Path
 ) -> None:
-    client = start_client(pair, raw_server.port, target, terminal=True)
+    client = start.terminal_client(raw_server.port, target)
     with told("the server closed after half of the file; standard error is a terminal"):
         with raw_server.accept() as connection:
             announce(connection, 2000)

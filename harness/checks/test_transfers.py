@@ -7,7 +7,6 @@ import os
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Callable
 
 import pytest
 
@@ -15,15 +14,14 @@ from bytetrain.course.traits import traits
 from bytetrain.judging.acts import hand_over, hand_over_trains, read_whole, serves, way_to
 from bytetrain.judging.verdicts import received, refused
 from bytetrain.programs.build import Programs
-from bytetrain.programs.program import Client, Server
+from bytetrain.programs.program import Client, Conditions
+from bytetrain.programs.start import Starter
 from bytetrain.telling.sizes import MiB
 from bytetrain.telling.story import expect, expecting, told
 from bytetrain.wire.files import FileStore, write_file
 from bytetrain.wire.framing import Parser, encode_size, encode_train, fitting, pieces
 from bytetrain.wire.peers import Ended, RawClient, RawServer
 
-StartServer = Callable[..., Server]
-StartClient = Callable[..., Client]
 
 SIZES = (0, 1, 999, 1000, 1001, 2000, 65536, 20_000_000)
 NAMES = (
@@ -39,64 +37,58 @@ def sizes(stage: int) -> tuple[int, ...]:
     return tuple(size for size in SIZES if size == fitting(stage, size))
 
 
-def receive(pair: Programs, raw: RawServer, start: StartClient, name: bytes, content: bytes) -> Client:
+def receive(pair: Programs, raw: RawServer, start: Starter, name: bytes, content: bytes) -> Client:
     """Starts a client and hands it a whole stream."""
-    client = start(pair, raw.port)
+    client = start.client(raw.port)
     with raw.accept() as connection:
         hand_over(connection, pair.stage, name, content)
     return client
 
 
 @pytest.mark.check("server.sizes")
-def test_server_sends_every_size(pair: Programs, store: FileStore, start_server: StartServer) -> None:
+def test_server_sends_every_size(pair: Programs, store: FileStore, start: Starter) -> None:
     for size in sizes(pair.stage):
-        server = start_server(pair, store.seeded(size))
+        server = start.server(store.seeded(size))
         with told(f"our client reads a file of {size} bytes from the server"):
             serves(server, pair.stage, store.seeded(size))
         server.stop()
 
 
 @pytest.mark.check("client.sizes")
-def test_client_saves_every_size(
-    pair: Programs, store: FileStore, raw_server: RawServer, start_client: StartClient
-) -> None:
+def test_client_saves_every_size(pair: Programs, store: FileStore, raw_server: RawServer, start: Starter) -> None:
     for size in sizes(pair.stage):
         original = store.seeded(size)
-        client = receive(pair, raw_server, start_client, original.name.encode(), original.read_bytes())
+        client = receive(pair, raw_server, start, original.name.encode(), original.read_bytes())
         with told(f"our server hands a file of {size} bytes to the client"):
             received(client.wait(), client.directory, original)
 
 
 @pytest.mark.check("pair.sizes")
-def test_pair_transfers_every_size(
-    pair: Programs, store: FileStore, start_server: StartServer, start_client: StartClient
-) -> None:
+def test_pair_transfers_every_size(pair: Programs, store: FileStore, start: Starter) -> None:
     for size in sizes(pair.stage):
-        server = start_server(pair, store.seeded(size))
+        server = start.server(store.seeded(size))
         with told(f"the client gets a file of {size} bytes from the server"), way_to(server, pair.stage) as port:
-            client = start_client(pair, port)
+            client = start.client(port)
             received(client.wait(), client.directory, store.seeded(size))
         server.stop()
 
 
 @pytest.mark.check("pair.sparse")
-def test_pair_transfers_a_sparse_file(
-    pair: Programs, store: FileStore, start_server: StartServer, start_client: StartClient
-) -> None:
+def test_pair_transfers_a_sparse_file(pair: Programs, store: FileStore, start: Starter) -> None:
     hole = store.sparse(3 * MiB)  # truncate -s 3M: zeros everywhere, which read as lengths if a byte is lost
-    server = start_server(pair, hole)
+    server = start.server(hole)
     with told("the client gets a sparse file of 3 MiB from the server"), way_to(server, pair.stage) as port:
-        client = start_client(pair, port)
+        client = start.client(port)
         received(client.wait(), client.directory, hole)
 
 
 @pytest.mark.check("client.short_trains")
 def test_trains_may_be_shorter_than_they_could_be(
-    pair: Programs, folder: Path, raw_server: RawServer, start_client: StartClient
+    pair: Programs, folder: Path, raw_server: RawServer, start: Starter
 ) -> None:
     sizes = (1, 1000, 999, 3, 500)  # "at most 1000 bytes": a short train is no end
     original = write_file(folder / "short", sum(sizes))
-    data, client = original.read_bytes(), start_client(pair, raw_server.port)
+    data, client = original.read_bytes(), start.client(raw_server.port)
     bodies = [data[end - size : end] for size, end in zip(sizes, itertools.accumulate(sizes))]
     head = [b"short"] + ([encode_size(len(data))] if traits(pair.stage).announces_size else [])
     tail = [b""] if traits(pair.stage).ends_with_empty_train else []
@@ -106,14 +98,12 @@ def test_trains_may_be_shorter_than_they_could_be(
 
 
 @pytest.mark.check("pair.every_byte_value")
-def test_every_byte_value_arrives(
-    pair: Programs, folder: Path, raw_server: RawServer, start_server: StartServer, start_client: StartClient
-) -> None:
+def test_every_byte_value_arrives(pair: Programs, folder: Path, raw_server: RawServer, start: Starter) -> None:
     original = folder / "binary"
     original.write_bytes(BINARY)
     with told("a file with every byte value, NUL among them"):
-        serves(start_server(pair, original), pair.stage, original)
-        client = receive(pair, raw_server, start_client, b"binary", BINARY)
+        serves(start.server(original), pair.stage, original)
+        client = receive(pair, raw_server, start, b"binary", BINARY)
         received(client.wait(), client.directory, original)
 
 
@@ -125,13 +115,12 @@ def test_name_arrives_as_it_is(
     target: Path,
     name: str,
     raw_server: RawServer,
-    start_server: StartServer,
-    start_client: StartClient,
+    start: Starter,
 ) -> None:
     original = write_file(folder / name, 500)
     with told(f"the name is {name!r}, {len(os.fsencode(name))} bytes"):
-        serves(start_server(pair, original), pair.stage, original)
-        client = receive(pair, raw_server, start_client, os.fsencode(name), original.read_bytes())
+        serves(start.server(original), pair.stage, original)
+        client = receive(pair, raw_server, start, os.fsencode(name), original.read_bytes())
         finished = client.wait()
         if not name.isprintable():  # its line may show such a name in another way
             finished = replace(finished, stdout=f"received {name}, 500 bytes\n")
@@ -139,18 +128,18 @@ def test_name_arrives_as_it_is(
 
 
 @pytest.mark.check("server.bare_name")
-def test_file_without_a_folder_in_its_path(pair: Programs, folder: Path, start_server: StartServer) -> None:
+def test_file_without_a_folder_in_its_path(pair: Programs, folder: Path, start: Starter) -> None:
     original = write_file(folder / "here.bin", 700)
     with told("FILE is a bare name in the server's current directory"):
-        serves(start_server(pair, Path("here.bin"), cwd=folder), pair.stage, original)
+        serves(start.server(Path("here.bin")), pair.stage, original)
 
 
 @pytest.mark.check("client.current_directory")
 def test_client_saves_in_the_current_directory(
-    pair: Programs, store: FileStore, raw_server: RawServer, start_client: StartClient
+    pair: Programs, store: FileStore, raw_server: RawServer, start: Starter
 ) -> None:
     original = store.seeded(999)
-    client = start_client(pair, raw_server.port, name_directory=False)
+    client = start.client(raw_server.port, name_directory=False)
     with told("DIRECTORY is left out: the file belongs in the current one"), raw_server.accept() as connection:
         hand_over(connection, pair.stage, original.name.encode(), original.read_bytes())
         received(client.wait(), client.directory, original)
@@ -158,11 +147,9 @@ def test_client_saves_in_the_current_directory(
 
 @pytest.mark.check("server.file_opened_anew")
 @pytest.mark.parametrize("change", ["grown"])
-def test_file_has_grown_since_the_start(
-    pair: Programs, change: str, folder: Path, start_server: StartServer
-) -> None:
+def test_file_has_grown_since_the_start(pair: Programs, change: str, folder: Path, start: Starter) -> None:
     file = write_file(folder / "growing", 900)
-    server = start_server(pair, file, workers=1)
+    server = start.server(file, workers=1)
     write_file(file, 2500, seed=2)
     for _ in range(3):
         if not traits(pair.stage).one_train:
@@ -191,7 +178,7 @@ def carries_no_more_than_a_train(connection: RawClient) -> None:
 @pytest.mark.parametrize("current", ["an empty folder", "/proc"])
 def test_client_saves_nothing_in_the_current_directory(
     pair: Programs, store: FileStore, folder: Path, target: Path, current: str, raw_server: RawServer,
-    start_client: StartClient,
+    start: Starter,
 ) -> None:
     # In /proc nobody can make a file, not even for a while.
     elsewhere = Path(current) if current == "/proc" else folder / "elsewhere"
@@ -200,7 +187,7 @@ def test_client_saves_nothing_in_the_current_directory(
     sent = [piece.data for piece in pieces(pair.stage, original.name.encode(), original.read_bytes())]
     words = f"the current directory is {current}, and DIRECTORY is another one: {os.path.relpath(target, elsewhere)}"
     for whole in (False, True):
-        client = start_client(pair, raw_server.port, target, cwd=elsewhere)
+        client = start.client(raw_server.port, target, under=Conditions(cwd=elsewhere))
         with told(f"{words}; {'the whole file comes' if whole else 'the server closes before the end'}"):
             with raw_server.accept() as connection:
                 hand_over_trains(connection, pair.stage, sent if whole else sent[:-1])
@@ -218,34 +205,30 @@ def test_client_saves_nothing_in_the_current_directory(
 
 
 @pytest.mark.check("pair.one_after_the_other")
-def test_clients_one_after_the_other(
-    pair: Programs, store: FileStore, start_server: StartServer, start_client: StartClient
-) -> None:
+def test_clients_one_after_the_other(pair: Programs, store: FileStore, start: Starter) -> None:
     original = store.seeded(fitting(pair.stage, 65536))
-    server = start_server(pair, original)
+    server = start.server(original)
     with way_to(server, pair.stage) as port:
         for number in range(1, 8):
             with told(f"client {number} of 7, each after the one before, with two workers"):
-                client = start_client(pair, port)
+                client = start.client(port)
                 received(client.wait(), client.directory, original)
 
 
 @pytest.mark.check("pair.at_once")
-def test_clients_at_once(
-    pair: Programs, store: FileStore, start_server: StartServer, start_client: StartClient
-) -> None:
+def test_clients_at_once(pair: Programs, store: FileStore, start: Starter) -> None:
     original = store.seeded(fitting(pair.stage, 300_000))
-    server = start_server(pair, original, workers=3)
+    server = start.server(original, workers=3)
     with told("12 clients at once, with three workers"), way_to(server, pair.stage) as port:
-        clients = [start_client(pair, port) for _ in range(12)]
+        clients = [start.client(port) for _ in range(12)]
         for client in clients:
             received(client.wait(), client.directory, original)
 
 
 @pytest.mark.check("server.at_once")
-def test_raw_clients_at_once(pair: Programs, store: FileStore, start_server: StartServer) -> None:
+def test_raw_clients_at_once(pair: Programs, store: FileStore, start: Starter) -> None:
     original = store.seeded(fitting(pair.stage, 300_000))
-    server = start_server(pair, original, workers=3)
+    server = start.server(original, workers=3)
     connections = [RawClient(server.port) for _ in range(30)]
     for number, connection in enumerate(connections, 1):
         with told(f"30 clients have connected at once, and read one after the other; this is number {number}"):

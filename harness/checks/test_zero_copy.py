@@ -19,6 +19,7 @@ from bytetrain.kernel.descriptors import descriptors
 from bytetrain.programs.build import Programs
 from bytetrain.programs.limits import RESERVE
 from bytetrain.programs.program import Client, Server
+from bytetrain.programs.start import Starter
 from bytetrain.telling.sizes import GiB, KiB, MiB
 from bytetrain.telling.story import expect, told
 from bytetrain.wire.faults import Timeout
@@ -27,8 +28,6 @@ from bytetrain.wire.framing import Parser, encode_size, encode_train
 from bytetrain.wire.peers import Connection, RawClient, RawServer
 from bytetrain.wire.proxy import Proxy
 
-StartServer = Callable[..., Server]
-StartClient = Callable[..., Client]
 
 MOST_OF_A_CALL = 0x7FFFF000  # bytes: read(2), notes
 SENDS = ("copy", "mmap", "sendfile", "splice")
@@ -101,11 +100,11 @@ def reads_marked(connection: RawClient, file: Marked) -> None:
 
 @pytest.mark.check("server.beyond_2_gib")
 @pytest.mark.long
-def test_more_than_2_gib(pair: Programs, large: Marked, reference: bool, start_server: StartServer) -> None:
+def test_more_than_2_gib(pair: Programs, large: Marked, reference: bool, start: Starter) -> None:
     ways = [f"--send={send}" for send in SENDS] if reference and brings(pair.stage, "ways") else []
     runs: list[list[str]] = [[], *([way] for way in ways)]
     for options in runs:
-        server = start_server(pair, large.path, options=options)
+        server = start.server(large.path, options=options)
         with told(f"a sparse file of 2 GiB and 1 MiB {options}; one call moves at most {MOST_OF_A_CALL:#x} bytes"):
             with RawClient(server.port) as client:
                 reads_marked(client, large)
@@ -159,14 +158,14 @@ def being_saved(client: Client) -> list[Path]:
 @pytest.mark.check("client.beyond_2_gib")
 @pytest.mark.long
 def test_more_than_2_gib_is_saved(
-    pair: Programs, large: Marked, folder: Path, reference: bool, raw_server: RawServer, start_client: StartClient
+    pair: Programs, large: Marked, folder: Path, reference: bool, raw_server: RawServer, start: Starter
 ) -> None:
     require_room(folder)
     size, name = large.path.stat().st_size, large.path.name
     ways = [f"--receive={receive}" for receive in RECEIVES] if reference and brings(pair.stage, "ways") else []
     runs: list[list[str]] = [[], *([way] for way in ways)]
     for options in runs:
-        client = start_client(pair, raw_server.port, options=options)
+        client = start.client(raw_server.port, options=options)
         with told(f"a file of {size} bytes, 2 GiB and 1 MiB, comes to the client {options}"):
             with raw_server.accept() as connection:
                 sends_marked(connection, large, client)
@@ -196,9 +195,9 @@ def has_marks(saved: Path, file: Marked) -> None:
 
 @pytest.mark.check("server.size_64_bits")
 @pytest.mark.parametrize("size", [2**31 - 1, 2**31, 2**32 - 1, 2**32, 5 * GiB + 7])
-def test_announced_size_has_64_bits(size: int, pair: Programs, store: FileStore, start_server: StartServer) -> None:
+def test_announced_size_has_64_bits(size: int, pair: Programs, store: FileStore, start: Starter) -> None:
     file = store.sparse(size)
-    server = start_server(pair, file)
+    server = start.server(file)
     name, wanted = encode_train(file.name.encode()), encode_train(encode_size(size))
     with told(f"a sparse file of {size} bytes"), RawClient(server.port) as client:
         found = client.read_exactly(len(name))
@@ -223,17 +222,10 @@ def test_announced_size_has_64_bits(size: int, pair: Programs, store: FileStore,
 @pytest.mark.check("reference.every_way")
 @pytest.mark.parametrize("send", SENDS)
 @pytest.mark.parametrize("receive", RECEIVES)
-def test_every_way_with_every_other(
-    send: str,
-    receive: str,
-    pair: Programs,
-    store: FileStore,
-    start_server: StartServer,
-    start_client: StartClient,
-) -> None:
+def test_every_way_with_every_other(send: str, receive: str, store: FileStore, start: Starter) -> None:
     for size in SIZES:
-        server = start_server(pair, store.seeded(size), options=[f"--send={send}"])
-        client = start_client(pair, server.port, options=[f"--receive={receive}"])
+        server = start.server(store.seeded(size), options=[f"--send={send}"])
+        client = start.client(server.port, options=[f"--receive={receive}"])
         with told(f"a file of {size} bytes with --send={send} and --receive={receive}"):
             received(client.wait(), client.directory, store.seeded(size))
         server.stop()
@@ -241,12 +233,10 @@ def test_every_way_with_every_other(
 
 @pytest.mark.check("reference.receive_fails_well")
 @pytest.mark.parametrize("receive", RECEIVES)
-def test_every_way_of_receiving_fails_well(
-    receive: str, pair: Programs, target: Path, raw_server: RawServer, start_client: StartClient
-) -> None:
+def test_every_way_of_receiving_fails_well(receive: str, target: Path, raw_server: RawServer, start: Starter) -> None:
     before = snapshot(target)
     for missing in (1, 100_000, 199_999):
-        client = start_client(pair, raw_server.port, target, options=[f"--receive={receive}"])
+        client = start.client(raw_server.port, target, options=[f"--receive={receive}"])
         with raw_server.accept() as connection:
             connection.send(encode_train(b"name") + encode_train(encode_size(200_000)) + content(200_000 - missing))
         with told(f"--receive={receive}, and the server closed {missing} bytes before the end"):
@@ -264,14 +254,14 @@ def sending(folder: Path, server_of: Callable[[Path], Server]) -> tuple[Path, Ra
 
 
 @pytest.mark.check("server.file_cut")
-def test_file_is_cut_while_it_is_sent(pair: Programs, folder: Path, start_server: StartServer) -> None:
-    cut_while_sent(pair, folder, lambda file: start_server(pair, file))
+def test_file_is_cut_while_it_is_sent(pair: Programs, folder: Path, start: Starter) -> None:
+    cut_while_sent(pair, folder, lambda file: start.server(file))
 
 
 @pytest.mark.check("reference.file_cut_every_way")
 @pytest.mark.parametrize("send", SENDS)
-def test_file_is_cut_in_every_way(send: str, pair: Programs, folder: Path, start_server: StartServer) -> None:
-    cut_while_sent(pair, folder, lambda file: start_server(pair, file, options=[f"--send={send}"]))
+def test_file_is_cut_in_every_way(send: str, pair: Programs, folder: Path, start: Starter) -> None:
+    cut_while_sent(pair, folder, lambda file: start.server(file, options=[f"--send={send}"]))
 
 
 def cut_while_sent(pair: Programs, folder: Path, server_of: Callable[[Path], Server]) -> None:
@@ -293,10 +283,8 @@ def cut_while_sent(pair: Programs, folder: Path, server_of: Callable[[Path], Ser
 
 
 @pytest.mark.check("server.file_grows")
-def test_file_grows_while_it_is_sent(
-    pair: Programs, folder: Path, target: Path, start_server: StartServer
-) -> None:
-    file, connection, _ = sending(folder, lambda file: start_server(pair, file))
+def test_file_grows_while_it_is_sent(pair: Programs, folder: Path, target: Path, start: Starter) -> None:
+    file, connection, _ = sending(folder, lambda file: start.server(file))
     shutil.copy(file, target)  # what was announced
     with file.open("ab") as growing:
         growing.write(content(MiB, seed=2))
@@ -305,14 +293,12 @@ def test_file_grows_while_it_is_sent(
 
 
 @pytest.mark.check("client.file_cut")
-def test_client_reports_a_file_that_was_cut(
-    pair: Programs, folder: Path, target: Path, start_server: StartServer, start_client: StartClient
-) -> None:
+def test_client_reports_a_file_that_was_cut(folder: Path, target: Path, start: Starter) -> None:
     file = write_file(folder / "changing.bin", 2 * big_size())
-    server = start_server(pair, file)
+    server = start.server(file)
     before = snapshot(target)
     with told("FILE was cut to nothing when 100 KB of it had come"), Proxy(server.port, Timeout(100_000)) as proxy:
-        client = start_client(pair, proxy.port, target)
+        client = start.client(proxy.port, target)
         proxy.wait_forwarded(100_000)
         os.truncate(file, 0)
         proxy.release()
@@ -320,14 +306,12 @@ def test_client_reports_a_file_that_was_cut(
 
 
 @pytest.mark.check("pair.page_edges")
-def test_content_at_the_edge_of_pages(
-    pair: Programs, folder: Path, raw_server: RawServer, start_server: StartServer, start_client: StartClient
-) -> None:
+def test_content_at_the_edge_of_pages(pair: Programs, folder: Path, raw_server: RawServer, start: Starter) -> None:
     for size in (4095, 4096, 4097, MiB - 1, MiB, MiB + 1):
         original = write_file(folder / f"edge-{size}.bin", size)
         with told(f"a file of {size} bytes"):
-            serves(start_server(pair, original), pair.stage, original)
-            client = start_client(pair, raw_server.port)
+            serves(start.server(original), pair.stage, original)
+            client = start.client(raw_server.port)
             with raw_server.accept() as connection:
                 hand_over(connection, pair.stage, original.name.encode(), original.read_bytes())
             received(client.wait(), client.directory, original)

@@ -34,14 +34,16 @@ import os, socket
 import pytest
 from bytetrain import Failure
 from bytetrain.kernel.processes import descendants, processes
+from bytetrain.programs.program import Conditions
 from bytetrain.telling.waiting import wait_until
 
-def rogue(pair, store, start_server, deed):
-    return start_server(pair, store.seeded(1), options=[deed], env={"TARGETS": os.environ.get("TARGETS", "")})
+def rogue(store, start, deed):
+    under = Conditions(env={"TARGETS": os.environ.get("TARGETS", "")})
+    return start.server(store.seeded(1), options=[deed], under=under)
 
 @pytest.mark.check("server.deed")
-def test_deed(stage, pair, store, start_server):
-    server = rogue(pair, store, start_server, os.environ["DEED"])
+def test_deed(stage, store, start):
+    server = rogue(store, start, os.environ["DEED"])
     wait_until(lambda: not server.running or "done" in server.stderr, "the deed is done")
     print(server.stderr)
     server.signal(15)

@@ -23,12 +23,13 @@ import os, subprocess
 import pytest
 from bytetrain import Failure, NotApplicable
 from bytetrain.judging.verdicts import received
+from bytetrain.programs.program import Conditions
 from bytetrain.telling.story import told
 
 @pytest.mark.check("pair.transfer")
-def test_transfer(stage, pair, store, start_server, start_client):
+def test_transfer(stage, store, start):
     file = store.seeded(1000)
-    client = start_client(pair, start_server(pair, file).port)
+    client = start.client(start.server(file).port)
     with told("the client gets a file"):
         received(client.wait(), client.directory, file)
 
@@ -44,8 +45,8 @@ def test_cases(stage, word):
 def test_reference(stage): pass
 
 @pytest.mark.check("client.sanitizer")
-def test_sanitizer(stage, pair, store, start_server):
-    start_server(pair, store.seeded(1), env={"STANDIN_FAULT": "asan"}).signal(15)
+def test_sanitizer(stage, store, start):
+    start.server(store.seeded(1), under=Conditions(env={"STANDIN_FAULT": "asan"})).signal(15)
     from bytetrain.telling.waiting import wait_until
     wait_until(lambda: False, "this never comes", limit=0.2)
 
@@ -222,11 +223,11 @@ from bytetrain.telling.waiting import wait_until
 from bytetrain.judging.verdicts import received
 
 @pytest.mark.check("pair.fails")
-def test_fails(stage, pair, store, start_server, start_client, pytestconfig):
+def test_fails(stage, store, start, pytestconfig):
     if pytestconfig.getoption("--traced"):
         wait_until(Path("{seen}").exists, "the story of the first run is on the screen", limit=10**6)
     file = store.seeded(1000)
-    client = start_client(pair, start_server(pair, file).port)
+    client = start.client(start.server(file).port)
     received(client.wait(), client.directory, store.seeded(1001))
 """
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from bytetrain.course.paths import REPO
-from bytetrain.programs.program import Program
+from bytetrain.programs.program import Conditions, Program
 from bytetrain.telling.waiting import wait_until
 
 HARNESS = REPO / "harness"
@@ -208,7 +208,7 @@ def test_ctrl_c_in_a_build_is_no_failed_build(clone: Clone, status: int) -> None
     played_pytest(clone)
     busy = f'trap "exit {status}" INT; echo >"{clone.calls}.building"; while :; do read -rt 1 <> <(:); done'
     clone.command("cmake", busy)
-    with Program([str(clone.folder / "lab"), "test"], env=clone.environment) as lab:
+    with Program([str(clone.folder / "lab"), "test"], Conditions(env=clone.environment)) as lab:
         wait_until(lambda: Path(f"{clone.calls}.building").exists(), "cmake runs")
         lab.signal_group(signal.SIGINT)
         done = lab.wait()

@@ -11,7 +11,7 @@ import pytest
 
 from bytetrain.kernel import blocked, cpu, descriptors, processes, signals
 from bytetrain.programs.build import Programs
-from bytetrain.programs.program import Program, Server
+from bytetrain.programs.program import Conditions, Program, Server
 from bytetrain.telling.waiting import wait_until
 from bytetrain.wire.files import FileStore
 
@@ -70,7 +70,8 @@ def test_a_step_ends_with_the_process() -> None:
 
 
 def test_children_and_zombies_are_told_apart(standin: Standin, store: FileStore) -> None:
-    with Server(standin(3).server, store.seeded(1), workers=3, env={"STANDIN_FAULT": "zombie"}) as server:
+    file = store.seeded(1)
+    with Server(standin(3).server, file, workers=3, under=Conditions(env={"STANDIN_FAULT": "zombie"})) as server:
         first, *others = server.workers
         os.kill(first, signal.SIGKILL)
         [zombie] = wait_until(lambda: processes.zombies(server.pid), "there is a zombie")
@@ -80,7 +81,7 @@ def test_children_and_zombies_are_told_apart(standin: Standin, store: FileStore)
 
 
 def test_cpu_is_measured_against_a_yardstick(standin: Standin, store: FileStore) -> None:
-    with Server(standin(3).server, store.seeded(1), env={"STANDIN_FAULT": "spin"}) as server:
+    with Server(standin(3).server, store.seeded(1), under=Conditions(env={"STANDIN_FAULT": "spin"})) as server:
         use = cpu.watch([server.pid, *server.workers])
     assert use[server.pid].share > 0.2
     assert all(use[worker].share < 0.05 and use[worker].wakeups == 0 for worker in server.workers)
@@ -98,7 +99,7 @@ def test_wakeups_are_counted() -> None:
 
 
 def test_descriptors_and_their_targets(folder: Path) -> None:
-    with Program(["/bin/sh", "-c", "exec 5> opened; exec sleep 1000"], cwd=folder) as program:
+    with Program(["/bin/sh", "-c", "exec 5> opened; exec sleep 1000"], Conditions(folder)) as program:
         wait_until(lambda: processes.comm(program.pid) == "sleep", "it has opened its file")
         targets = descriptors.descriptors(program.pid)
     assert targets[0] == "/dev/null" and targets[5] == str(folder / "opened")

@@ -16,7 +16,7 @@ from bytetrain.course import paths
 from bytetrain.kernel import processes, tcp
 from bytetrain.programs import output, program, sessions
 from bytetrain.programs.build import Programs
-from bytetrain.programs.program import Client, Program, Server
+from bytetrain.programs.program import Client, Conditions, Program, Server
 from bytetrain.telling.waiting import wait_until
 from bytetrain.wire.files import FileStore
 
@@ -146,12 +146,12 @@ def test_a_server_that_ends_before_it_is_ready_is_quoted(standin: Standin, folde
 
 def test_a_server_that_says_something_else_is_quoted(standin: Standin, file: Path) -> None:
     with pytest.raises(Failure, match=r'prints "listening on HOST:PORT"(.|\n)*\| hello'):
-        Server(standin(3).server, file, env={"STANDIN_FAULT": "noisy"}).start()
+        Server(standin(3).server, file, under=Conditions(env={"STANDIN_FAULT": "noisy"})).start()
     assert sessions.left_over() == []
 
 
 def test_a_server_that_leaves_orphans_is_found_out(standin: Standin, file: Path) -> None:
-    with Server(standin(3).server, file, env={"STANDIN_FAULT": "orphans"}) as server:
+    with Server(standin(3).server, file, under=Conditions(env={"STANDIN_FAULT": "orphans"})) as server:
         workers = server.workers
         server.signal(signal.SIGTERM)
         server.wait()
@@ -160,7 +160,7 @@ def test_a_server_that_leaves_orphans_is_found_out(standin: Standin, file: Path)
 
 def test_the_signal_of_a_terminal_reaches_the_whole_group(standin: Standin, file: Path) -> None:
     # The parent must not wait for its workers, or it may still reap one.
-    with Server(standin(3).server, file, env={"STANDIN_FAULT": "zombie"}) as server:
+    with Server(standin(3).server, file, under=Conditions(env={"STANDIN_FAULT": "zombie"})) as server:
         server.signal_group(signal.SIGKILL)
         assert server.wait().signal == signal.SIGKILL
         assert sorted(server.reap_left_behind().values()) == [-signal.SIGKILL] * 2

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,8 @@ from bytetrain.lessons.scene import Scene
 from bytetrain.programs import program
 from bytetrain.programs.build import Programs
 from bytetrain.programs.sessions import left_over
+from bytetrain.programs.start import starting
+from bytetrain.telling import story
 from bytetrain.telling.sizes import MiB
 from bytetrain.telling.waiting import wait_until
 from bytetrain.wire.files import FileStore, content
@@ -32,12 +35,14 @@ from bytetrain.wire.framing import head_offsets, start_of_content
 StandIn = Callable[[int], Programs]
 
 
-def scene(standin: StandIn, store: FileStore, stage: int) -> Scene:
-    return Scene(standin(stage), Run(stage), store, big=2 * MiB, reference=False)
+@contextmanager
+def scene(pair: Programs, store: FileStore) -> Iterator[Scene]:
+    with starting(pair) as start, Scene(start, Run(pair.stage), store, big=2 * MiB, reference=False) as where:
+        yield where
 
 
 def played(name: str, standin: StandIn, store: FileStore, stage: int) -> Evidence:
-    with scene(standin, store, stage) as where:
+    with scene(standin(stage), store) as where:
         return play(lesson(name), where)
 
 
@@ -107,18 +112,20 @@ def test_one_call_of_our_own_sends_what_there_is(tmp_path: Path) -> None:
 
 
 def test_a_scene_ends_what_it_has_started(standin: StandIn, store: FileStore) -> None:
-    with scene(standin, store, 3) as where:
+    told: list[str] = []
+    story.begin(listen=lambda step: told.append(step.words))
+    with scene(standin(3), store) as where:
         server = where.server(store.seeded(1000))
         where.client(server.port).wait()
         assert left_over() != []
     assert left_over() == []
     assert not where.folder.exists()
-    assert [step.split()[:2] for step in where.steps] == [["$", "server"], ["$", "client"]]
+    assert [words.split()[:2] for words in told if words.startswith("$ ")] == [["$", "server"], ["$", "client"]]
 
 
 def test_a_scene_ends_it_after_an_error_too(standin: StandIn, store: FileStore) -> None:
     with pytest.raises(ZeroDivisionError):
-        with scene(standin, store, 3) as where:
+        with scene(standin(3), store) as where:
             where.server(store.seeded(1000))
             raise ZeroDivisionError
     assert left_over() == []
@@ -129,7 +136,7 @@ def test_a_scene_tells_what_a_sanitizer_has_found(
 ) -> None:
     be_wrong(monkeypatch, "asan")
     with pytest.raises(Failure, match="heap-use-after-free"):
-        with scene(standin, store, 3) as where:
+        with scene(standin(3), store) as where:
             server = where.server(store.seeded(1000))
             server.signal(signal.SIGTERM)
             server.wait()
@@ -176,7 +183,7 @@ def test_boundaries_are_found(number: int, standin: StandIn, store: FileStore) -
 def test_a_client_that_never_comes_is_no_evidence(name: str, standin: StandIn, store: FileStore) -> None:
     pair = standin(3)
     broken = Programs(3, pair.folder, pair.server, Path("/bin/false"))
-    with Scene(broken, Run(3), store, big=2 * MiB, reference=False) as where:
+    with scene(broken, store) as where:
         with pytest.raises(Failure, match="the client has ended with status 1"):
             play(lesson(name), where)
 

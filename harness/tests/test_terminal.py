@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bytetrain.programs.build import Programs
-from bytetrain.programs.program import Server
+from bytetrain.programs.program import Conditions, Server
 from bytetrain.programs.terminal import TerminalClient
 from bytetrain.telling.waiting import wait_until
 from bytetrain.wire.files import FileStore
@@ -30,7 +30,7 @@ def test_what_was_written_before_a_sync_is_there_after_it(folder: Path) -> None:
     script = (
         "import os, time; [os.write(2, b'%d\\r' % i) for i in range(300)]; print('x', flush=True); time.sleep(1000)"
     )
-    with TerminalClient(Path("ignored"), 1, folder, prefix=[sys.executable, "-c", script]) as client:
+    with TerminalClient(Path("ignored"), 1, folder, under=Conditions(prefix=[sys.executable, "-c", script])) as client:
         wait_until(lambda: client.stdout, "all is written")
         client.sync()
         assert client.redraws == [str(number) for number in range(300)]
@@ -41,7 +41,7 @@ def test_a_buffer_that_was_full_is_not_taken_for_lines_that_come_at_once(
     lines: int, at_once: bool, folder: Path
 ) -> None:
     script = f"import os, time; os.write(2, b'{'x' * 50}\\r' * {lines}); print('x', flush=True); time.sleep(1000)"
-    with TerminalClient(Path("ignored"), 1, folder, prefix=[sys.executable, "-c", script]) as client:
+    with TerminalClient(Path("ignored"), 1, folder, under=Conditions(prefix=[sys.executable, "-c", script])) as client:
         wait_until(lambda: client.stdout, "all is written")
         assert client.has_drawn_at_once() == at_once
         assert not client.has_drawn_at_once()  # nothing is new
@@ -49,6 +49,7 @@ def test_a_buffer_that_was_full_is_not_taken_for_lines_that_come_at_once(
 
 def test_more_than_a_terminal_holds_is_drained(folder: Path) -> None:
     script = "import sys; sys.stderr.write('x' * 100000); print(sys.stderr.isatty(), sys.stdout.isatty())"
-    with TerminalClient(Path(sys.executable), 1, folder, prefix=[sys.executable, "-c", script]) as client:
+    under = Conditions(prefix=[sys.executable, "-c", script])
+    with TerminalClient(Path(sys.executable), 1, folder, under=under) as client:
         finished = client.wait()
     assert (len(finished.stderr), finished.stdout) == (100000, "True False\n")

@@ -11,7 +11,7 @@ import pytest
 from bytetrain.kernel import processes, trace
 from bytetrain.kernel.trace import Trace
 from bytetrain.programs.build import Programs
-from bytetrain.programs.program import Client, Program, Server
+from bytetrain.programs.program import Client, Conditions, Program, Server
 from bytetrain.telling.waiting import wait_until
 from bytetrain.wire.files import FileStore
 from bytetrain.wire.peers import RawClient
@@ -66,9 +66,7 @@ def test_lines_without_a_pid_belong_to_the_given_one() -> None:
 def test_a_program_is_traced_from_its_start(standin: Callable[[int], Programs], store: FileStore, folder: Path) -> None:
     traced = Trace(folder / "client.strace", "recvfrom,connect")
     with Server(standin(3).server, store.seeded(1 << 20)) as server:
-        with Client(
-            standin(3).client, server.port, folder, prefix=traced.prefix(), traced=True
-        ) as client:
+        with Client(standin(3).client, server.port, folder, under=Conditions(trace=traced)) as client:
             assert client.wait().status == 0
         traced.wait_written()
     assert traced.count("connect", pid=client.pid) == 1
@@ -94,7 +92,7 @@ def test_running_processes_are_traced_until_they_are_let_go(
 def test_signals_and_injected_errors_are_seen(folder: Path) -> None:
     traced = Trace(folder / "trace", "kill,getppid", inject=["getppid:error=EINTR:when=2"])
     script = "import os; os.getppid(); os.getppid(); os.kill(os.getpid(), 13) or os.kill(os.getpid(), 10)"
-    with Program([*traced.prefix(), sys.executable, "-c", script], traced=True) as program:
+    with Program([sys.executable, "-c", script], Conditions(trace=traced)) as program:
         finished = program.wait()
     traced.wait_written()
     assert finished.signal == 10
@@ -114,7 +112,7 @@ def test_a_process_that_is_gone_can_not_be_traced(folder: Path) -> None:
 @needs_ptrace
 def test_a_traced_program_may_be_killed(folder: Path) -> None:
     traced = Trace(folder / "trace", "read")
-    with Program([*traced.prefix(), "sleep", "1000"], traced=True) as program:
+    with Program(["sleep", "1000"], Conditions(trace=traced)) as program:
         wait_until(lambda: processes.comm(program.pid) == "sleep", "it runs")
     traced.wait_written()
     assert traced.events[-1].kind == "killed"

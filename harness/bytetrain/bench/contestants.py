@@ -19,7 +19,8 @@ from ..course.paths import BUILD, REPO
 from ..kernel.processes import children
 from ..kernel.tcp import listening
 from ..programs.build import Programs
-from ..programs.program import Program, Server
+from ..programs.program import Conditions, Program, Server
+from ..programs.start import Starter
 from ..telling.waiting import wait_until
 from ..wire.peers import free_port
 from .meters import BenchError, Finished, timed
@@ -62,7 +63,8 @@ def ours(programs: Programs, options: Sequence[str] = (), workers: int = 2) -> S
 
     @contextmanager
     def serving(file: Path, folder: Path) -> Iterator[Running]:
-        with Server(programs.server, file, workers=workers, options=options, cwd=folder) as server:
+        with Starter(programs, folder) as start:
+            server = start.server(file, workers=workers, options=options)
             yield Running(server.port, (server.pid, *server.workers))
 
     return serving
@@ -73,7 +75,7 @@ def forking() -> Sender:
 
     @contextmanager
     def serving(file: Path, folder: Path) -> Iterator[Running]:
-        with Server(TOOLS / "fork_server", file, workers=1, cwd=folder) as server:
+        with Server(TOOLS / "fork_server", file, workers=1, under=Conditions(folder)) as server:
             yield Running(server.port, (server.pid,))
 
     return serving
@@ -92,7 +94,7 @@ def nginx() -> Sender:
         user = "user root;\n" if os.getuid() == 0 else ""  # a root of any namespace: its files are no other user's
         configuration = folder / "nginx.conf"
         configuration.write_text(user + text)
-        with Program([path_of("nginx") or "nginx", "-p", folder, "-c", configuration], cwd=folder) as server:
+        with Program([path_of("nginx") or "nginx", "-p", folder, "-c", configuration], Conditions(folder)) as server:
             what = f"nginx listens on port {port}, with {NGINX_WORKERS} workers"
             wait_until(
                 lambda: not server.running or (listening(port) and len(children(server.pid)) == NGINX_WORKERS), what
@@ -145,7 +147,8 @@ def iperf3(size: int, folder: Path) -> dict[str, float]:
     """iperf3 sends so many bytes, with sendfile, to an iperf3 that keeps nothing: bytes and seconds, of its
     receiver."""
     port = free_port()
-    with Program(["iperf3", "--server", "--one-off", "--bind", HOST, "--port", str(port)], cwd=folder) as server:
+    command = ["iperf3", "--server", "--one-off", "--bind", HOST, "--port", str(port)]
+    with Program(command, Conditions(folder)) as server:
         wait_until(lambda: not server.running or listening(port), f"iperf3 listens on port {port}")
         if not server.running:
             raise BenchError(f"iperf3 does not start: {server.stderr.strip()}")

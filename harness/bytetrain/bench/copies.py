@@ -11,7 +11,8 @@ from ..course.traits import traits
 from ..kernel import trace
 from ..kernel.trace import Trace
 from ..programs.build import Programs
-from ..programs.program import Client
+from ..programs.program import Conditions
+from ..programs.start import Starter
 from ..telling.sizes import MiB
 from ..wire.files import FileStore
 from .comparisons import Measures, Place, measured, summed_up
@@ -82,7 +83,8 @@ def peaks(way: Way, file: Path, place: Place) -> dict[str, int]:
     """What a worker and the client had in memory at the most, in one transfer that nobody times: so they are looked at
     often."""
     with way.sender()(file, place.scratch) as server:
-        with Client(way.client.client, server.port, place.memory, options=way.receive) as client:
+        with Starter(way.client, place.scratch) as start:
+            client = start.client(server.port, place.memory, options=way.receive)
             with Peak(client.pid, 0.001) as peak:
                 client.wait()
         (place.memory / file.name).unlink()
@@ -107,11 +109,9 @@ def calls(way: Way, file: Path, place: Place) -> dict[str, float]:
     workers, of_client = (Trace(place.scratch / f"{who}.strace") for who in ("workers", "client"))
     with way.sender()(file, place.scratch) as server:
         workers.attach(*server.pids[1:])
-        prefix = of_client.prefix()
-        with Client(
-            way.client.client, server.port, place.memory, options=way.receive, prefix=prefix, traced=True
-        ) as client:
-            client.wait()
+        under = Conditions(trace=of_client)
+        with Starter(way.client, place.scratch) as starter:
+            starter.client(server.port, place.memory, options=way.receive, under=under).wait()
         (place.memory / file.name).unlink()
         found = of_client.wait_written().calls()
         workers.detach()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..programs.build import Programs
-from ..programs.program import Client
+from ..programs.start import Starter
 from ..telling.sizes import GiB, KiB, MiB
 from ..wire.files import FileStore
 from .comparisons import Place, summed_up
@@ -46,10 +46,12 @@ def point(stage: Programs, file: Path, place: Place, runs: int) -> Point:
     seconds, peaks = [], []
     with ours(stage)(file, place.scratch) as server:
         for _ in range(runs):
-            start = time.perf_counter()
-            with Client(stage.client, server.port, place.disk) as client, Peak(client.pid) as peak:
-                client.wait()
-            seconds.append(time.perf_counter() - start)
+            began = time.perf_counter()
+            with Starter(stage, place.scratch) as start:
+                client = start.client(server.port, place.disk)
+                with Peak(client.pid) as peak:
+                    client.wait()
+            seconds.append(time.perf_counter() - began)
             peaks.append(peak.bytes)
             (place.disk / file.name).unlink()
         return Point(file.stat().st_size, seconds, max(map(peak_memory, server.pids[1:])), max(peaks))

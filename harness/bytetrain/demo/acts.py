@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Optional
@@ -10,11 +11,14 @@ from typing import Callable, Optional
 from .. import Failure
 from ..course.catalogue import Lesson, Run
 from ..course.traits import traits
-from ..lessons import play
+from ..lessons import not_cured, not_shown, play
 from ..lessons.evidence import Evidence
 from ..lessons.scene import Scene, outcome, saved_md5
 from ..programs.build import Programs
+from ..programs.start import starting
+from ..telling import story
 from ..telling.sizes import MiB
+from ..telling.story import Step
 from ..wire.faults import WholeTrains
 from ..wire.files import FileStore
 
@@ -51,11 +55,13 @@ class Result:
 
     @property
     def shows(self) -> bool:
-        return self.shown.failure != "" and (self.lesson.in_calls or not self.shown.cure)
+        evidence = self.shown.evidence
+        return evidence is not None and not not_shown(self.lesson, evidence)
 
     @property
     def cures(self) -> bool:
-        return self.cured.cure != "" and (self.lesson.in_calls or not self.cured.failure)
+        evidence = self.cured.evidence
+        return evidence is not None and not not_cured(self.lesson, evidence)
 
 
 @dataclass
@@ -85,12 +91,18 @@ class Company:
         self._traced = traced
 
     def play(self, lesson: Lesson, run: Run, listen: Callable[[str], object]) -> Performance:
-        """Plays a lesson. `listen` hears what is done while it is done."""
+        """Plays a lesson. `listen` hears what is done while it is done: commands ("$ ..."), and the lesson's words."""
         start = time.monotonic()
-        scene = self._scene(run, listen)
-        performance = Performance(run, scene.steps, None)
+        performance = Performance(run, [], None)
+
+        def hear(step: Step) -> None:
+            if step.kind == "told" or step.words.startswith("$ "):
+                performance.steps.append(step.words)
+                listen(step.words)
+
+        story.begin(run.stage, hear)
         try:
-            with scene:
+            with self._scene(run) as scene:
                 performance.evidence = play(lesson, scene)
         except (Failure, OSError) as error:
             performance.problem = str(error)
@@ -107,7 +119,8 @@ class Company:
         yield self._transfer(stage, "zeros", self._store.sparse(BIG), large)
 
     def _transfer(self, stage: int, what: str, file: Path, way: str) -> Transfer:
-        with self._scene(Run(stage), len) as scene:
+        story.begin(stage)
+        with self._scene(Run(stage)) as scene:
             server = scene.server(file, workers=1)
             port = scene.proxy(server.port, WholeTrains()).port if way == "whole_trains" else server.port
             client = scene.client(port)
@@ -115,5 +128,8 @@ class Company:
             md5_sent, md5_saved = self._store.md5(file), saved_md5(client, file.name)
             return Transfer(stage, what, file.stat().st_size, way, client.wait().status, said, md5_sent, md5_saved)
 
-    def _scene(self, run: Run, listen: Callable[[str], object]) -> Scene:
-        return Scene(self._programs[run.stage], run, self._store, big=BIG, traced=self._traced, listen=listen)
+    @contextmanager
+    def _scene(self, run: Run) -> Iterator[Scene]:
+        with starting(self._programs[run.stage]) as start:
+            with Scene(start, run, self._store, big=BIG, traced=self._traced) as scene:
+                yield scene

@@ -19,7 +19,7 @@ from ..course.paths import REPO, STAGES
 from ..course.traits import stage_numbers
 from ..kernel.trace import why_not
 from ..programs.build import build
-from ..programs.program import Program
+from ..programs.program import Conditions, Program
 
 SESSIONS = REPO / "docs" / "sessions"
 LIMIT = 150.0  # seconds for one session; lib.sh gives up on a state long before
@@ -170,7 +170,7 @@ def _run_once(script: Path) -> tuple[dict[str, str], Values]:
             "SESSIONS": str(SESSIONS), "TERM": "dumb", "PATH": f"/usr/bin:{os.environ['PATH']}", "COLUMNS": "100",
             "LINES": "60", "HOME": str(scratch),
         }
-        program = Program(["bash", "-eu", script], cwd=play, env=variables)
+        program = Program(["bash", "-eu", script], Conditions(cwd=play, env=variables))
         with program:
             finished = program.wait(LIMIT)
             if finished.status != 0:

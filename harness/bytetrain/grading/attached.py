@@ -9,8 +9,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
-from ..programs.limits import Watch
-from ..programs.program import Program
+from ..programs.start import Starter
 from .records import Record
 from .results import Results
 
@@ -21,8 +20,7 @@ _KEY = "bytetrain"
 class OnItem:
     """Of one case of a check."""
 
-    programs: list[Program] = field(default_factory=list)  # that it has started
-    watch: Optional[Watch] = None  # over them
+    start: Optional[Starter] = None  # what starts its programs, and watches over them
     calls: list[str] = field(default_factory=list)  # around its failure, if this run is traced
     untraced: Optional[Record] = None  # its failure, if a second run shall show the calls around it
 

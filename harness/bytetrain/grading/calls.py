@@ -16,7 +16,7 @@ from typing import Optional
 
 from ..kernel import trace
 from ..kernel.trace import Event, Trace
-from ..telling.story import Story, quietly
+from ..telling.story import Story
 from .command import grading_command
 from .records import Record
 
@@ -54,32 +54,6 @@ def from_second_run(record: Record, harness: Path, submission: Path, options: Se
         if check["story"] is not None:
             return list(check["story"]["calls"])
     return []
-
-
-class Tracing:
-    """Traces the programs of a check into a folder; does nothing without one."""
-
-    def __init__(self, folder: Optional[Path]) -> None:
-        self._folder = folder
-        self.traces: list[tuple[str, Trace]] = []  # "server" or "client", and its trace
-
-    @property
-    def wanted(self) -> bool:
-        return self._folder is not None
-
-    def prefix(self, kind: str) -> list[str]:
-        """To be put in front of a program's command."""
-        if self._folder is None:
-            return []
-        tracing = Trace(self._folder / f"{kind}-{len(self.traces) + 1}.strace", TRACED)
-        self.traces.append((kind, tracing))
-        return tracing.prefix()
-
-    def finish(self) -> None:
-        """Once the programs have ended: waits until the traces are written."""
-        with quietly():
-            for _, tracing in self.traces:
-                tracing.wait_written()
 
 
 def around_failure(

@@ -93,7 +93,7 @@ def _live() -> Callable[[Step], None]:
         at = (step.ended or step.began) - story.current().began
         result = f": {step.result}" if step.result else ""
         mark, indent = words.mark(step.kind, step.outcome), "    " * step.depth
-        print(f"{at:9.3f} s {mark} {indent}{step.words}{result}", flush=True)
+        print(f"{at:9.3f} s {mark} {indent}{step.whole}{result}", flush=True)
 
     return tell
 
@@ -114,13 +114,13 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if error is not None:
         story.current().blame(error)
     kept = on_item(item)
-    breach = kept.watch.breach if kept.watch is not None else None
+    breach = kept.start.breach if kept.start is not None else None
     if breach is not None:  # whatever else came of it, that is the cause
         error = breach
     if report.skipped and breach is None:
         record.verdict, record.message = Verdict.NOT_APPLICABLE, _reason(report.longrepr)
     elif error is not None:
-        fill_in(record, error, story.current(), kept.programs)
+        fill_in(record, error, story.current(), kept.start.programs if kept.start is not None else [])
         record.replay += _what_was_graded(item.config)
         _for_pytest(item, report, record)
     if call.when == "teardown":

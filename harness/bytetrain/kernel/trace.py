@@ -1,7 +1,7 @@
 """System calls of a program, seen by strace: which, with what result, how many for each MiB; signals and exits too.
 
     trace = Trace(folder / "client.strace", calls="network,desc")
-    finished = Client(..., prefix=trace.prefix(), traced=True).run()
+    finished = Client(..., under=Conditions(trace=trace)).run()
     trace.wait_written().count("recvfrom")
 
 strace changes the timing and needs ptrace: ask `why_not()` first, and skip politely. To end a traced program, signal

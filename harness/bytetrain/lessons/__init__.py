@@ -9,6 +9,7 @@ import importlib
 from typing import Callable
 
 from ..course.catalogue import Lesson
+from ..telling.story import Problem
 from .evidence import Evidence
 from .scene import Scene
 
@@ -18,3 +19,20 @@ def play(lesson: Lesson, scene: Scene) -> Evidence:
     module = importlib.import_module(f"{__name__}.{lesson.scenario}")
     scenario: Callable[[Scene], Evidence] = module.play
     return scenario(scene)
+
+
+def not_shown(lesson: Lesson, evidence: Evidence) -> list[Problem]:
+    """What is wrong with the pair that should show a failure, and not its cure."""
+    if not evidence.shown:
+        return [Problem("this pair is there to show the failure, and has not shown it")]
+    if evidence.cured and not lesson.in_calls:
+        return [Problem("failure and cure have both been seen: one of them is wrong")]
+    return []
+
+
+def not_cured(lesson: Lesson, evidence: Evidence) -> list[Problem]:
+    """What is wrong with a pair that should do something else instead."""
+    if evidence.shown and not lesson.in_calls:
+        words = f"this failure should be cured from stage {lesson.cured_from:02d} on, and it has shown itself"
+        return [Problem(words, f"not this: {lesson.title}", evidence.failure)]
+    return [] if evidence.cured else [Problem("what should happen has not happened")]

@@ -7,6 +7,7 @@ from ..judging.acts import big_size
 from ..kernel.signals import cont, stop
 from ..kernel.trace import Trace
 from ..telling.sizes import MiB
+from ..telling.story import heading
 from ..wire import framing
 from .calls import asked, in_words
 from .evidence import Evidence, when
@@ -22,6 +23,8 @@ def play(scene: Scene) -> Evidence:
     tracing = scene.tracing("workers", "sendto,sendfile", running=True)
     scene.attach(tracing, *server.workers)
     client, worker = scene.stalled_client(server)
+    signals, more = f"kill -STOP and -CONT {worker}", f"{between // MiB} MiB"
+    heading(f"{ROUNDS} times: our client reads nothing until the worker blocks; {signals}; it reads {more}")
     got = b""
     for _ in range(ROUNDS):
         client.wait_sender_blocked(worker)
@@ -29,8 +32,6 @@ def play(scene: Scene) -> Evidence:
         cont(worker)
         got += client.read_exactly(between)
     got += client.read_to_end()
-    signals, more = f"kill -STOP and -CONT {worker}", f"{between // MiB} MiB"
-    scene.did(f"{ROUNDS} times: our client reads nothing until the worker blocks; {signals}; it reads {more}")
     return judge(scene, file, got, short_calls(tracing, worker))
 
 

@@ -9,6 +9,7 @@ from ..kernel.cpu import cpu_use_against_yardstick
 from ..kernel.processes import sleeping, zombies
 from ..programs.program import Server
 from ..telling.sizes import MiB
+from ..telling.story import heading
 from ..telling.waiting import wait_until
 from ..wire.files import md5_of, write_file
 from .calls import asked, in_words
@@ -38,9 +39,9 @@ def cut_in_mid_transfer(scene: Scene, way: str, options: Optional[list[str]]) ->
     server = scene.server(file, WORKERS, options)
     tracing = scene.tracing(way, "sendfile,sendto,splice", running=True)
     scene.attach(tracing, *server.workers)
+    heading(f"our client reads nothing until the worker blocks; truncate -s 1M {file.name}; our client reads on")
     client, worker = scene.stalled_client(server)
     os.truncate(file, LEFT)
-    scene.did(f"our client reads nothing until the worker blocks; truncate -s 1M {file.name}; our client reads on")
     read_train(client)
     announced = int.from_bytes(read_train(client), "big")
     came = client.skip()

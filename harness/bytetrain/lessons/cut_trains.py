@@ -6,6 +6,7 @@ from pathlib import Path
 
 from .. import Failure
 from ..course.traits import traits
+from ..telling.story import heading
 from ..wire import framing
 from ..wire.faults import Slicer, WholeTrains
 from .calls import in_words
@@ -64,7 +65,7 @@ def cut_a_train(scene: Scene, file: Path) -> Cut:
     server = scene.server(file)
     proxy = scene.proxy(server.port, *([WholeTrains()] if naive else []), Slicer(cuts))
     client = scene.client(proxy.port, tracing)
-    scene.did(f"a proxy cuts the stream after {listed(cuts)} bytes: what follows waits until all before it is read")
+    heading(f"a proxy cuts the stream after {listed(cuts)} bytes: what follows waits until all before it is read")
     wait_for(client, lambda: proxy.relays, "the client connects")
     said = outcome(client)
     came = proxy.wait_ended().forwarded

@@ -12,6 +12,7 @@ from ..kernel.processes import dead, exit_code, zombies
 from ..kernel.signals import kill
 from ..kernel.trace import Trace
 from ..programs.program import Server
+from ..telling.story import heading
 from ..telling.waiting import wait_until
 from .scene import Scene
 
@@ -72,11 +73,11 @@ def lose_a_client(scene: Scene, calls: str = "") -> Loss:
     server = scene.server(file, WORKERS)
     tracing = scene.tracing("workers", calls, running=True) if calls else None
     scene.attach(tracing, *server.workers)
+    heading("our client reads nothing until its worker blocks in a send, then it resets the connection")
     client, worker = scene.stalled_client(server)
     parent_cpu = cpu_seconds(server.pid)
     end = client.other_end()
     client.reset()
-    scene.did("our client reads nothing until its worker blocks in a send, then it resets the connection")
     lets_go(worker, end)
     return Loss(server, file, worker, exit_code(worker) & 0x7F, parent_cpu, tracing)
 
@@ -85,7 +86,7 @@ def lose_a_worker(scene: Scene) -> Loss:
     """As `lose_a_client`; a worker that survives that is killed, so that in any case one is dead."""
     loss = lose_a_client(scene)
     if not dead(loss.worker):
+        heading(f"the worker has survived that, so we kill it: kill -KILL {loss.worker}")
         kill(loss.worker)
-        scene.did(f"the worker has survived that, so we kill it: kill -KILL {loss.worker}")
         wait_until(lambda: dead(loss.worker), f"worker {loss.worker} is dead")
     return loss

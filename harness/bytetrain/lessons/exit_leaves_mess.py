@@ -11,6 +11,7 @@ from ..kernel.tcp import listening
 from ..programs.output import status_in_words
 from ..programs.program import Client, Server
 from ..programs.sessions import members, reap_session
+from ..telling.story import heading
 from ..telling.waiting import settled, wait_until
 from ..wire.faults import Timeout
 from ..wire.proxy import Proxy
@@ -67,13 +68,13 @@ def behind_stalled_client(scene: Scene) -> Exit:
     bounded = traits(scene.stage).timeouts
     by_timeout = bounded and scene.reference
     server = scene.server(scene.blocking(), options=["--drain-timeout=1"] if by_timeout else None)
+    again = ", twice" if bounded and not by_timeout else ""
+    heading(f"our client reads nothing until its worker blocks; kill -TERM {server.pid}{again}")
     client, _ = scene.stalled_client(server)
     start = time.monotonic()
     tell(server, signal.SIGTERM)
-    if bounded and not by_timeout:
+    if again:
         server.signal(signal.SIGTERM)
-    again = ", twice" if bounded and not by_timeout else ""
-    scene.did(f"our client reads nothing until its worker blocks; kill -TERM {server.pid}{again}")
     result = end_of(server, "SIGTERM behind a stalled client", start)
     client.close()
     return result
@@ -82,9 +83,9 @@ def behind_stalled_client(scene: Scene) -> Exit:
 def by_ctrl_c(scene: Scene) -> Exit:
     """SIGINT to the whole process group while a transfer is under way."""
     server, proxy, client, file = half_way(scene)
+    heading(f"Ctrl-C in mid-transfer: kill -INT -- -{server.pid}")
     start = time.monotonic()
     server.signal_group(signal.SIGINT)
-    scene.did(f"Ctrl-C in mid-transfer: kill -INT -- -{server.pid}")
     result = end_of(server, "Ctrl-C in mid-transfer", start)
     proxy.release()
     return with_transfer(scene, result, client, file)
@@ -93,9 +94,9 @@ def by_ctrl_c(scene: Scene) -> Exit:
 def in_mid_transfer(scene: Scene) -> Exit:
     """SIGTERM to the parent while a transfer is under way, which goes on only when the server has heard it."""
     server, proxy, client, file = half_way(scene)
+    heading(f"kill -TERM {server.pid} in mid-transfer; the server stops listening; the client reads on")
     start = time.monotonic()
     tell(server, signal.SIGTERM)
-    scene.did(f"kill -TERM {server.pid} in mid-transfer; the server stops listening; the client reads on")
     how = "SIGTERM in mid-transfer"
     at_once = None if server.running else end_of(server, how, start)
     proxy.release()

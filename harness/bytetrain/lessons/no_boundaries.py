@@ -7,6 +7,7 @@ from ..kernel.processes import sleeping
 from ..kernel.signals import cont, stop
 from ..kernel.tcp import TcpSocket, tcp_sockets
 from ..programs.program import Client, Server
+from ..telling.story import heading
 from ..telling.waiting import wait_until
 from ..wire import framing
 from ..wire.files import md5_of
@@ -29,8 +30,8 @@ def play(scene: Scene) -> Evidence:
     for worker in workers:
         stop(worker)
     client = scene.client(server.port, tracing)
+    heading(f"the client is stopped until all {sent} bytes wait in its receive queue")
     hold_back(client, server, workers, sent)
-    scene.did(f"the client is stopped until all {sent} bytes wait in its receive queue")
     client.wait()
     calls = tracing.wait_written().calls("recvfrom") if tracing else []
     return judge(client, md5_of(letter), sent, [in_words(call) for call in calls if call.result])

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..kernel.processes import zombies
 from ..kernel.trace import Event
 from ..telling.sizes import GiB, MiB
+from ..telling.story import heading
 from ..wire.files import write_sparse
 from ..wire.peers import RawClient
 from .calls import asked, in_words
@@ -23,11 +24,11 @@ def play(scene: Scene) -> Evidence:
     server = scene.server(file)
     tracing = scene.tracing("workers", "sendfile,sendto,splice,write", needed=scene.reference, running=True)
     scene.attach(tracing, *server.workers)
+    heading("our client reads all of it, and throws it away")
     client = scene.connect(server.port)
     read_train(client)
     announced = int.from_bytes(read_train(client), "big")
     came = client.skip(file=file)
-    scene.did("our client reads all of it, and throws it away")
     calls = tracing.detach().calls() if tracing else []
     words, returned = "", 0  # what calls a student's server makes is its own affair
     if scene.reference:

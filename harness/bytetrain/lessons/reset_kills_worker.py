@@ -5,6 +5,7 @@ import signal
 from ..kernel.processes import sleeping
 from ..kernel.signals import cont, stop
 from ..programs.program import Server
+from ..telling.story import heading
 from ..telling.waiting import wait_until
 from .calls import in_words
 from .dead_worker import WORKERS, Loss, lose_a_client
@@ -56,10 +57,10 @@ def survives_more(scene: Scene, loss: Loss) -> bool:
 def leave_before_served(scene: Scene, server: Server) -> None:
     """Clients that are gone before a worker can send to them: its first send succeeds, the second is EPIPE."""
     workers = server.workers
+    heading(f"{len(workers)} more clients connect and close while all workers are stopped; then one reads the file")
     for worker in workers:
         stop(worker)
     for _ in workers:
         scene.connect(server.port).close()
     for worker in workers:
         cont(worker)
-    scene.did(f"{len(workers)} more clients connect and close while all workers are stopped; then one reads the file")

@@ -1,13 +1,13 @@
-"""The scene of a lesson: a pair of programs, files, peers, and what was done with them.
+"""The scene of a lesson: a pair of programs, files, peers, and what is done with them.
 
-    with Scene(programs, run, store) as scene:
+    with starting(programs) as start, Scene(start, run, store) as scene:
         server = scene.server(scene.store.seeded(MiB))
         client = scene.client(server.port)
 
-Whatever is started here ends with the scene. `steps` tells what was done: command lines, and words of our own.
+Whatever is started here ends with the scene. What is done is told as everywhere (telling/story.py); a lesson puts
+headings above it, in its own words, and who listens to these and to the commands hears the lesson.
 """
 
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,9 +19,9 @@ from ..course.catalogue import Run
 from ..judging.acts import big_size, stalled
 from ..kernel import trace
 from ..kernel.trace import Trace
-from ..programs.build import Programs
-from ..programs.output import sanitizer_report, status_in_words
-from ..programs.program import Client, Program, Server
+from ..programs.output import status_in_words
+from ..programs.program import Client, Conditions, Program, Server
+from ..programs.start import Starter
 from ..programs.terminal import TerminalClient
 from ..telling.waiting import NeverHappened, wait_until
 from ..wire.faults import Fault
@@ -33,7 +33,7 @@ from ..wire.proxy import Proxy
 AFTER_ITS_END = 2.0  # seconds until a thread of ours has surely seen what a client did that is gone already
 LOG_TAIL = 5  # lines of a server's log
 
-SomeClient = TypeVar("SomeClient", bound=Client)
+SomeProgram = TypeVar("SomeProgram", bound=Program)
 
 
 class Scene:
@@ -41,51 +41,35 @@ class Scene:
 
     def __init__(
         self,
-        pair: Programs,
+        start: Starter,
         run: Run,
         store: FileStore,
         *,
         big: int = 0,
         traced: bool = False,
         reference: bool = True,
-        listen: Callable[[str], object] = len,
-        programs: Optional[list[Program]] = None,
-        folder: Optional[Path] = None,
-        prefix: Optional[Callable[[str], list[str]]] = None,
     ) -> None:
         """`big`: bytes of a big file, where a lesson likes one. `traced`: strace may add lines of evidence, though it
-        changes the timing. `reference`: the pair has the options of the reference pairs. `listen` hears each step.
-
-        A check has its own list of `programs`, which are watched, its own `folder`, and where it traces all that it
-        starts, a `prefix` for a "server" or a "client"; then a scene doesn't trace anything by itself."""
-        self.pair = pair
+        changes the timing; where everything that is started is traced, a scene traces nothing by itself. `reference`:
+        the pair has the options of the reference pairs."""
         self.run = run
         self.store = store
         self.big = big or 2 * big_size()
         self.traced = traced
         self.reference = reference
-        self.steps: list[str] = []
-        self._listen = listen
-        self._programs: list[Program] = [] if programs is None else programs
-        self._prefix = prefix
+        self.folder = start.folder
+        self._start = start
         self._stack = ExitStack()
-        self._received = 0
-        self.folder = folder or Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="bytetrain-")))
 
     @property
     def stage(self) -> int:
-        return self.pair.stage
+        return self._start.pair.stage
 
     @property
     def log(self) -> list[str]:
         """The last lines that its servers have logged."""
-        servers = [each for each in self._programs if isinstance(each, Server)]
+        servers = [each for each in self._start.programs if isinstance(each, Server)]
         return [line for each in servers for line in each.stderr.splitlines()[-LOG_TAIL:]]
-
-    def did(self, step: str) -> None:
-        """Notes what was done."""
-        self.steps.append(step)
-        self._listen(step)
 
     # Files
 
@@ -98,41 +82,20 @@ class Scene:
     def server(self, file: Path, workers: int = 2, options: Optional[Sequence[str]] = None) -> Server:
         """Starts the server, with the options of the run or with others; it listens."""
         words = self.run.server if options is None else options
-        prefix = self._prefix("server") if self._prefix else []
-        server = Server(
-            self.pair.server, file, workers=workers, options=words, cwd=self.folder, prefix=prefix, traced=bool(prefix)
-        )
-        self._register(server)
-        self.did(_command("server", words, "127.0.0.1", "0", str(workers), file.name))
-        return server.start()
+        return self._ends(self._start.server(file, workers=workers, options=words))
 
     def client(self, port: int, tracing: Optional[Trace] = None) -> Client:
         """Starts the client in a new folder, under strace if there is a trace."""
-        prefix = tracing.prefix() if tracing else self._prefix("client") if self._prefix else []
-        options, traced = self.run.client, bool(prefix)
-        client = Client(self.pair.client, port, self._new_folder(), options=options, prefix=prefix, traced=traced)
-        return self._start_client(client)
+        return self._ends(self._start.client(port, options=self.run.client, under=Conditions(trace=tracing)))
 
     def terminal_client(self, port: int) -> TerminalClient:
         """As `client`, with a terminal for its standard error."""
-        client = TerminalClient(self.pair.client, port, self._new_folder(), options=self.run.client)
-        return self._start_client(client)
+        return self._ends(self._start.terminal_client(port, options=self.run.client))
 
-    def _start_client(self, client: SomeClient) -> SomeClient:
-        self._register(client)
-        self.did(_command("client", self.run.client, "127.0.0.1", client.command[-2], client.directory.name))
-        client.start()
-        return client
-
-    def _register(self, program: Program) -> None:
-        self._programs.append(program)
+    def _ends(self, program: SomeProgram) -> SomeProgram:
+        """Before the peers that were there when it was started."""
         self._stack.callback(program.stop)
-
-    def _new_folder(self) -> Path:
-        self._received += 1
-        path = self.folder / f"received-{self._received}"
-        path.mkdir()
-        return path
+        return program
 
     # Peers
 
@@ -162,7 +125,7 @@ class Scene:
         None where strace can't do that, where all is traced already, or where it isn't wanted and not `needed`.
         """
         why_not = trace.why_not_running() if running else trace.why_not()
-        if why_not or self._prefix or not (self.traced or needed):
+        if why_not or self._start.tracing.wanted or not (self.traced or needed):
             return None
         tracing = Trace(self.folder / f"{name}.strace", calls)
         self._stack.callback(lambda: tracing.file.exists() and tracing.wait_written())
@@ -185,14 +148,6 @@ class Scene:
         self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
         self._stack.close()
-        for program in self._programs:
-            report = sanitizer_report(program.stderr)
-            if report and error is None:
-                raise Failure(f"a sanitizer has found an error in the {program.kind} ({program.again()}):\n{report}")
-
-
-def _command(program: str, options: Sequence[str], *operands: str) -> str:
-    return " ".join(["$", program, *options, *operands])
 
 
 def outcome(client: Client) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 from ..course.traits import traits
 from ..programs.terminal import TerminalClient
 from ..telling.sizes import GiB
+from ..telling.story import heading
 from ..wire import framing
 from ..wire.faults import Trickle
 from .evidence import Evidence, when
@@ -51,7 +52,7 @@ def watch(scene: Scene, file: Path) -> tuple[TerminalClient, str]:
     server = scene.server(file)
     proxy = scene.proxy(server.port, Trickle(half, STEP))
     client = scene.terminal_client(proxy.port)
-    scene.did(f"behind {half} bytes a proxy lets the stream trickle, until we have looked at the terminal")
+    heading(f"behind {half} bytes a proxy lets the stream trickle, until we have looked at the terminal")
     relay = proxy.relay()
     wait_for(client, lambda: relay.forwarded >= half, f"the client reads {half} bytes")
     client.has_drawn_at_once()  # what has been drawn up to now may have been kept in a buffer that is full at last
@@ -72,9 +73,9 @@ def watch(scene: Scene, file: Path) -> tuple[TerminalClient, str]:
 def second_train(scene: Scene) -> bytes:
     """The body of the second train that a server sends for a sparse file of 5 GiB."""
     server = scene.server(scene.store.sparse(FIVE_GIB))
+    heading("our client reads the first two trains of a sparse file of 5 GiB, and leaves")
     client = scene.connect(server.port)
     read_train(client)
     second = read_train(client)
     client.close()
-    scene.did("our client reads the first two trains of a sparse file of 5 GiB, and leaves")
     return second

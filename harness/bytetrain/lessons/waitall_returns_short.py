@@ -5,6 +5,7 @@ from ..kernel.processes import facts, sleeping
 from ..kernel.signals import cont, stop
 from ..kernel.tcp import backlog
 from ..programs.program import Client
+from ..telling.story import heading
 from ..telling.waiting import wait_until
 from ..wire import framing
 from ..wire.files import content, md5_of_stream
@@ -26,12 +27,12 @@ def play(scene: Scene) -> Evidence:
     tracing = scene.tracing("client", "recvfrom")
     client = scene.client(listener.port, tracing)
     wait_for(client, lambda: backlog(listener.port), "the client connects")
+    heading(f"our server sends {PART} bytes of the first 1000; kill -STOP and -CONT {client.pid}; it sends the rest")
     with listener.accept() as connection:
         interrupt(client, connection, stream[:cut])
         connection.send(stream[cut:])
         connection.finish_sending()
         client.wait()
-    scene.did(f"our server sends {PART} bytes of the first 1000; kill -STOP and -CONT {client.pid}; it sends the rest")
     calls = tracing.wait_written().calls("recvfrom") if tracing else []
     return judge(client, sent, [in_words(each) for each in calls if each.result == PART])
 

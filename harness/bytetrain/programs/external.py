@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Optional
 
 from .. import Failure, NotApplicable
@@ -20,11 +18,6 @@ PATIENCE = 3600.0  # seconds: who starts a debugger takes a while
 
 class ExternalServer(Server):
     """Stands for `server` with the arguments that the check would have given it; `start` waits until it listens."""
-
-    def __init__(
-        self, executable: Path, file: Path, *, workers: int, host: str, port: int, options: Sequence[str]
-    ) -> None:
-        super().__init__(executable, file, workers=workers, host=host, port=port, options=options)
 
     def start(self) -> "ExternalServer":
         command = " ".join(self.command)

@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Optional, TypeVar, Union
@@ -17,6 +18,7 @@ from typing import Optional, TypeVar, Union
 from .. import Failure
 from ..kernel.blocked import doing
 from ..kernel.processes import ProcessFacts, facts, live_children
+from ..kernel.trace import Trace
 from ..telling.story import did, expecting
 from ..telling.waiting import LIMIT, wait_until
 from .limits import Printed, be_first_to_die
@@ -53,23 +55,25 @@ def _short(word: str) -> str:
     return word.rpartition("/")[2] or word
 
 
+@dataclass(frozen=True)
+class Conditions:
+    """What a program is run in, and under."""
+
+    cwd: Optional[Path] = None  # its current directory; None: ours, or that of a client's files
+    env: Mapping[str, str] = field(default_factory=dict)  # variables beside the usual ones
+    prefix: Sequence[Argument] = ()  # the words of another program, which becomes this one, like prlimit(1)
+    trace: Optional[Trace] = None  # what strace writes of it
+
+
 class Program:
     """One program: started by `start`, and ended, with all that came of it, by `stop` or at the end of a `with`."""
 
     kind = "program"
 
-    def __init__(
-        self,
-        command: Sequence[Argument],
-        *,
-        cwd: Optional[Path] = None,
-        env: Optional[Mapping[str, str]] = None,
-        traced: bool = False,
-    ) -> None:
-        self.command = [str(word) for word in command]
+    def __init__(self, command: Sequence[Argument], under: Conditions = Conditions()) -> None:
+        self.command = [str(word) for word in (*under.prefix, *command)]
         self.pid = 0
-        self._cwd = cwd
-        self._environment = environment(env, traced=traced)
+        self._under = under
         self._out, self._err = Capture(), Capture()
         self._process: Optional[subprocess.Popen[bytes]] = None
 
@@ -79,16 +83,18 @@ class Program:
         return self
 
     def _launch(self, stderr: int) -> None:
+        trace = self._under.trace
         try:
             self._process = subprocess.Popen(
-                self.command, stdin=subprocess.DEVNULL, stdout=self._out.file, stderr=stderr, cwd=self._cwd,
-                env=self._environment, start_new_session=True, restore_signals=True,
+                [*(trace.prefix() if trace else []), *self.command], stdin=subprocess.DEVNULL, stdout=self._out.file,
+                stderr=stderr, cwd=self._under.cwd, env=environment(self._under.env, traced=trace is not None),
+                start_new_session=True, restore_signals=True,
             )
         except OSError as error:
             raise Failure(f"{self.command[0]} can't be started: {error.strerror}") from None
         self.pid = self._process.pid
         be_first_to_die(self.pid)
-        did(f"$ {' '.join(map(_short, self.command))}    (process {self.pid})")
+        did(f"$ {' '.join(map(_short, self.command))}", f"process {self.pid}")
 
     @property
     def stdout(self) -> str:
@@ -204,13 +210,9 @@ class Server(Program):
         host: str = "127.0.0.1",
         port: int = 0,
         options: Sequence[str] = (),
-        prefix: Sequence[Argument] = (),
-        cwd: Optional[Path] = None,
-        env: Optional[Mapping[str, str]] = None,
-        traced: bool = False,
+        under: Conditions = Conditions(),
     ) -> None:
-        command = [*prefix, executable, *options, host, str(port), str(workers), file]
-        super().__init__(command, cwd=cwd, env=env, traced=traced)
+        super().__init__([executable, *options, host, str(port), str(workers), file], under)
         self.host = host
         self.port = port
 
@@ -265,8 +267,8 @@ class Server(Program):
 
 
 class Client(Program):
-    """`client [OPTIONS] HOST PORT [DIRECTORY]`, run in `directory`, which must exist, unless `cwd` is another folder:
-    then DIRECTORY is the way from there to `directory`."""
+    """`client [OPTIONS] HOST PORT [DIRECTORY]`, run in `directory`, which must exist, unless `under` names another
+    folder: then DIRECTORY is the way from there to `directory`."""
 
     kind = "client"
 
@@ -278,15 +280,12 @@ class Client(Program):
         *,
         host: str = "127.0.0.1",
         options: Sequence[str] = (),
-        prefix: Sequence[Argument] = (),
         name_directory: bool = True,  # False: DIRECTORY is left out, and the current one is meant
-        cwd: Optional[Path] = None,
-        env: Optional[Mapping[str, str]] = None,
-        traced: bool = False,
+        under: Conditions = Conditions(),
     ) -> None:
-        named = directory if cwd is None else Path(os.path.relpath(directory, cwd))
-        command = [*prefix, executable, *options, host, str(port)] + ([named] if name_directory else [])
-        super().__init__(command, cwd=cwd or directory, env=env, traced=traced)
+        named = directory if under.cwd is None else Path(os.path.relpath(directory, under.cwd))
+        command: list[Argument] = [executable, *options, host, str(port), *([named] if name_directory else [])]
+        super().__init__(command, replace(under, cwd=under.cwd or directory))
         self.directory = directory
 
     def files(self) -> list[str]:

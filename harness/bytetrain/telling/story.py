@@ -36,8 +36,14 @@ class Step:
     number: int = 0  # in the order in which they begin
     depth: int = 0
     outcome: str = ""  # of an expectation: "met" or "failed"; an action can fail too
+    aside: str = ""  # what differs from run to run: a process id
     result: str = ""  # what came of it, in a few words; who does the step may say it until it ends
     ended: float = 0.0  # 0 until it has
+
+    @property
+    def whole(self) -> str:
+        """The words, with what is said aside."""
+        return f"{self.words}    ({self.aside})" if self.aside else self.words
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,7 @@ class Story:
     def as_data(self) -> list[dict[str, Any]]:
         """The steps, fit for JSON: times in seconds since the beginning."""
         return [
-            {"kind": step.kind, "words": step.words, "at": round(step.began - self.began, 4), "outcome": step.outcome,
+            {"kind": step.kind, "words": step.whole, "at": round(step.began - self.began, 4), "outcome": step.outcome,
              "result": step.result, "failing": step is self.failing}
             for step in self.steps
         ]
@@ -184,10 +190,10 @@ def begin(stage: int = 0, listen: Optional[Callable[[Step], object]] = None) -> 
     return _current
 
 
-def did(words: str) -> None:
+def did(words: str, aside: str = "") -> None:
     """Something was done, at once."""
-    with current().inside("did", words, at_once=True):
-        pass
+    with current().inside("did", words, at_once=True) as step:
+        step.aside = aside
 
 
 def heading(words: str) -> None:
