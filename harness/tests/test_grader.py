@@ -37,7 +37,7 @@ def test_transfer(stage, store, start):
 def test_range(stage): pass
 
 @pytest.mark.check("server.cases")
-@pytest.mark.parametrize("word", ["one", "two words"])
+@pytest.mark.parametrize("word", ["one", "two words", "last"])
 def test_cases(stage, word):
     if word != "one": raise Failure("the worker died of signal 13", expected="a worker", actual="a corpse")
 
@@ -141,13 +141,24 @@ def test_a_failure_is_told_from_its_beginning(grade: Grade, tmp_path: Path) -> N
     assert "raise Failure" not in graded.output
 
 
+def test_one_failure_of_a_check_can_be_enough(grade: Grade) -> None:
+    graded = grade("--stage", "1,2", "--one-failure", only="server.cases")
+    assert graded.verdicts() == {"server.cases 1": "fail", "server.cases 2": "fail"}
+    for check in graded.data["checks"]:
+        if check["id"] == "server.cases" and check["cases"]:
+            assert [case["verdict"] for case in check["cases"]] == ["pass", "fail"]
+    assert graded.data["complete"] is False
+
+
 def test_one_case_can_be_chosen(grade: Grade) -> None:
     graded = grade("--stage", "2", "--case", "one", only="server.cases")
     assert graded.verdicts() == {"server.cases 2": "pass"}
 
 
 @pytest.mark.parametrize(
-    "options", [["-m", "not long"], ["-k", "one"], ["--case=one"], ["--check=pair.*"], ["-x"], ["--deselect=no/such"]]
+    "options",
+    [["-m", "not long"], ["-k", "one"], ["--case=one"], ["--check=pair.*"], ["-x"], ["--deselect=no/such"],
+     ["--one-failure"]],
 )
 def test_a_run_of_which_something_was_left_out_is_not_complete(options: list[str], grade: Grade) -> None:
     graded = grade("-n0", "--stage=1", *options)

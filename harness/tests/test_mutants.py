@@ -65,7 +65,7 @@ def test_a_header_without_its_lines_is_named(tmp_path: Path) -> None:
 
 def test_a_patch_that_no_longer_applies_says_how_to_mend_it(tmp_path: Path) -> None:
     with pytest.raises(Unusable, match="(?s)no longer applies to 03_waitall.*diff -u stages/03_waitall/FILE"):
-        mutants.Bench(tmp_path / "bench").break_stage(mutant(tmp_path, PATCH.replace("client.sizes", "stage.builds")))
+        mutants.Bench(tmp_path / "bench").submission(mutant(tmp_path, PATCH.replace("client.sizes", "stage.builds")))
 
 
 def test_a_mutant_is_built_and_mended_again(tmp_path: Path) -> None:
@@ -77,13 +77,20 @@ def test_a_mutant_is_built_and_mended_again(tmp_path: Path) -> None:
 
     built = []
     for each in (first, second, first):
-        built.append(programs(bench.break_stage(each) / "01_small_file"))
-        bench.mend_stage(each)
+        built.append(programs(bench.submission(each) / "01_small_file"))
         assert programs(tmp_path / "bench/build/01_small_file") == programs(tmp_path / "bench/build/01_small_file.kept")
     whole = programs(tmp_path / "bench/build/01_small_file")
     assert whole[0] != built[0][0] and whole[1] != built[0][1], "both programs have the mistake of the first"
     assert whole[0] != built[1][0] and whole[1] == built[1][1], "only the server has that of the second"
     assert built[2] == built[0]
+
+
+def test_stages_take_turns() -> None:
+    """Two mutants of one stage can't be built side by side."""
+    ordered = mutants.by_turns(MUTANTS)
+    numbers = sorted({each.stage for each in MUTANTS})
+    assert [each.stage for each in ordered[: len(numbers)]] == numbers
+    assert sorted(each.name for each in ordered) == [each.name for each in MUTANTS]
 
 
 def test_only_fail_kills(tmp_path: Path) -> None:

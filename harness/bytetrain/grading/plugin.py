@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from copy import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 
@@ -30,6 +30,7 @@ from .selection import (
 )
 
 RESULTS = BUILD.parent / "results.json"
+LEAVE_OUT = ("--check", "--case", "--one-failure", "keyword", "markexpr", "deselect")  # options: not all is run
 TRACED_STORIES = 3  # a run traces so many failures (on each of its workers): each takes a second run
 
 
@@ -38,6 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(group)
     group.addoption("--results", metavar="FILE", default=str(RESULTS), help="where results.json goes")
     group.addoption("--no-calls", action="store_true", help="stories without system calls: no second run of a failure")
+    group.addoption("--one-failure", action="store_true", help="leave out the other cases of a check that has failed")
     group.addoption("--replay", action="store_true", help="show everything while it happens: see ./lab replay")
     group.addoption(
         "--traced", metavar="DIR", default=None, help="trace the programs into DIR (for the harness itself)"
@@ -67,7 +69,7 @@ def pytest_configure(config: pytest.Config) -> None:
         rubric_of(config), submission_of(config), str(config.getoption("--preset")), chosen_stages(config)
     )
     results.protection = protection.in_words(config)
-    results.partial = any(map(config.getoption, ("--check", "--case", "keyword", "markexpr", "deselect")))
+    results.partial = any(map(config.getoption, LEAVE_OUT))
     put_on_config(config, OnConfig(results))
 
 
@@ -77,6 +79,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     select(config, items)
+
+
+@first
+def pytest_runtest_protocol(item: pytest.Item) -> Optional[bool]:
+    """Whether an item is done with: its check has failed, and one failure is enough. (Workers of xdist don't know.)"""
+    check, stage = check_of(item), stage_of(item)
+    if not item.config.getoption("--one-failure") or check is None or not isinstance(stage, int):
+        return None
+    return True if on_config(item.config).results.verdict(check, stage) is Verdict.FAIL else None
 
 
 @first

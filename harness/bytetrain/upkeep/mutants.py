@@ -17,11 +17,13 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
-from queue import SimpleQueue
+from threading import Lock
 from typing import Any, Optional
 
 from ..course.catalogue import rubric
@@ -92,26 +94,41 @@ def load_all(names: Sequence[str] = (), folder: Path = MUTANTS) -> list[Mutant]:
 
 class Bench:
     """A copy of each stage to break and mend again. The reference is built once and kept: only what a patch changes is
-    built for it, and what was built before comes back as it was, with its times, so that make sees no change."""
+    built for it, and what was built before comes back as it was, with its times, so that make sees no change. Mutants
+    of one stage take turns; what was made of them stays, each in a folder of its own."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._whole: set[str] = set()  # the stages whose reference is built
+        self._turns: dict[int, Lock] = defaultdict(Lock)  # of each stage
 
-    def break_stage(self, mutant: Mutant) -> Path:
-        """Applies a patch and builds. Returns a submission that holds the mutant alone; Unusable if it can't be
-        made."""
-        reference = stage_dir(STAGES, mutant.stage)
-        assert reference is not None
+    def submission(self, mutant: Mutant) -> Path:
+        """Applies a patch, builds, and mends the stage again. Returns a submission that holds the mutant alone;
+        Unusable if it can't be made."""
+        with self._turns[mutant.stage]:
+            try:
+                return self._break_stage(mutant)
+            finally:
+                self._bring_back(self.folder / "build" / _reference(mutant).name)
+
+    def results(self, mutant: Mutant) -> Path:
+        """Where the grader's results for it go."""
+        return self.folder / "results" / f"{mutant.name}.json"
+
+    def clear_away(self, mutant: Mutant) -> None:
+        shutil.rmtree(self.folder / "submissions" / mutant.name, ignore_errors=True)
+
+    def _break_stage(self, mutant: Mutant) -> Path:
+        reference = _reference(mutant)
         source, build = self.folder / "source" / reference.name, self.folder / "build" / reference.name
         self._copy(reference, source)
         if mutant.builds and reference.name not in self._whole:
             self._build_reference(source, build)
             self._whole.add(reference.name)
         self._patch(mutant, source)
-        submission = self.folder / "submission"
-        shutil.rmtree(submission, ignore_errors=True)
+        self.clear_away(mutant)
+        submission = self.folder / "submissions" / mutant.name
         if not mutant.builds:
             shutil.copytree(source, submission / reference.name)
             return submission
@@ -120,12 +137,6 @@ class Bench:
         for program in ("server", "client"):
             shutil.copy2(build / program, submission / reference.name)
         return submission
-
-    def mend_stage(self, mutant: Mutant) -> None:
-        """What was built is that of the reference again."""
-        reference = stage_dir(STAGES, mutant.stage)
-        assert reference is not None
-        self._bring_back(self.folder / "build" / reference.name)
 
     def _copy(self, reference: Path, source: Path) -> None:
         shutil.rmtree(source, ignore_errors=True)
@@ -165,6 +176,13 @@ class Bench:
             )
 
 
+def _reference(mutant: Mutant) -> Path:
+    """The folder of the stage that it breaks."""
+    folder = stage_dir(STAGES, mutant.stage)
+    assert folder is not None
+    return folder
+
+
 def _run(command: list[str], what: str) -> None:
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
@@ -173,22 +191,22 @@ def _run(command: list[str], what: str) -> None:
 
 
 def grade(mutant: Mutant, bench: Bench, full: bool) -> Outcome:
-    """Breaks a stage, grades it, mends it."""
+    """Makes a mutant, and grades it."""
     try:
-        submission = bench.break_stage(mutant)
+        submission = bench.submission(mutant)
         checks = [each.id for each in rubric().of_stage(mutant.stage) if each.weight] if full else list(mutant.killers)
-        return Outcome(mutant, verdicts_of(submission, mutant.stage, checks, bench.folder / "results.json"))
+        return Outcome(mutant, verdicts_of(submission, mutant.stage, checks, bench.results(mutant)))
     except Unusable as why:
         return Outcome(mutant, unusable=str(why))
     finally:
-        bench.mend_stage(mutant)
+        bench.clear_away(mutant)
 
 
 def verdicts_of(submission: Path, stage: int, checks: Sequence[str], results: Path) -> dict[str, str]:
-    """Grades a submission with some checks: {id: verdict}."""
+    """Grades a submission with some checks: {id: verdict}. The first case of a check that fails decides it."""
     results.unlink(missing_ok=True)
     chosen = [f"--stage={stage}", "--check", ",".join(checks)]
-    command = grading_command(submission, results, "--no-calls", "--containment=limits", *chosen)
+    command = grading_command(submission, results, "--no-calls", "--one-failure", "--containment=limits", *chosen)
     environment = {**os.environ, "BYTETRAIN_LIMIT": f"{LIMIT:g}"}
     done = subprocess.run(
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -206,20 +224,17 @@ def _verdict(check: dict[str, Any]) -> str:
 
 
 def grade_all(mutants: Sequence[Mutant], jobs: int, full: bool) -> Iterator[Outcome]:
-    """Grades mutants side by side, each job at a bench of its own; gives each outcome as it is known, in order."""
-    benches: SimpleQueue[Bench] = SimpleQueue()
-    for number in range(jobs):
-        benches.put(Bench(WORK / f"bench-{number}"))
-
-    def one(mutant: Mutant) -> Outcome:
-        bench = benches.get()
-        try:
-            return grade(mutant, bench, full)
-        finally:
-            benches.put(bench)
-
+    """Grades mutants side by side; gives each outcome as it is known, in the order in which they begin."""
+    bench = Bench(WORK)
     with ThreadPoolExecutor(jobs) as pool:
-        yield from pool.map(one, mutants)
+        yield from pool.map(lambda mutant: grade(mutant, bench, full), by_turns(mutants))
+
+
+def by_turns(mutants: Sequence[Mutant]) -> list[Mutant]:
+    """The first of each stage, the second of each ...: those of one stage can't be built side by side."""
+    numbers = sorted({each.stage for each in mutants})
+    of_stage = [[each for each in mutants if each.stage == number] for number in numbers]
+    return [each for turn in zip_longest(*of_stage) for each in turn if each is not None]
 
 
 def idle_checks(outcomes: Sequence[Outcome]) -> list[str]:
@@ -254,7 +269,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser.add_argument(
         "--full", action="store_true", help="run every check of the stage, not only those that must kill"
     )
-    parser.add_argument("--jobs", type=int, default=2 * len(os.sched_getaffinity(0)), help="how many at once")
+    # Most of a grading is waiting, for a program that a mistake has made hang above all.
+    parser.add_argument("--jobs", type=int, default=4 * len(os.sched_getaffinity(0)), help="how many at once")
     options = parser.parse_args(arguments)
     try:
         mutants = load_all(options.names)
@@ -267,7 +283,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     outcomes = []
     WORK.mkdir(parents=True, exist_ok=True)
     with (WORK / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # the benches are there once: two runs take turns
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the bench is there once: two runs take turns
         for outcome in grade_all(mutants, max(1, options.jobs), options.full):
             print(line_of(outcome), flush=True)
             outcomes.append(outcome)
