@@ -97,6 +97,20 @@ def test_stage_includes_its_own_files_only(chapter: Stage) -> None:
             assert inside, f'{chapter.name}/{name} includes "{included}", which is not in that folder'
 
 
+def test_a_file_has_the_same_place_in_every_stage() -> None:
+    places: dict[str, set[str]] = {}
+    for _, name, _ in every_file():
+        place, _, file = name.rpartition("/")
+        places.setdefault(file, set()).add(place)
+    assert not {file: each for file, each in places.items() if len(each) > 1}
+
+
+def test_who_sends_or_receives_knows_nothing_of_the_command_line() -> None:
+    users = {name for _, name, text in every_file() if "plumbing/command_line.hpp" in INCLUDE.findall(text)}
+    programs = {name for name in users if not name.startswith("tests/")}
+    assert programs == {"server.cpp", "client.cpp", "plumbing/options.cpp"}
+
+
 # The harness builds each stage by itself for its checks. Here the folder is taken out of the repository as well; the
 # first and the last stage will do, since the includes of all have been looked at above.
 @pytest.mark.parametrize("chapter", [ALL[0], ALL[-1]], ids=[ALL[0].name, ALL[-1].name])

@@ -1,8 +1,8 @@
 """The grader must not waver: the whole of it again and again, while every core is busy, and each verdict that changed.
 
-    ./lab flake --runs 30                        the reference stages, each run beside as many busy loops as there are
-    cores ./lab flake --runs 5 --submission DIR        another submission ./lab flake --runs 30 --record FILE
-    and what was found, as data, after each run
+    ./lab flake --runs 30                    the reference stages, each run beside as many busy loops as there are cores
+    ./lab flake --runs 5 --submission DIR    another submission
+    ./lab flake --runs 30 --record FILE      and what was found, as data, after each run
 
 A verdict is of one case of one check in one stage. What is not the same in all runs is named, with the story of each
 failure.
