@@ -71,7 +71,7 @@ def by_name(tests: list[dict[str, Any]], word: str) -> dict[str, Any]:
 
 
 def title(check: str) -> str:
-    return rubric().checks[check].title
+    return rubric().checks[check].title.en
 
 
 # Gradescope: https://gradescope-autograders.readthedocs.io/en/latest/specs/, "Output format" and "Test case status"
@@ -147,7 +147,7 @@ def test_autolab_ends_with_the_scores(results: Results) -> None:
     feedback, scores = autolab(results)
     assert scores == {"stage 03": results.as_data()["stages"][2]["points"]}
     failed = feedback["stage 03"][title("client.head_split")]
-    assert failed == {"passed": False, "hint": rubric().checks["client.head_split"].hints[0]}
+    assert failed == {"passed": False, "hint": rubric().checks["client.head_split"].hints[0].en}
 
 
 def test_autolab_on_what_is_not_applicable(results: Results) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from bytetrain.course import catalogue, data, folders
 from bytetrain.course.catalogue import Check, lessons, rubric
+from bytetrain.course.languages import Bilingual
 from bytetrain.course.paths import REPO
 from bytetrain.course.traits import Content, all_traits, brings, stage_numbers, traits
 
@@ -17,7 +18,7 @@ from bytetrain.course.traits import Content, all_traits, brings, stage_numbers, 
 def test_every_lesson_is_there_once_with_titles_in_both_languages() -> None:
     lessons = catalogue.lessons()
     assert len({lesson.id for lesson in lessons}) == len(lessons) >= 14
-    assert all(lesson.title and lesson.title_zh for lesson in lessons)
+    assert all(lesson.title.en and lesson.title.zh for lesson in lessons)
 
 
 def test_a_lesson_is_cured_by_the_stage_it_names() -> None:
@@ -79,7 +80,7 @@ def test_a_stage_tells_its_changes(tmp_path: Path) -> None:
         'title = "Big"\ntitle_zh = "大"\n[changes."train.cpp"]\nen = "why"\nzh = "为什么"\n', encoding="utf-8"
     )
     assert catalogue.stages(tmp_path) == [
-        catalogue.Stage(2, "02_big_file", "Big", "大", changes={"train.cpp": {"en": "why", "zh": "为什么"}})
+        catalogue.Stage(2, "02_big_file", Bilingual("Big", "大"), changes={"train.cpp": Bilingual("why", "为什么")})
     ]
 
 
@@ -122,12 +123,12 @@ def test_every_check_is_in_the_catalogue_and_every_entry_is_a_check() -> None:
 
 @pytest.mark.parametrize("check", rubric().checks.values(), ids=lambda check: str(check.id))
 def test_a_check_has_what_a_student_needs(check: Check) -> None:
-    assert 1 <= check.first <= check.last <= stage_numbers()[-1] and check.title and check.title_zh
+    assert 1 <= check.first <= check.last <= stage_numbers()[-1] and check.title.en and check.title.zh
     assert check.calls and set(check.calls) <= set(catalogue.SIDES)
     assert check.lesson in ("", *(each.id for each in lessons()))
     reference = check.id.startswith("reference.")
     assert (check.weight == 0) == reference
-    assert len(check.hints) == len(check.hints_zh) == (0 if reference else 3)
+    assert len(check.hints) == (0 if reference else 3)
     page = check.page.partition("#")[0]
     assert reference or (REPO / "docs" / "en" / page).is_file() and (REPO / "docs" / "zh-CN" / page).is_file()
 

@@ -18,19 +18,20 @@ import pytest
 
 from bytetrain.course.catalogue import lesson, lessons
 from bytetrain.course.data import load_toml
-from bytetrain.course.traits import numbered, stage_numbers
+from bytetrain.course.languages import Language
 from bytetrain.course.paths import REPO
+from bytetrain.course.traits import numbered, stage_numbers
 from bytetrain.demo.__main__ import arguments, programme
 from bytetrain.demo.acts import Performance, Result, Transfer
 from bytetrain.demo.report import Report
 from bytetrain.demo.screen import WIDTH, Kind, Screen
-from bytetrain.demo.texts import LANGUAGES, TEXTS, texts
+from bytetrain.demo.texts import TEXTS, texts
 from bytetrain.kernel.processes import descendants
 from bytetrain.lessons.evidence import Evidence
 from bytetrain.programs import sessions
 from bytetrain.telling.waiting import wait_until
 
-SAY = texts("en")
+SAY = texts(Language.EN)
 
 # Words
 
@@ -39,7 +40,7 @@ def test_both_languages_have_the_same_texts_with_the_same_blanks() -> None:
     def blanks(text: str) -> set[str]:
         return {blank for _, blank, _, _ in Formatter().parse(text) if blank}
 
-    tables = [load_toml(TEXTS)[language] for language in LANGUAGES]
+    tables = [load_toml(TEXTS)[language.value] for language in Language]
     english, chinese = ({key: blanks(text) for key, text in each.items()} for each in tables)
     assert english == chinese
 
@@ -193,7 +194,7 @@ def test_a_stage_is_shown(tmp_path: Path, preset: str) -> None:
 def test_it_works_in_chinese(tmp_path: Path, preset: str) -> None:
     demo = Demo(tmp_path, preset, "--stage", "1", "--lang", "zh")
     assert demo.end() == 0, demo.text
-    assert lesson("no_boundaries").title_zh in demo.text
+    assert lesson("no_boundaries").title.zh in demo.text
 
 
 def test_it_works_without_ptrace(tmp_path: Path, preset: str) -> None:

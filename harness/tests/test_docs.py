@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from bytetrain import Failure
+from bytetrain.course.languages import Language
 from bytetrain.course.paths import REPO
 from bytetrain.docs import __main__ as docs, sessions
 from bytetrain.docs.sessions import Values
@@ -65,8 +66,8 @@ def one_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "lib.sh").symlink_to(sessions.SESSIONS / "lib.sh")
     monkeypatch.setattr(sessions, "SESSIONS", tmp_path)
     monkeypatch.setattr(docs, "REPO", tmp_path)
-    monkeypatch.setattr(docs, "LANGUAGES", {"en": tmp_path})
-    monkeypatch.setattr(docs, "READMES", {"en": tmp_path / "README.md"})
+    monkeypatch.setattr(docs, "FOLDERS", {Language.EN: tmp_path})
+    monkeypatch.setattr(docs, "READMES", {Language.EN: tmp_path / "README.md"})
     return page
 
 
@@ -148,7 +149,7 @@ def test_columns_of_ss_may_be_padded() -> None:
 
 
 def test_both_languages_have_the_same_pages_and_blocks() -> None:
-    english, chinese = ({path.name: path for path in folder.glob("*.md")} for folder in docs.LANGUAGES.values())
+    english, chinese = ({path.name: path for path in folder.glob("*.md")} for folder in docs.FOLDERS.values())
     assert sorted(english) == sorted(chinese)
     for name, page in english.items():
         assert [each.name for each in docs.blocks(page)] == [each.name for each in docs.blocks(chinese[name])], name

@@ -149,7 +149,7 @@ def test_every_lesson_has_a_scenario_and_says_what_to_look_at() -> None:
     folder = Path(str(__import__("bytetrain.lessons").lessons.__file__)).parent
     for each in lessons():
         assert (folder / f"{each.scenario}.py").is_file(), each.id
-        assert each.look.endswith(".") and each.look_zh.endswith("。"), each.id
+        assert each.look.en.endswith(".") and each.look.zh.endswith("。"), each.id
 
 
 def test_a_naive_client_shows_the_half_packet(standin: StandIn, store: FileStore) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from bytetrain.course.languages import Language
 from bytetrain.docs import __main__ as docs, sessions
 from bytetrain.upkeep import spread
 
@@ -81,8 +82,8 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clone:
     (pages / "page.md").write_text("<!-- session: sources -->\n```console\n$ echo stages/\nstages/\n```\n")
     monkeypatch.setattr(sessions, "SESSIONS", pages)
     monkeypatch.setattr(docs, "REPO", pages)
-    monkeypatch.setattr(docs, "LANGUAGES", {"en": pages})
-    monkeypatch.setattr(docs, "READMES", {"en": pages / "README.md"})
+    monkeypatch.setattr(docs, "FOLDERS", {Language.EN: pages})
+    monkeypatch.setattr(docs, "READMES", {Language.EN: pages / "README.md"})
     return Clone(tmp_path / "a clone 克隆")
 
 
@@ -185,7 +186,7 @@ def test_a_stage_toml_that_is_no_longer_true_is_named(clone: Clone, capsys: pyte
 
 
 def test_pages_are_recorded_anew(clone: Clone, capsys: pytest.CaptureFixture[str]) -> None:
-    page = docs.LANGUAGES["en"] / "page.md"
+    page = docs.FOLDERS[Language.EN] / "page.md"
     right = page.read_text()
     page.write_text(right.replace("\nstages/\n", "\nsomething else\n"))
     clone.write("01_small_file", "shared.cpp", "edited\n")

@@ -8,6 +8,7 @@ from typing import Any
 
 from .data import load_toml
 from .folders import stage_dir, stages_of
+from .languages import Bilingual
 from .paths import CHECKS, LESSONS, STAGES
 from .traits import stage_numbers, traits
 
@@ -18,13 +19,10 @@ class Stage:
 
     number: int
     name: str  # of its folder: "03_waitall"
-    title: str
-    title_zh: str
-    shows: str = ""  # what still goes wrong, on purpose
-    shows_zh: str = ""
-    cures: str = ""  # what went wrong before
-    cures_zh: str = ""
-    changes: dict[str, dict[str, str]] = field(default_factory=dict)  # file -> {"en": one sentence, "zh": the same}
+    title: Bilingual
+    shows: Bilingual = Bilingual()  # what still goes wrong, on purpose
+    cures: Bilingual = Bilingual()  # what went wrong before
+    changes: dict[str, Bilingual] = field(default_factory=dict)  # by file
 
 
 @dataclass(frozen=True)
@@ -41,14 +39,12 @@ class Lesson:
     """One failure of the notes: the run that shows it, and the run that doesn't any more."""
 
     id: str
-    title: str
-    title_zh: str
+    title: Bilingual
     shown_by: Run
     cured_from: int  # the number of the first stage whose reference pair doesn't show it
     cured_by: Run  # the run that shows the cure: `cured_from`, with options where it is the same stage
     scenario: str  # the module of bytetrain.lessons that plays it
-    look: str = ""  # what to look at while it is shown, in one sentence
-    look_zh: str = ""
+    look: Bilingual = Bilingual()  # what to look at while it is shown, in one sentence
 
     @property
     def in_calls(self) -> bool:
@@ -62,10 +58,10 @@ def load_stage(folder: Path) -> Stage:
     return Stage(
         number=int(folder.name[:2]),
         name=folder.name,
-        title=str(table["title"]),
-        title_zh=str(table["title_zh"]),
-        **{key: str(table.get(key, "")) for key in ("shows", "shows_zh", "cures", "cures_zh")},
-        changes={str(file): dict(why) for file, why in table.get("changes", {}).items()},
+        title=Bilingual.of(table, "title"),
+        shows=Bilingual.of(table, "shows"),
+        cures=Bilingual.of(table, "cures"),
+        changes={str(file): Bilingual(**why) for file, why in table.get("changes", {}).items()},
     )
 
 
@@ -83,14 +79,12 @@ def _lesson(table: dict[str, Any]) -> Lesson:
     cured_from = int(table["cured_from"])
     return Lesson(
         id=str(table["id"]),
-        title=str(table["title"]),
-        title_zh=str(table["title_zh"]),
+        title=Bilingual.of(table, "title"),
         shown_by=_run(table["shown_by"]),
         cured_from=cured_from,
         cured_by=_run(table["cured_by"]) if "cured_by" in table else Run(cured_from),
         scenario=str(table.get("scenario", table["id"])),
-        look=str(table.get("look", "")),
-        look_zh=str(table.get("look_zh", "")),
+        look=Bilingual.of(table, "look"),
     )
 
 
@@ -116,14 +110,12 @@ class Check:
     first: int  # the stage from which it counts
     last: int
     weight: int  # its share of a stage's points; 0 for what is about the reference pairs alone
-    title: str
-    title_zh: str
+    title: Bilingual
     page: str = ""  # of docs/en: "stage-03.md", "contract.md#the-client"
     contract: str = ""  # words of docs/en/contract.md that promise it; "" only where it earns no points
     lesson: str = ""  # of lessons.toml
     calls: tuple[str, ...] = SIDES  # whose system calls the story of a failure shows
-    hints: tuple[str, ...] = ()  # from a nudge to the man page
-    hints_zh: tuple[str, ...] = ()
+    hints: tuple[Bilingual, ...] = ()  # from a nudge to the man page
 
     @property
     def stages(self) -> range:
@@ -163,14 +155,12 @@ def _check(table: dict[str, Any], calls: dict[str, list[str]]) -> Check:
         first=int(table.get("from", 1)),
         last=int(table.get("to", stage_numbers()[-1])),
         weight=int(table["weight"]),
-        title=str(table["title"]),
-        title_zh=str(table["title_zh"]),
+        title=Bilingual.of(table, "title"),
         page=str(table.get("page", "")),
         contract=str(table.get("contract", "")),
         lesson=str(table.get("lesson", "")),
         calls=tuple(table.get("calls", calls.get(group, SIDES))),
-        hints=tuple(map(str, table.get("hints", ()))),
-        hints_zh=tuple(map(str, table.get("hints_zh", ()))),
+        hints=Bilingual.each_of(table, "hints"),
     )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NoReturn, Optional
 
 from ..course.catalogue import Lesson, Stage, lessons, stages
+from ..course.languages import Language
 from ..course.paths import REPO, STAGES
 from ..course.traits import numbered, stage_numbers
 from ..kernel import trace
@@ -23,7 +24,7 @@ from .acts import Company
 from .report import Report
 from .screen import Screen
 from .show import Show
-from .texts import LANGUAGES, Texts, texts
+from .texts import Texts, texts
 
 JSON = REPO / "build" / "demo.json"
 
@@ -34,7 +35,10 @@ def arguments(words: Optional[Sequence[str]] = None) -> argparse.Namespace:
     add = parser.add_argument
     add("--stage", type=stage_number, action="append", metavar="N", help="this stage only; again for more of them")
     add("--json", type=Path, default=JSON, metavar="FILE", help="the result as data (default: build/demo.json)")
-    add("--lang", choices=LANGUAGES, default="en", help="language of titles and headings (default: en)")
+    add(
+        "--lang", choices=[each.value for each in Language], default="en",
+        help="language of titles and headings (default: en)",
+    )
     add("--no-color", action="store_true", help="no colours, not on a terminal either")
     add("--preset", default="release", metavar="NAME", help="which build to use (default: release)")
     return parser.parse_args(words)
@@ -48,7 +52,7 @@ def stage_number(word: str) -> int:
 
 def main() -> int:
     chosen = arguments()
-    say = texts(chosen.lang)
+    say = texts(Language(chosen.lang))
     screen = Screen(colour=not chosen.no_color)
     try:
         with left_as_found():

@@ -78,8 +78,8 @@ def _lesson(result: Result) -> dict[str, Any]:
     return {
         "number": result.number,
         "id": lesson.id,
-        "title": lesson.title,
-        "title_zh": lesson.title_zh,
+        "title": lesson.title.en,
+        "title_zh": lesson.title.zh,
         "shown": _performance(result.shown, result.shows, result.shown.failure),
         "cured": _performance(result.cured, result.cures, result.cured.cure),
     }

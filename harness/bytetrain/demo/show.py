@@ -25,7 +25,7 @@ class Show:
 
     def stage(self, stage: Stage, lessons: Sequence[tuple[int, Lesson]], files: bool) -> None:
         """One stage: real files, and the lessons that it shows, with their numbers."""
-        self._screen.chapter(self._texts("stage", number=stage.number, title=self._texts.title(stage)))
+        self._screen.chapter(self._texts("stage", number=stage.number, title=self._texts.of(stage.title)))
         if files:
             self._files(stage.number)
         for number, lesson in lessons:
@@ -51,8 +51,8 @@ class Show:
     def _lesson(self, number: int, lesson: Lesson) -> None:
         screen, texts = self._screen, self._texts
         screen.blank()
-        screen.line(texts.title(lesson), BODY, "bold", f"{number:>2}")
-        screen.line(texts.look(lesson), BODY, "italic")
+        screen.line(texts.of(lesson.title), BODY, "bold", f"{number:>2}")
+        screen.line(texts.of(lesson.look), BODY, "italic")
         shown = self._act(lesson.shown_by, lesson)
         cured = shown if lesson.in_calls else self._act(lesson.cured_by, lesson)
         self._report.results.append(Result(number, lesson, shown, cured))
@@ -93,7 +93,7 @@ class Show:
     def _row(self, result: Result) -> list[Text]:
         shown = self._cell(result.shown, result.shows, result.shown.failure, "not_shown", "red")
         cured = self._cell(result.cured, result.cures, result.cured.cure, "not_cured", "green")
-        return [Text(f"{result.number:>2}"), Text(self._texts.title(result.lesson)), shown, cured]
+        return [Text(f"{result.number:>2}"), Text(self._texts.of(result.lesson.title)), shown, cured]
 
     def _cell(self, performance: Performance, seen: bool, brief: str, missing: str, style: str) -> Text:
         run = performance.run

@@ -1,33 +1,28 @@
 """The words of the demo in one language: harness/demo.toml, and the titles of stages and lessons."""
 
 from dataclasses import dataclass
-from typing import Union
 
-from ..course.catalogue import Lesson, Stage
 from ..course.data import load_toml
+from ..course.languages import Bilingual, Language
 from ..course.paths import LESSONS
 
 TEXTS = LESSONS.parent / "demo.toml"
-LANGUAGES = ("en", "zh")
 
 
 @dataclass(frozen=True)
 class Texts:
     """`texts("stage", number=2, title="...")` gives a text with its words filled in."""
 
-    language: str
+    language: Language
     table: dict[str, str]
 
     def __call__(self, key: str, **words: object) -> str:
         return self.table[key].format(**words)
 
-    def title(self, of: Union[Lesson, Stage]) -> str:
-        return of.title_zh if self.language == "zh" else of.title
-
-    def look(self, lesson: Lesson) -> str:
-        return lesson.look_zh if self.language == "zh" else lesson.look
+    def of(self, text: Bilingual) -> str:
+        return text[self.language]
 
 
-def texts(language: str) -> Texts:
-    """The texts of "en" or "zh"."""
-    return Texts(language, dict(load_toml(TEXTS)[language]))
+def texts(language: Language) -> Texts:
+    """The texts of a language."""
+    return Texts(language, dict(load_toml(TEXTS)[language.value]))

@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import Optional
 
 from .. import Failure, doctor
+from ..course.languages import Language
 from ..course.paths import REPO
 from ..programs.sessions import prepare
 from . import tables
 from .sessions import Unavailable, run_session, script_of
 
-DOCS = REPO / "docs"
-LANGUAGES = {"en": DOCS / "en", "zh": DOCS / "zh-CN"}
-READMES = {"en": REPO / "README.md", "zh": REPO / "README.zh-CN.md"}
+FOLDERS = {each: each.docs for each in Language}
+READMES = {each: each.readme for each in Language}
 
 _BLOCK = re.compile(
     r"^<!-- session: (?P<session>\S+) -->\n```(?P<fence>\w*)\n(?P<quoted>.*?)^```$"
@@ -56,10 +56,10 @@ class Block:
         return self.name.partition(".")[2]
 
 
-def pages() -> list[tuple[str, Path]]:
-    """Every page that there is, with its language: "en" or "zh"."""
+def pages() -> list[tuple[Language, Path]]:
+    """Every page that there is, with its language."""
     found = []
-    for language, folder in LANGUAGES.items():
+    for language, folder in FOLDERS.items():
         found += [(language, path) for path in sorted(folder.glob("*.md"))]
         found += [(language, READMES[language])] if READMES[language].is_file() else []
     return found
@@ -83,7 +83,7 @@ def _block(page: Path, match: "re.Match[str]") -> Block:
     return Block(page, "generated", match["table"], match["rendered"], *match.span("rendered"))
 
 
-def seen(block: Block, language: str, parts: dict[str, str]) -> str:
+def seen(block: Block, language: Language, parts: dict[str, str]) -> str:
     """What the block should have: from the parts of its session, or from the data."""
     if block.kind == "generated":
         return tables.render(block.name, language, block.page) + "\n"
@@ -144,7 +144,7 @@ def check(name: str, record: bool = False) -> Check:
     except Unavailable as missing:
         return Check(name, [], str(missing))
     news = [(block, seen(block, language, parts)) for language, block in quotations]
-    unquoted = set(parts) - {block.part for language, block in quotations if language == "en"}
+    unquoted = set(parts) - {block.part for language, block in quotations if language is Language.EN}
     differences = [difference(block, now) or "" for block, now in news]
     if unquoted:
         differences.append(f"session {name}: no English page quotes its parts {sorted(unquoted)}")

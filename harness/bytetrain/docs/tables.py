@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, Callable
 
 from ..course.catalogue import Check, Run, lessons, rubric, stages
+from ..course.languages import Language
 from ..course.paths import HARNESS, REPO, TESTED_ON
 
-Language = str  # "en" or "zh"
+EN, ZH = Language.EN, Language.ZH
 
 
 def render(name: str, language: Language, page: Path) -> str:
@@ -31,21 +32,19 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _stage_link(number: int, language: Language, page: Path) -> str:
-    folder = REPO / "docs" / ("en" if language == "en" else "zh-CN")
-    return f"[{number:02d}]({os.path.relpath(folder / f'stage-{number:02d}.md', page.parent)})"
-
-
-def _text(language: Language, thing: object, field: str = "title") -> str:
-    return str(getattr(thing, field if language == "en" else f"{field}_zh"))
+    return f"[{number:02d}]({os.path.relpath(language.docs / f'stage-{number:02d}.md', page.parent)})"
 
 
 def _stages(language: Language, page: Path) -> str:
     heads = {
-        "en": ["Stage", "What is new", "Goes wrong here, on purpose", "Is cured here"],
-        "zh": ["阶段", "新内容", "这里会出的错（故意保留）", "这里治好的毛病"],
+        EN: ["Stage", "What is new", "Goes wrong here, on purpose", "Is cured here"],
+        ZH: ["阶段", "新内容", "这里会出的错（故意保留）", "这里治好的毛病"],
     }
     rows = [
-        [_stage_link(stage.number, language, page)] + [_text(language, stage, it) for it in ("title", "shows", "cures")]
+        [
+            _stage_link(stage.number, language, page),
+            *(text[language] for text in (stage.title, stage.shows, stage.cures)),
+        ]
         for stage in stages()
     ]
     return _table(heads[language], rows)
@@ -53,15 +52,15 @@ def _stages(language: Language, page: Path) -> str:
 
 def _lessons(language: Language, page: Path) -> str:
     def shown(run: Run) -> str:
-        sides = {"en": ("server", "client"), "zh": ("服务器", "客户端")}[language]
+        sides = {EN: ("server", "client"), ZH: ("服务器", "客户端")}[language]
         options = [f"{side} `{' '.join(given)}`" for side, given in zip(sides, (run.server, run.client)) if given]
         return " ".join(
-            [_stage_link(run.stage, language, page), ("、" if language == "zh" else ", ").join(options)]
+            [_stage_link(run.stage, language, page), ("、" if language is ZH else ", ").join(options)]
         ).strip()
 
-    heads = {"en": ["#", "Lesson", "Shown by", "Cured from"], "zh": ["#", "问题", "在哪里出现", "从哪里起解决"]}
+    heads = {EN: ["#", "Lesson", "Shown by", "Cured from"], ZH: ["#", "问题", "在哪里出现", "从哪里起解决"]}
     rows = [
-        [str(number), _text(language, lesson), shown(lesson.shown_by), _stage_link(lesson.cured_from, language, page)]
+        [str(number), lesson.title[language], shown(lesson.shown_by), _stage_link(lesson.cured_from, language, page)]
         for number, lesson in enumerate(lessons(), 1)
     ]
     return _table(heads[language], rows)
@@ -71,7 +70,7 @@ def _changes(language: Language, page: Path, number: str) -> str:
     """Which files differ from the stage before, and why."""
     stage = next(each for each in stages() if each.number == int(number))
     folder = REPO / "stages" / stage.name
-    heads = {"en": ["File", "Why it differs from the stage before"], "zh": ["文件", "与上一阶段不同的原因"]}
+    heads = {EN: ["File", "Why it differs from the stage before"], ZH: ["文件", "与上一阶段不同的原因"]}
 
     def link(file: str) -> str:  # a file that the stage has given up is a row of the table all the same
         return f"[{file}]({os.path.relpath(folder / file, page.parent)})" if (folder / file).exists() else file
@@ -82,15 +81,15 @@ def _changes(language: Language, page: Path, number: str) -> str:
 def _tested_on(language: Language, page: Path) -> str:
     """What .ci/bare.py has seen, a row for each system."""
     heads = {
-        "en": ["System", "With", "`./lab demo`", "`./lab test`", "When, on which kernel, commit"],
-        "zh": ["系统", "工具", "`./lab demo`", "`./lab test`", "日期、内核、提交"],
+        EN: ["System", "With", "`./lab demo`", "`./lab test`", "When, on which kernel, commit"],
+        ZH: ["系统", "工具", "`./lab demo`", "`./lab test`", "日期、内核、提交"],
     }
     tools = {"g++": "g++", "cmake": "CMake", "python": "Python", "pytest": "pytest", "gdb": "gdb", "strace": "strace"}
-    comma = {"en": ", ", "zh": "，"}[language]
+    comma = {EN: ", ", ZH: "，"}[language]
 
     def ended(command: dict[str, int]) -> str:
-        passed = {"en": "passed", "zh": "通过"}[language]
-        failed = {"en": "FAILED, status", "zh": "失败，状态码"}[language]
+        passed = {EN: "passed", ZH: "通过"}[language]
+        failed = {EN: "FAILED, status", ZH: "失败，状态码"}[language]
         how = passed if command["status"] == 0 else f"{failed} {command['status']}"
         return f"{how}{comma}{command['seconds']} s"
 
@@ -108,13 +107,13 @@ def _tested_on(language: Language, page: Path) -> str:
 def _checks(language: Language, page: Path) -> str:
     """Which file has which check."""
     files = {pattern: path for path in sorted((HARNESS / "checks").glob("test_*.py")) for pattern in _marked(path)}
-    heads = {"en": ["Check", "Stages", "What a correct program does"], "zh": ["检查", "阶段", "正确的程序怎么做"]}
+    heads = {EN: ["Check", "Stages", "What a correct program does"], ZH: ["检查", "阶段", "正确的程序怎么做"]}
 
     def row(check: Check) -> list[str]:
         file = next(path for pattern, path in files.items() if fnmatchcase(check.id, pattern))
         where = f"[`{check.id}`]({os.path.relpath(file, page.parent)})"
         stages = f"{check.first:02d}" if check.first == check.last else f"{check.first:02d}–{check.last:02d}"
-        return [where, stages, _text(language, check)]
+        return [where, stages, check.title[language]]
 
     return _table(heads[language], [row(check) for check in rubric().checks.values()])
 

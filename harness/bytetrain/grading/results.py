@@ -131,7 +131,7 @@ class Results:
         if stage not in self.stages:
             state = "not asked for"
         return {
-            "stage": stage, "title": reference.title, "title_zh": reference.title_zh, "state": state,
+            "stage": stage, "title": reference.title.en, "title_zh": reference.title.zh, "state": state,
             "points": _points(self.stage_points(stage)), "of": self.rubric.stage_points[stage],
             "message": failure.message if failure else "",
         }
@@ -145,8 +145,8 @@ class Results:
             "why": told.message if told is not None and verdict is Verdict.NOT_APPLICABLE else "",
             "points": _points(0 if self.build_failure(stage) else self.earned(check, stage)),
             "of": _points(self.rubric.points(check, stage)),
-            "title": check.title, "title_zh": check.title_zh, "lesson": check.lesson, "page": check.page,
-            "hints": list(check.hints), "hints_zh": list(check.hints_zh),
+            "title": check.title.en, "title_zh": check.title.zh, "lesson": check.lesson, "page": check.page,
+            "hints": [each.en for each in check.hints], "hints_zh": [each.zh for each in check.hints],
             "seconds": round(sum(case.seconds for case in cases), 3),
             "cases": [{"case": case.case, "verdict": case.verdict.value} for case in cases],
             "story": _story_data(wrong) if wrong else None,

@@ -25,7 +25,7 @@ def story(record: Record, check: Optional[Check], *, whole: bool = False) -> Ite
     """A failure from its beginning to the command that shows it again; `whole` leaves nothing out."""
     colour = "red" if record.verdict is Verdict.FAIL else "yellow"
     title = "the stage can't be built" if record.build_failed else "an error of the harness"
-    name, title = (check.id, check.title) if check else (record.check, title)
+    name, title = (check.id, check.title.en) if check else (record.check, title)
     yield f"{MARKS[record.verdict]} {name}: {title}", f"bold {colour}"
     yield "  " + " · ".join(_where(record, check)), ""
     if record.verdict is Verdict.HARNESS_ERROR:
@@ -37,7 +37,7 @@ def story(record: Record, check: Optional[Check], *, whole: bool = False) -> Ite
     yield from _outputs(record.output, whole)
     yield "", ""
     if check and check.hints and record.verdict is Verdict.FAIL:
-        yield from _wrapped("  hint   ", check.hints[0], "cyan")
+        yield from _wrapped("  hint   ", check.hints[0].en, "cyan")
     yield f"  again  {record.again}", "cyan"
 
 
@@ -193,5 +193,5 @@ def _listed(results: Results, verdict: Verdict, words: str, colour: str) -> Iter
         yield f"{words}:", f"bold {colour}".strip()
     for each, numbers in stages.items():
         told_stages = ", ".join(f"{number:02d}" for number in numbers)
-        more = why[each] if verdict is Verdict.NOT_APPLICABLE else results.rubric.checks[each].title
+        more = why[each] if verdict is Verdict.NOT_APPLICABLE else results.rubric.checks[each].title.en
         yield from _wrapped(f"  {each} ({told_stages})  ", more, "")

@@ -34,5 +34,5 @@ def not_cured(lesson: Lesson, evidence: Evidence) -> list[Problem]:
     """What is wrong with a pair that should do something else instead."""
     if evidence.shown and not lesson.in_calls:
         words = f"this failure should be cured from stage {lesson.cured_from:02d} on, and it has shown itself"
-        return [Problem(words, f"not this: {lesson.title}", evidence.failure)]
+        return [Problem(words, f"not this: {lesson.title.en}", evidence.failure)]
     return [] if evidence.cured else [Problem("what should happen has not happened")]
