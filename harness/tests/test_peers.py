@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from bytetrain import Failure
+from bytetrain.course.traits import stage_numbers, traits
 from bytetrain.kernel import processes, signals, tcp
 from bytetrain.programs.build import Programs
 from bytetrain.programs.program import Client, Server
@@ -33,24 +34,24 @@ def joined() -> tuple[RawClient, Connection]:
         return client, server.accept()
 
 
-@pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 6])
+@pytest.mark.parametrize("number", stage_numbers())
 def test_a_server_is_read_strictly(number: int, standin: Standin, store: FileStore) -> None:
-    file = store.seeded(1000 if number == 1 else 300_000)
+    file = store.seeded(framing.fitting(number, 300_000))
     with Server(standin(number).server, file) as server, RawClient(server.port) as client:
         parser = client.read_stream(number, keep=False)
     assert (parser.name, parser.md5) == (file.name.encode(), store.md5(file))
 
 
-@pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 6])
+@pytest.mark.parametrize("number", stage_numbers())
 def test_a_client_gets_whole_trains_one_at_a_time(number: int, standin: Standin, folder: Path) -> None:
-    content = files.content(1000 if number == 1 else 300_000)
+    content = files.content(framing.fitting(number, 300_000))
     with RawServer() as server, Client(standin(number).client, server.port, folder) as client:
         connection = server.accept()
         trains = [piece.data for piece in framing.pieces(number, b"name", content)]
-        if number <= 4:
-            assert connection.deliver_trains(trains)
-        else:
+        if traits(number).raw:
             connection.send(b"".join(trains))
+        else:
+            assert connection.deliver_trains(trains)
         connection.close()
         finished = client.wait()
     assert finished.status == 0 and (folder / "name").read_bytes() == content, finished

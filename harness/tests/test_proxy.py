@@ -15,7 +15,7 @@ from bytetrain.telling.waiting import wait_until
 from bytetrain.wire import faults
 from bytetrain.wire.faults import Coalesce, LimitData, ResetPeer, Slicer, SlowClose, Timeout, Trickle, WholeTrains
 from bytetrain.wire.files import FileStore, content, md5_of
-from bytetrain.wire.framing import boundaries
+from bytetrain.wire.framing import boundaries, fitting
 from bytetrain.wire.peers import Ended, RawClient, RawServer
 from bytetrain.wire.proxy import Proxy
 
@@ -169,7 +169,7 @@ def test_whole_trains_are_sorted_out_of_any_pieces(step: int) -> None:
 
 @pytest.mark.parametrize("number", [1, 2, 4])
 def test_whole_trains_carry_a_naive_client(number: int, standin: Standin, store: FileStore, folder: Path) -> None:
-    file = store.seeded(1000 if number == 1 else 1_000_000)
+    file = store.seeded(fitting(number, 1_000_000))
     with Server(standin(number).server, file) as server, Proxy(server.port, WholeTrains()) as proxy:
         with Client(standin(number).client, proxy.port, folder) as client:
             finished = client.wait()

@@ -93,7 +93,8 @@ def _interrupt(number: int, frame: object) -> NoReturn:
 
 def perform(chosen: argparse.Namespace, screen: Screen, say: Texts) -> int:
     """Builds, plays everything, tells it, writes it. The status."""
-    screen.title(say("title"))
+    counted = {"stages": len(stage_numbers()), "failures": len(lessons())}
+    screen.title(say("title", **{what: say.number(number) for what, number in counted.items()}))
     why = trace.why_not()
     seen = say("strace") if why is None else say("no_strace", why=why)
     kernel, cpus = platform.release(), len(os.sched_getaffinity(0))

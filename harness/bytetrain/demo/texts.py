@@ -22,6 +22,11 @@ class Texts:
     def of(self, text: Bilingual) -> str:
         return text[self.language]
 
+    def number(self, number: int) -> str:
+        """In words, as far as there are words for it: "six"."""
+        words = self.table["numbers"].split()
+        return words[number] if number < len(words) else str(number)
+
 
 def texts(language: Language) -> Texts:
     """The texts of a language."""

@@ -1,9 +1,11 @@
 """The wire of the stages, written and read independently of the C++: these lines share no code with a stage.
 
-    stage 01       train(name) train(content, at most 1000 bytes)
-    stages 02, 03  train(name) train(content)... train(empty)
-    stage 04       train(name) train(8-byte size) train(content)... until size bytes have been sent
-    stages 05, 06  train(name) train(8-byte size), then size raw bytes
+    one train                train(name) train(content, at most 1000 bytes)
+    trains and an empty one  train(name) train(content)... train(empty)
+    trains that add up       train(name) train(8-byte size) train(content)... until size bytes have been sent
+    raw bytes                train(name) train(8-byte size), then size raw bytes
+
+Which stage has which is told in stages.toml.
 
 A train is a 4-byte unsigned big-endian length (the head), then that many bytes (the body, at most 1000).
 All sizes and offsets are in bytes; the first train is number 1.
