@@ -63,7 +63,7 @@ def test_a_stage_comes_with_the_lessons_that_it_shows_or_cures() -> None:
 
 
 def test_the_title_counts_in_words() -> None:
-    assert (SAY.number(6), texts("zh").number(14), SAY.number(99)) == ("six", "十四", "99")
+    assert (SAY.number(6), texts(Language.ZH).number(14), SAY.number(99)) == ("six", "十四", "99")
 
 
 # The screen
