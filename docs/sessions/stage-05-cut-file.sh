@@ -18,7 +18,7 @@ for way in sendfile mmap; do
   vary 'read (\d{6,7}) more' 2521467
   ended "$way-client"
   said "$way" worker
-  run "tail -n 3 $way.${workers[0]}"
+  run "tail -n 2 $way.${workers[0]}"
   kill -KILL "$server"
   ended "$way" 3>/dev/null
 done

@@ -7,7 +7,9 @@ serve server '05/server 127.0.0.1 0 2 numbers.txt'
 bg client "python3 -m bytetrain.play client $port --read 100000 --then stall"
 said client stall
 name_pid "${pid_of[client]}"
-busy=${workers[0]}
+holds() { find "/proc/$1/fd" -lname '*/numbers.txt' 2>/dev/null | grep -q .; }
+if holds "${workers[0]}"; then busy=${workers[0]}; else busy=${workers[1]}; fi # whichever has taken the client
+vary '/proc/(471[23])/status' 4712
 run "kill -TERM $server"
 status_of server
 orphan() { ! grep -q "^PPid:.$server\$" "/proc/$busy/status"; }

@@ -8,7 +8,6 @@ for way in copy mmap sendfile splice; do
   if [[ $way == copy ]]; then run 'seq 1 200000 > numbers.txt'; fi
   serve "$way" "strace -ff -qq -s 4 -o $way -e trace=read,mmap,sendto,sendfile,splice 05/server --send=$way 127.0.0.1 0 1 numbers.txt"
   run "cat < /dev/tcp/127.0.0.1/$port | wc -c"
-  until_true "the worker is idle again" has_line "$way.${workers[0]}" '"i"'
   run "head -n 6 $way.${workers[0]}"
   kill -KILL "$server"
   ended "$way" 3>/dev/null

@@ -6,7 +6,7 @@
 
 namespace {
 
-/// One transfer. A client that fails, or a file that is gone, costs this connection and nothing else.
+/// One transfer. An error, such as a file that is gone, costs this connection and nothing else.
 void serve(int connection, const ServerOptions& options) {
   try {
     send_file(connection, options);

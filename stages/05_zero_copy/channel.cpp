@@ -28,18 +28,25 @@ struct Message {
 
 Channel make_channel() {
   int ends[2];
-  check("socketpair", ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends));
+  // Not SOCK_STREAM: many read here, and each recvmsg takes one message whole, never a part of one or of two.
+  check("socketpair", ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends));
+  // Room for some forty connections, for all workers together: the others wait in the listen backlog.
+  const int room = 16384;
+  check("setsockopt", ::setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof room));
   return {Descriptor{ends[0]}, Descriptor{ends[1]}};
 }
 
-void send_descriptor(int channel, int fd) {
+bool send_descriptor(int channel, int fd) {
   Message message;
   cmsghdr* const rights = CMSG_FIRSTHDR(&message.header);
   rights->cmsg_level = SOL_SOCKET;
   rights->cmsg_type = SCM_RIGHTS;
   rights->cmsg_len = CMSG_LEN(sizeof fd);
   std::memcpy(CMSG_DATA(rights), &fd, sizeof fd);
-  check("sendmsg", ::sendmsg(channel, &message.header, 0));
+  const ssize_t sent = ::sendmsg(channel, &message.header, MSG_DONTWAIT);
+  if (sent == -1 && errno == EAGAIN) return false;
+  check("sendmsg", sent);
+  return true;
 }
 
 Descriptor receive_descriptor(int channel) {
@@ -52,5 +59,3 @@ Descriptor receive_descriptor(int channel) {
   std::memcpy(&fd, CMSG_DATA(rights), sizeof fd);
   return Descriptor{fd};
 }
-
-void report_idle(int channel) { check("send idle", ::send(channel, "i", 1, 0)); }

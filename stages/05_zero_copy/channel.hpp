@@ -1,5 +1,5 @@
-// channel.hpp: the UNIX socket pair between the parent and one worker.
-// Down it go connections, up it comes one byte for each transfer that is over.
+// channel.hpp: the UNIX socket pair between the parent and all of its workers: a queue of connections.
+// Who is idle takes the next one. Nothing comes back: a dead worker is told by SIGCHLD.
 #pragma once
 
 #include "plumbing/system.hpp"
@@ -11,11 +11,9 @@ struct Channel {
 
 Channel make_channel();
 
-/// Passes a copy of descriptor `fd` over `channel`; the caller's own stays open. Throws std::system_error.
-void send_descriptor(int channel, int fd);
+/// Passes a copy of descriptor `fd` over `channel`; the caller's own stays open. Never waits: false says that
+/// the channel is full. Throws std::system_error.
+bool send_descriptor(int channel, int fd);
 
-/// Waits for the next descriptor. An empty one is the end of the stream: nobody holds the other end any more.
+/// Waits for the next descriptor. An empty one is the end: there is none left, and nobody will send another.
 Descriptor receive_descriptor(int channel);
-
-/// The worker's word to the parent: one byte, "I am idle".
-void report_idle(int channel);

@@ -1,50 +1,71 @@
-// pool.cpp: see fork(2), epoll(7), accept(2), waitpid(2).
+// pool.cpp: see fork(2), epoll(7), accept(2), waitpid(2), signalfd(2).
 #include "pool.hpp"
 
 #include <sys/epoll.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include <algorithm>
 #include <csignal>
 
-#include "channel.hpp"
 #include "worker.hpp"
+
+namespace {
+
+sigset_t signals() {
+  sigset_t set;
+  ::sigemptyset(&set);
+  ::sigaddset(&set, SIGCHLD);
+  return set;
+}
+
+std::string told(pid_t pid, int status) {
+  return "worker " + std::to_string(pid) +
+         (WIFSIGNALED(status) ? " was ended by signal " + std::to_string(WTERMSIG(status))
+                              : " left with status " + std::to_string(WEXITSTATUS(status)));
+}
+
+}  // namespace
+
+void block_signals() {
+  ::signal(SIGCHLD, SIG_DFL);  // ignored, as some parents leave it, nobody would hear of dead workers
+  const sigset_t set = signals();
+  check("sigprocmask", ::sigprocmask(SIG_BLOCK, &set, nullptr));
+}
 
 Pool::Pool(Descriptor listener, const ServerOptions& options)
     : options_(options),
       listener_(std::move(listener)),
-      epoll_(check("epoll_create1", ::epoll_create1(EPOLL_CLOEXEC))),
-      workers_(options.workers) {
-  watch(listener_.get(), this);
-  for (Worker& worker : workers_) start(worker);
+      epoll_(check("epoll_create1", ::epoll_create1(EPOLL_CLOEXEC))) {
+  const sigset_t set = signals();
+  signals_ = Descriptor{check("signalfd", ::signalfd(-1, &set, SFD_CLOEXEC))};
+  watched_ = listener_.get();
+  watch(EPOLL_CTL_ADD, watched_, EPOLLIN);
+  watch(EPOLL_CTL_ADD, channel_.parent_end.get(), 0U);
+  watch(EPOLL_CTL_ADD, signals_.get(), EPOLLIN);
+  while (workers_.size() < options_.workers) start_worker();
 }
 
-void Pool::start(Worker& worker) {
-  Channel channel = make_channel();
+void Pool::start_worker() {
   const pid_t pid = check("fork", ::fork());
   if (pid == 0) {
     // A worker must not hold the listener: the port would stay taken after the parent's end.
     listener_.close();
     epoll_.close();
-    connection_.close();  // nor that of a client for whom a dead worker is being replaced: it would never end
-    channel.parent_end.close();
-    run_worker(std::move(channel.worker_end), options_);
+    connection_.close();  // nor a client that is being handed over: it would never end
+    signals_.close();
+    channel_.parent_end.close();  // nor the parent's end: nobody would see the end of the channel
+    run_worker(std::move(channel_.worker_end), options_);
   }
-  worker = Worker{pid, std::move(channel.parent_end), true};
-  watch(worker.channel.get(), &worker);
-}  // here the parent closes its copy of the worker's end
-
-void Pool::watch(int fd, void* who) {
-  epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.ptr = who;
-  check("epoll_ctl", ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event));
+  workers_.push_back(pid);
 }
 
-/// epoll forgets a closed descriptor only when its last copy is closed, and workers forked later have one:
-/// without this the dead worker's channel would be reported for ever. See epoll(7), questions and answers.
-void Pool::unwatch(int fd) { check("epoll_ctl", ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr)); }
+void Pool::watch(int operation, int fd, unsigned events) {
+  epoll_event event{};
+  event.events = events;
+  event.data.fd = fd;
+  check("epoll_ctl", ::epoll_ctl(epoll_.get(), operation, fd, &event));
+}
 
 void Pool::serve() {
   for (;;) {
@@ -56,87 +77,75 @@ void Pool::serve() {
       check("epoll_wait", -1);
     }
     if (count == 0)
-      try_again();
-    else if (event.data.ptr == this)
-      hand_over_next_client();
-    else
-      hear(*static_cast<Worker*>(event.data.ptr));
+      start_missing_workers();
+    else if (event.data.fd == listener_.get())
+      hand_over_clients();
+    else if (event.data.fd == channel_.parent_end.get())
+      hand_over();
+    else if (event.data.fd == signals_.get())
+      hear_signal();
   }
 }
 
-/// The one rule for who is let in. While everybody is busy the next clients wait in the listen backlog, and the
-/// parent sleeps.
+/// The one rule for who is let in. While the channel is full, the client that waits here for room in it comes first;
+/// the others wait in the listen backlog, and the parent sleeps.
 void Pool::update_interest() {
-  const bool wanted = find_idle() != nullptr && !exhausted_;
-  if (wanted == listener_watched_) return;
-  epoll_event event{};
-  event.events = wanted ? EPOLLIN : 0U;
-  event.data.ptr = this;
-  check("epoll_ctl", ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, listener_.get(), &event));
-  listener_watched_ = wanted;
+  int wanted = listener_.get();
+  if (exhausted_) wanted = -1;
+  if (connection_) wanted = channel_.parent_end.get();
+  if (wanted == watched_) return;
+  if (watched_ != -1) watch(EPOLL_CTL_MOD, watched_, 0U);
+  if (wanted != -1) watch(EPOLL_CTL_MOD, wanted, connection_ ? EPOLLOUT : EPOLLIN);
+  watched_ = wanted;
 }
 
-void Pool::hand_over_next_client() {
-  connection_ = Descriptor{::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)};
-  if (!connection_) {  // it has given up already (ECONNABORTED, EAGAIN), or we are out of something
-    exhausted_ = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
-    return;
-  }
-  while (Worker* const worker = find_idle()) {
-    try {
-      send_descriptor(worker->channel.get(), connection_.get());
-      worker->idle = false;
-      break;
-    } catch (const std::system_error&) {
-      replace(*worker);  // EPIPE: it died while it was idle; somebody else takes the client
+/// As many as there are, but not for ever: a signal wants to be heard as well.
+void Pool::hand_over_clients() {
+  for (int count = 0; count < 16 && !connection_; ++count) {
+    connection_ = Descriptor{::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)};
+    if (!connection_) {  // no one is left (EAGAIN), it has given up (ECONNABORTED), or we are out of something
+      exhausted_ = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+      return;
     }
+    hand_over();
+  }
+}
+
+/// If the channel is full, connection_ stays, until there is room.
+void Pool::hand_over() {
+  try {
+    if (!send_descriptor(channel_.parent_end.get(), connection_.get())) return;
+  } catch (const std::system_error& error) {
+    log(std::string("server: ") + error.what());  // it costs this client its connection, and nobody else
   }
   connection_.close();  // the parent's copy
 }
 
-/// A worker has something to say: "idle", or the end of its stream, and then it is dead.
-void Pool::hear(Worker& worker) {
-  char message = 0;
-  if (::recv(worker.channel.get(), &message, 1, 0) == 1)
-    worker.idle = true;
-  else
-    replace(worker);
+/// SIGCHLD: somebody has died.
+void Pool::hear_signal() {
+  signalfd_siginfo signal{};
+  check("read signalfd", ::read(signals_.get(), &signal, sizeof signal));
+  reap_workers();
 }
 
-/// Reaps a dead worker: without it, a zombie stays. Returns what there is to say about its end.
-std::string Pool::reap(Worker& worker) {
-  unwatch(worker.channel.get());
-  ::kill(worker.pid, SIGKILL);  // a worker without a channel is of no use, and waitpid must not wait long
+/// Reaps the dead: without it, zombies stay. Starts others in their place, so that the pool does not shrink.
+/// One SIGCHLD may stand for many; and execve(2) keeps children, who are no workers.
+void Pool::reap_workers() {
   int status = 0;
-  check("waitpid", ::waitpid(worker.pid, &status, 0));
-  const pid_t pid = std::exchange(worker, Worker{}).pid;
-  return "worker " + std::to_string(pid) +
-         (WIFSIGNALED(status) ? " was ended by signal " + std::to_string(WTERMSIG(status))
-                              : " left with status " + std::to_string(WEXITSTATUS(status)));
+  pid_t pid = 0;
+  while ((pid = ::waitpid(-1, &status, WNOHANG)) > 0) {
+    if (std::erase(workers_, pid) == 0) continue;
+    log("server: " + told(pid, status) + "; another takes its place");
+  }
+  start_missing_workers();
 }
 
-/// Starts another worker in place of a dead one, so that the pool does not shrink.
-void Pool::replace(Worker& worker) {
-  log("server: " + reap(worker) + "; another takes its place");
-  try_to_start(worker);
-}
-
-void Pool::try_to_start(Worker& worker) {
+void Pool::start_missing_workers() {
+  exhausted_ = false;
   try {
-    start(worker);
+    while (workers_.size() < options_.workers) start_worker();
   } catch (const std::system_error& error) {
     log(std::string("server: ") + error.what() + "; trying again in a second");
     exhausted_ = true;
   }
-}
-
-void Pool::try_again() {
-  exhausted_ = false;
-  for (Worker& worker : workers_)
-    if (worker.pid == -1) try_to_start(worker);
-}
-
-Worker* Pool::find_idle() {
-  const auto found = std::ranges::find_if(workers_, &Worker::idle);
-  return found == workers_.end() ? nullptr : &*found;
 }

@@ -1,18 +1,16 @@
-// pool.hpp: the parent. It listens, accepts, and hands each connection to an idle worker.
+// pool.hpp: the parent. It listens, accepts, and puts each connection where an idle worker takes it.
 #pragma once
 
 #include <sys/types.h>
 
 #include <vector>
 
+#include "channel.hpp"
 #include "plumbing/options.hpp"
 #include "plumbing/system.hpp"
 
-struct Worker {
-  pid_t pid = -1;  // -1: there is none just now
-  Descriptor channel;  // the parent's end
-  bool idle = false;
-};
+/// Keeps SIGCHLD until the pool asks for it: a death that comes before that is not lost.
+void block_signals();
 
 class Pool {
  public:
@@ -23,23 +21,22 @@ class Pool {
   [[noreturn]] void serve();
 
  private:
-  void start(Worker& worker);
-  void watch(int fd, void* who);
-  void unwatch(int fd);
+  void start_worker();
+  void watch(int operation, int fd, unsigned events);
   void update_interest();
-  void hand_over_next_client();
-  void hear(Worker& worker);
-  std::string reap(Worker& worker);
-  void replace(Worker& worker);
-  void try_to_start(Worker& worker);
-  void try_again();
-  Worker* find_idle();
+  void hand_over_clients();
+  void hand_over();
+  void hear_signal();
+  void reap_workers();
+  void start_missing_workers();
 
   const ServerOptions& options_;
+  Channel channel_ = make_channel();  // the workers' end too: for those to come
   Descriptor listener_;
   Descriptor epoll_;
-  Descriptor connection_;  // of the client that is being handed over
-  bool listener_watched_ = true;
-  bool exhausted_ = false;  // no process or descriptor to be had: no new clients until try_again()
-  std::vector<Worker> workers_;  // never grows: epoll knows each worker by its address
+  Descriptor connection_;  // of the client that is being handed over, or waits here for room in the channel
+  Descriptor signals_;
+  int watched_ = -1;  // the listener, the channel, or neither
+  bool exhausted_ = false;  // no process or descriptor to be had: no new clients for a second
+  std::vector<pid_t> workers_;
 };

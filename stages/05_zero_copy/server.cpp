@@ -13,6 +13,7 @@
 
 int main(int argc, char* argv[]) {
   try {
+    block_signals();  // before all else: from here on none is lost
     const ServerOptions options = parse_server_options(argc, argv);
     check_file(options.file);
     Descriptor listener = listen_on(options.host, options.port);

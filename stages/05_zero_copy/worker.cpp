@@ -6,7 +6,7 @@
 
 namespace {
 
-/// One transfer. A client that fails, or a file that is gone, costs this connection and nothing else.
+/// One transfer. An error, such as a file that is gone, costs this connection and nothing else.
 void serve(int connection, const ServerOptions& options) {
   try {
     send_file(connection, options);
@@ -21,8 +21,6 @@ void run_worker(Descriptor channel, const ServerOptions& options) {
   try {
     while (Descriptor connection = receive_descriptor(channel.get())) {
       serve(connection.get(), options);
-      connection.close();  // before "idle": who is idle holds nothing
-      report_idle(channel.get());
     }
   } catch (const std::exception& error) {
     log("server: worker " + std::to_string(::getpid()) + " leaves: " + error.what());

@@ -1,4 +1,4 @@
-// worker.hpp: a worker's life: take a connection, send the file, close, say "idle", and again.
+// worker.hpp: a worker's life: take the next connection, send the file, close, and again.
 #pragma once
 
 #include "plumbing/options.hpp"

@@ -28,6 +28,7 @@ struct Message {
 
 Channel make_channel() {
   int ends[2];
+  // Not SOCK_STREAM: many read here, and each recvmsg takes one message whole, never a part of one or of two.
   check("socketpair", ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends));
   // Room for some forty connections, for all workers together: the others wait in the listen backlog.
   const int room = 16384;
@@ -48,11 +49,9 @@ bool send_descriptor(int channel, int fd) {
   return true;
 }
 
-Descriptor receive_descriptor(int channel, int flags) {
+Descriptor receive_descriptor(int channel) {
   Message message;
-  const ssize_t got = ::recvmsg(channel, &message.header, MSG_CMSG_CLOEXEC | flags);
-  if (got == 0 || (got == -1 && errno == EAGAIN)) return {};
-  check("recvmsg", got);
+  if (check("recvmsg", ::recvmsg(channel, &message.header, MSG_CMSG_CLOEXEC)) == 0) return {};
   const cmsghdr* const rights = CMSG_FIRSTHDR(&message.header);
   if (rights == nullptr || rights->cmsg_type != SCM_RIGHTS)
     throw std::runtime_error("recvmsg: a message without a descriptor");

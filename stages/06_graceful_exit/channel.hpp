@@ -15,6 +15,5 @@ Channel make_channel();
 /// the channel is full. Throws std::system_error.
 bool send_descriptor(int channel, int fd);
 
-/// Waits for the next descriptor, unless `flags` has MSG_DONTWAIT. An empty one is the end: there is none left,
-/// or nobody holds the other end any more.
-Descriptor receive_descriptor(int channel, int flags = 0);
+/// Waits for the next descriptor. An empty one is the end: there is none left, and nobody will send another.
+Descriptor receive_descriptor(int channel);

@@ -1,7 +1,6 @@
 // pool.cpp: see fork(2), epoll(7), accept(2), waitpid(2), signalfd(2), timerfd_create(2).
 #include "pool.hpp"
 
-#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -17,9 +16,9 @@ namespace {
 sigset_t signals() {
   sigset_t set;
   ::sigemptyset(&set);
+  ::sigaddset(&set, SIGCHLD);
   ::sigaddset(&set, SIGTERM);
   ::sigaddset(&set, SIGINT);
-  ::sigaddset(&set, SIGCHLD);
   return set;
 }
 
@@ -40,15 +39,15 @@ void block_signals() {
 Pool::Pool(Descriptor listener, const ServerOptions& options)
     : options_(options),
       listener_(std::move(listener)),
-      epoll_(check("epoll_create1", ::epoll_create1(EPOLL_CLOEXEC))),
-      drain_timer_(check("timerfd_create", ::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC))) {
+      epoll_(check("epoll_create1", ::epoll_create1(EPOLL_CLOEXEC))) {
   const sigset_t set = signals();
   signals_ = Descriptor{check("signalfd", ::signalfd(-1, &set, SFD_CLOEXEC))};
-  check("fcntl", ::fcntl(listener_.get(), F_SETFL, O_NONBLOCK));
-  watch(EPOLL_CTL_ADD, listener_.get(), &listener_, EPOLLIN);
-  watch(EPOLL_CTL_ADD, channel_.parent_end.get(), &channel_, 0U);
-  watch(EPOLL_CTL_ADD, signals_.get(), &signals_, EPOLLIN);
-  watch(EPOLL_CTL_ADD, drain_timer_.get(), &drain_timer_, EPOLLIN);
+  watched_ = listener_.get();
+  watch(EPOLL_CTL_ADD, watched_, EPOLLIN);
+  watch(EPOLL_CTL_ADD, channel_.parent_end.get(), 0U);
+  watch(EPOLL_CTL_ADD, signals_.get(), EPOLLIN);
+  drain_timer_ = Descriptor{check("timerfd_create", ::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC))};
+  watch(EPOLL_CTL_ADD, drain_timer_.get(), EPOLLIN);
   while (workers_.size() < options_.workers) start_worker();
 }
 
@@ -67,18 +66,16 @@ void Pool::start_worker() {
   workers_.push_back(pid);
 }
 
-void Pool::watch(int operation, int fd, void* who, unsigned events) {
+void Pool::watch(int operation, int fd, unsigned events) {
   epoll_event event{};
   event.events = events;
-  event.data.ptr = who;
+  event.data.fd = fd;
   check("epoll_ctl", ::epoll_ctl(epoll_.get(), operation, fd, &event));
 }
 
-/// Else the next clients wait in the listen backlog, and the parent sleeps.
-void Pool::listen(bool wanted) { watch(EPOLL_CTL_MOD, listener_.get(), &listener_, wanted ? EPOLLIN : 0U); }
-
 void Pool::serve() {
   while (!leaving_ || !workers_.empty()) {
+    update_interest();
     epoll_event event{};
     const int count = ::epoll_wait(epoll_.get(), &event, 1, exhausted_ ? 1000 : -1);
     if (count == -1) {
@@ -87,15 +84,28 @@ void Pool::serve() {
     }
     if (count == 0)
       start_missing_workers();
-    else if (event.data.ptr == &listener_)
+    else if (event.data.fd == listener_.get())
       hand_over_clients();
-    else if (event.data.ptr == &channel_)
+    else if (event.data.fd == channel_.parent_end.get())
       hand_over();
-    else if (event.data.ptr == &signals_)
+    else if (event.data.fd == signals_.get())
       hear_signal();
     else
       end_workers();
   }
+}
+
+/// The one rule for who is let in. While the channel is full, the client that waits here for room in it comes first;
+/// the others wait in the listen backlog, and the parent sleeps.
+void Pool::update_interest() {
+  int wanted = listener_.get();
+  if (exhausted_) wanted = -1;
+  if (connection_) wanted = channel_.parent_end.get();
+  if (leaving_) wanted = -1;
+  if (wanted == watched_) return;
+  if (watched_ != -1) watch(EPOLL_CTL_MOD, watched_, 0U);
+  if (wanted != -1) watch(EPOLL_CTL_MOD, wanted, connection_ ? EPOLLOUT : EPOLLIN);
+  watched_ = wanted;
 }
 
 /// As many as there are, but not for ever: a signal wants to be heard as well.
@@ -104,27 +114,20 @@ void Pool::hand_over_clients() {
     connection_ = Descriptor{::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)};
     if (!connection_) {  // no one is left (EAGAIN), it has given up (ECONNABORTED), or we are out of something
       exhausted_ = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
-      if (exhausted_) listen(false);
       return;
     }
     hand_over();
   }
 }
 
-/// If the channel is full, this client waits here for room in it, and the others in the listen backlog.
+/// If the channel is full, connection_ stays, until there is room.
 void Pool::hand_over() {
-  bool full = false;
   try {
-    full = !send_descriptor(channel_.parent_end.get(), connection_.get());
+    if (!send_descriptor(channel_.parent_end.get(), connection_.get())) return;
   } catch (const std::system_error& error) {
     log(std::string("server: ") + error.what());  // it costs this client its connection, and nobody else
   }
-  if (full != waiting_) {
-    listen(!full);
-    watch(EPOLL_CTL_MOD, channel_.parent_end.get(), &channel_, full ? EPOLLOUT : 0U);
-  }
-  waiting_ = full;
-  if (!full) connection_.close();  // the parent's copy
+  connection_.close();  // the parent's copy
 }
 
 /// SIGTERM asks for the graceful exit; whatever comes after it, and SIGINT at any time, for the ordered one.
@@ -139,26 +142,25 @@ void Pool::hear_signal() {
     end_workers();
 }
 
-/// Reaps the dead, and starts others in their place, so that the pool does not shrink: unless we are leaving.
-/// One SIGCHLD may stand for many.
+/// Reaps the dead: without it, zombies stay. Starts others in their place, so that the pool does not shrink:
+/// unless we are leaving. One SIGCHLD may stand for many; and execve(2) keeps children, who are no workers.
 void Pool::reap_workers() {
   int status = 0;
   pid_t pid = 0;
   while ((pid = ::waitpid(-1, &status, WNOHANG)) > 0) {
-    if (std::erase(workers_, pid) == 0 || leaving_) continue;  // nobody to replace, or not our worker at all
+    if (std::erase(workers_, pid) == 0 || leaving_) continue;
     log("server: " + told(pid, status) + "; another takes its place");
   }
   if (!leaving_) start_missing_workers();
 }
 
 void Pool::start_missing_workers() {
-  if (std::exchange(exhausted_, false)) listen(!waiting_);
+  exhausted_ = false;
   try {
     while (workers_.size() < options_.workers) start_worker();
   } catch (const std::system_error& error) {
     log(std::string("server: ") + error.what() + "; trying again in a second");
     exhausted_ = true;
-    listen(false);
   }
 }
 
@@ -184,11 +186,9 @@ void Pool::end_workers() {
 void Pool::stop_listening() {
   if (std::exchange(leaving_, true)) return;
   exhausted_ = false;
-  // Closing is not enough: epoll(7) goes on as long as a worker that has just been forked holds a copy.
-  watch(EPOLL_CTL_DEL, listener_.get(), nullptr, 0U);
-  watch(EPOLL_CTL_DEL, channel_.parent_end.get(), nullptr, 0U);
-  listener_.close();
   connection_.close();
-  while (receive_descriptor(channel_.worker_end.get(), MSG_DONTWAIT)) continue;
-  channel_ = {};
+  update_interest();  // closing is not enough: epoll(7) goes on as long as a worker just forked holds a copy
+  listener_.close();
+  check("shutdown", ::shutdown(channel_.parent_end.get(), SHUT_WR));
+  while (receive_descriptor(channel_.worker_end.get())) continue;  // to its end: whom no worker has taken
 }

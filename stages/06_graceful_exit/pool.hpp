@@ -1,4 +1,4 @@
-// pool.hpp: the parent. It listens, accepts, and hands each connection to its workers.
+// pool.hpp: the parent. It listens, accepts, and puts each connection where an idle worker takes it.
 #pragma once
 
 #include <sys/types.h>
@@ -9,7 +9,7 @@
 #include "plumbing/options.hpp"
 #include "plumbing/system.hpp"
 
-/// Keeps SIGTERM, SIGINT and SIGCHLD until the pool asks for them. Workers inherit it: Ctrl-C goes to the whole
+/// Keeps SIGCHLD, SIGTERM and SIGINT until the pool asks for them. Workers inherit it: Ctrl-C goes to the whole
 /// process group, and what it means for a worker is the parent's decision.
 void block_signals();
 
@@ -23,13 +23,13 @@ class Pool {
 
  private:
   void start_worker();
-  void start_missing_workers();
-  void watch(int operation, int fd, void* who, unsigned events);
-  void listen(bool wanted);
+  void watch(int operation, int fd, unsigned events);
+  void update_interest();
   void hand_over_clients();
   void hand_over();
   void hear_signal();
   void reap_workers();
+  void start_missing_workers();
   void drain();
   void end_workers();
   void stop_listening();
@@ -38,11 +38,11 @@ class Pool {
   Channel channel_ = make_channel();  // the workers' end too: for those to come
   Descriptor listener_;
   Descriptor epoll_;
-  Descriptor connection_;  // of the client that is being handed over
+  Descriptor connection_;  // of the client that is being handed over, or waits here for room in the channel
   Descriptor signals_;
   Descriptor drain_timer_;
+  int watched_ = -1;  // the listener, the channel, or neither
   bool leaving_ = false;
-  bool waiting_ = false;  // for room in the channel
   bool exhausted_ = false;  // no process or descriptor to be had: no new clients for a second
   std::vector<pid_t> workers_;
 };

@@ -97,7 +97,7 @@ TEST(Channel, ADescriptorThatIsNotOpenCannotBePassed) {
             "sendmsg: Bad file descriptor");
 }
 
-TEST(Channel, SendingToADeadWorkerIsAnErrorWhereSigpipeIsIgnored) {
+TEST(Channel, SendingWhereNobodyReadsIsAnErrorWhereSigpipeIsIgnored) {
   const Ignored sigpipe(SIGPIPE);
   Channel channel = make_channel();
   channel.worker_end.close();
@@ -105,18 +105,21 @@ TEST(Channel, SendingToADeadWorkerIsAnErrorWhereSigpipeIsIgnored) {
             "sendmsg: Broken pipe");
 }
 
-TEST(Channel, IdleIsOneByte) {
-  Channel channel = make_channel();
-  report_idle(channel.worker_end.get());
-  channel.worker_end.close();
-  EXPECT_EQ(take(channel.parent_end.get()), "i");
+TEST(Channel, AFullChannelSaysSoAndTakesTheNextWhenThereIsRoom) {
+  const Channel channel = make_channel();
+  int passed = 0;
+  while (send_descriptor(channel.parent_end.get(), STDERR_FILENO)) ++passed;
+  EXPECT_GT(passed, 1);
+  EXPECT_TRUE(receive_descriptor(channel.worker_end.get()));
+  EXPECT_TRUE(send_descriptor(channel.parent_end.get(), STDERR_FILENO));
 }
 
-TEST(Channel, IdleToADeadParentIsAnErrorWhereSigpipeIsIgnored) {
-  const Ignored sigpipe(SIGPIPE);
-  Channel channel = make_channel();
-  channel.parent_end.close();
-  EXPECT_EQ(message_of([&] { report_idle(channel.worker_end.get()); }), "send idle: Broken pipe");
+TEST(Channel, BehindAShutdownComesWhatIsLeftAndThenTheEndThoughBothEndsAreOpen) {
+  const Channel channel = make_channel();
+  send_descriptor(channel.parent_end.get(), STDERR_FILENO);
+  end_stream(channel.parent_end.get());
+  EXPECT_TRUE(receive_descriptor(channel.worker_end.get()));
+  EXPECT_FALSE(receive_descriptor(channel.worker_end.get()));
 }
 
 }  // namespace

@@ -44,13 +44,6 @@ TEST_F(WorkerDeathTest, AWorkerServesOneConnectionAfterTheOther) {
   EXPECT_EQ(take(second_.right.get()), wire);
 }
 
-TEST_F(WorkerDeathTest, AWorkerReportsIdleAfterEachTransfer) {
-  fill(channel_, {&first_.left, &second_.left});
-  EXPECT_EXIT(run_worker(std::move(channel_.worker_end), options_), testing::ExitedWithCode(0), "^$");
-  channel_.worker_end.close();
-  EXPECT_EQ(take(channel_.parent_end.get()), "ii");
-}
-
 TEST_F(WorkerDeathTest, AFileThatIsGoneCostsTheConnectionAndNotTheWorker) {
   std::filesystem::remove(options_.file);
   fill(channel_, {&first_.left, &second_.left});
@@ -58,9 +51,7 @@ TEST_F(WorkerDeathTest, AFileThatIsGoneCostsTheConnectionAndNotTheWorker) {
   EXPECT_EXIT(run_worker(std::move(channel_.worker_end), options_), testing::ExitedWithCode(0),
               "^server: worker [0-9]+: .*f.txt: No such file or directory\n"
               "server: worker [0-9]+: .*f.txt: No such file or directory\n$");
-  channel_.worker_end.close();
   EXPECT_EQ(take(first_.right.get()), "");
-  EXPECT_EQ(take(channel_.parent_end.get()), "ii");
 }
 
 TEST_F(WorkerDeathTest, AWorkerLeavesWhenItsChannelBreaks) {
@@ -70,12 +61,10 @@ TEST_F(WorkerDeathTest, AWorkerLeavesWhenItsChannelBreaks) {
 }
 
 TEST_F(WorkerDeathTest, AWorkerWithoutAParentLeavesAfterTheTransfer) {
-  const Ignored sigpipe(SIGPIPE);
   send_descriptor(channel_.parent_end.get(), first_.left.get());
   channel_.parent_end.close();
   first_.left.close();
-  EXPECT_EXIT(run_worker(std::move(channel_.worker_end), options_), testing::ExitedWithCode(1),
-              "^server: worker [0-9]+ leaves: send idle: Broken pipe\n$");
+  EXPECT_EXIT(run_worker(std::move(channel_.worker_end), options_), testing::ExitedWithCode(0), "^$");
   EXPECT_NE(take(first_.right.get()).find("hello"), std::string::npos);
 }
 

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
 
 #include "support.hpp"
 
@@ -115,11 +114,12 @@ TEST(Channel, AFullChannelSaysSoAndTakesTheNextWhenThereIsRoom) {
   EXPECT_TRUE(send_descriptor(channel.parent_end.get(), STDERR_FILENO));
 }
 
-TEST(Channel, WhoDoesNotWaitGetsAnEmptyDescriptorFromAnEmptyChannel) {
+TEST(Channel, BehindAShutdownComesWhatIsLeftAndThenTheEndThoughBothEndsAreOpen) {
   const Channel channel = make_channel();
-  EXPECT_FALSE(receive_descriptor(channel.worker_end.get(), MSG_DONTWAIT));
   send_descriptor(channel.parent_end.get(), STDERR_FILENO);
-  EXPECT_TRUE(receive_descriptor(channel.worker_end.get(), MSG_DONTWAIT));
+  end_stream(channel.parent_end.get());
+  EXPECT_TRUE(receive_descriptor(channel.worker_end.get()));
+  EXPECT_FALSE(receive_descriptor(channel.worker_end.get()));
 }
 
 }  // namespace

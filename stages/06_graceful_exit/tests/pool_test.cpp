@@ -1,20 +1,47 @@
-// pool_test.cpp: how the parent leaves, and what becomes of its workers and clients. Each story has a process of
-// its own, which is the parent.
+// pool_test.cpp: the parent, and what becomes of its workers and clients. Each story has a process of its own, which
+// is the parent.
 #include "pool.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <csignal>
+#include <fstream>
+#include <utility>
 
+#include "channel.hpp"
 #include "support.hpp"
 
 namespace {
 
-/// Ends the story: with status 0 if `all_is_well` and every child has been reaped.
-[[noreturn]] void leave(bool all_is_well) {
-  const bool childless = ::waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD;
-  ::_exit(all_is_well && childless ? 0 : 1);
+/// Whether a process sleeps: see proc(5) on the state in stat.
+bool asleep(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string stat;
+  std::getline(file, stat);
+  return stat.substr(stat.rfind(") ") + 2, 1) == "S";
+}
+
+bool sees(const Descriptor& socket, short event) {
+  pollfd ready{socket.get(), event, 0};
+  return ::poll(&ready, 1, 0) == 1;
+}
+
+/// How many descriptors this process may have open; returns what it was.
+rlim_t limit_descriptors(rlim_t most) {
+  rlimit limit{};
+  check("getrlimit", ::getrlimit(RLIMIT_NOFILE, &limit));
+  const rlim_t before = std::exchange(limit.rlim_cur, most);
+  check("setrlimit", ::setrlimit(RLIMIT_NOFILE, &limit));
+  return before;
+}
+
+/// As many copies of a descriptor under way, over a socket that nobody reads.
+SocketPair under_way(int fd, std::size_t copies) {
+  SocketPair pair = unix_pair();
+  while (copies-- > 0) send_descriptor(pair.left.get(), fd);
+  return pair;
 }
 
 class PoolDeathTest : public testing::Test {
@@ -22,74 +49,26 @@ class PoolDeathTest : public testing::Test {
   PoolDeathTest() {
     write_file(directory_.path() / "f.txt", "hello");
     options_.file = directory_.path() / "f.txt";
-    options_.workers = 3;
+    options_.workers = 1;
   }
 
-  /// A pool that is asked to leave before it begins.
-  void serve_with(int signal) {
-    block_signals();
-    Pool pool{listen_on("127.0.0.1", "0"), options_};
-    ::raise(signal);
+  /// A pool that serves until `finds_all_well`, in a process of its own, ends it: with SIGUSR1 if it does.
+  template <typename Check>
+  static void serve_beside(Pool& pool, Check finds_all_well) {
+    ::alarm(120);  // a pool that is broken might serve nobody for ever
+    const pid_t parent = ::getpid();
+    if (::fork() == 0) {
+      bool well = false;
+      const std::string error = message_of([&] { well = finds_all_well(parent); });
+      if (!error.empty()) log(error);
+      ::kill(parent, well ? SIGUSR1 : SIGKILL);
+      ::_exit(0);
+    }
     pool.serve();
   }
 
-  const TemporaryDirectory directory_;
-  ServerOptions options_;
-};
-
-TEST_F(PoolDeathTest, SigtermEndsIdleWorkersAndReapsThem) {
-  EXPECT_EXIT((serve_with(SIGTERM), leave(true)), testing::ExitedWithCode(0), "^$");
-}
-
-TEST_F(PoolDeathTest, SigintEndsIdleWorkersAndReapsThem) {
-  EXPECT_EXIT((serve_with(SIGINT), leave(true)), testing::ExitedWithCode(0), "^$");
-}
-
-TEST_F(PoolDeathTest, WorkersDoNotActOnTheExitSignalsThemselves) {
-  const auto story = [&] {
-    ::setpgid(0, 0);
-    block_signals();
-    Pool pool{listen_on("127.0.0.1", "0"), options_};
-    ::kill(0, SIGINT);  // Ctrl-C: to the whole process group
-    pool.serve();
-    leave(true);
-  };
-  EXPECT_EXIT(story(), testing::ExitedWithCode(0), "^$");
-}
-
-TEST_F(PoolDeathTest, AClientThatCameBeforeSigtermIsServedWholeOrSeesTheEnd) {
-  const auto story = [&] {
-    block_signals();
-    Descriptor listener = listen_on("127.0.0.1", "0");
-    pollfd ready{listener.get(), POLLIN, 0};
-    const std::string port = port_of(listener.get());
-    Pool pool{std::move(listener), options_};
-    const Descriptor client = connect_to("127.0.0.1", port);
-    check("poll", ::poll(&ready, 1, -1));
-    ::raise(SIGTERM);
-    pool.serve();
-    const std::string wire = take(client.get());
-    leave(wire.empty() || wire.ends_with("hello"));
-  };
-  EXPECT_EXIT(story(), testing::ExitedWithCode(0), "^$");
-}
-
-TEST_F(PoolDeathTest, ClientsAfterSigtermAreRefused) {
-  const auto story = [&] {
-    block_signals();
-    Descriptor listener = listen_on("127.0.0.1", "0");
-    const std::string port = port_of(listener.get());
-    Pool pool{std::move(listener), options_};
-    ::raise(SIGTERM);
-    pool.serve();
-    leave(message_of([&] { connect_to("127.0.0.1", port); }).ends_with("Connection refused"));
-  };
-  EXPECT_EXIT(story(), testing::ExitedWithCode(0), "^$");
-}
-
-TEST_F(PoolDeathTest, ADeadWorkerIsReapedAndReplaced) {
-  options_.workers = 1;
-  const auto story = [&] {
+  /// The only worker is dead before the pool begins to serve; a client can only be served by another.
+  void serve_with_a_dead_worker() {
     ::setpgid(0, 0);
     block_signals();
     Descriptor listener = listen_on("127.0.0.1", "0");
@@ -99,48 +78,86 @@ TEST_F(PoolDeathTest, ADeadWorkerIsReapedAndReplaced) {
     ::kill(0, SIGHUP);  // all of the group but us
     siginfo_t dead{};
     check("waitid", ::waitid(P_ALL, 0, &dead, WEXITED | WNOWAIT));  // seen, and left to the pool to reap
-    const pid_t client = ::fork();
-    if (client == 0) {  // who can only be served by the worker that takes the dead one's place
-      take(connect_to("127.0.0.1", port).get());
-      ::kill(::getppid(), SIGTERM);
-      ::_exit(0);
-    }
-    pool.serve();
-    ::waitpid(client, nullptr, 0);  // it may outlive the pool, and is none of the pool's business
-    leave(true);
-  };
-  EXPECT_EXIT(story(), testing::ExitedWithCode(0),
-              "^server: worker [0-9]+ was ended by signal 1[^0-9].*takes its place\n$");
+    serve_beside(pool, [&](pid_t) { return take(connect_to("127.0.0.1", port).get()).ends_with("hello"); });
+  }
+
+  const TemporaryDirectory directory_;
+  ServerOptions options_;
+};
+
+TEST_F(PoolDeathTest, ADeadWorkerIsReapedAndReplaced) {
+  EXPECT_EXIT(serve_with_a_dead_worker(), testing::KilledBySignal(SIGUSR1),
+              "^server: worker [0-9]+ was ended by signal 1; another takes its place\n$");
 }
 
 TEST_F(PoolDeathTest, WhoeverStartsTheServerMayIgnoreSigchld) {
-  EXPECT_EXIT((::signal(SIGCHLD, SIG_IGN), serve_with(SIGTERM), leave(true)), testing::ExitedWithCode(0),
-              "^$");
+  EXPECT_EXIT((::signal(SIGCHLD, SIG_IGN), serve_with_a_dead_worker()), testing::KilledBySignal(SIGUSR1),
+              "^server: worker [0-9]+ was ended by signal 1; another takes its place\n$");
 }
 
 TEST_F(PoolDeathTest, ChildrenThatAreNoWorkersAreReapedAndNotReplaced) {
   const auto story = [&] {
     block_signals();
-    if (::fork() == 0) ::_exit(7);
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(7);
     siginfo_t dead{};
     check("waitid", ::waitid(P_ALL, 0, &dead, WEXITED | WNOWAIT));
     Pool pool{listen_on("127.0.0.1", "0"), options_};
-    ::raise(SIGTERM);
-    pool.serve();
-    leave(true);
+    serve_beside(pool, [&](pid_t) {
+      wait_until("the child is reaped", [&] { return ::kill(child, 0) == -1 && errno == ESRCH; });
+      return true;
+    });
+  };
+  EXPECT_EXIT(story(), testing::KilledBySignal(SIGUSR1), "^$");
+}
+
+TEST_F(PoolDeathTest, WithoutAParentEveryWorkerLeaves) {
+  options_.workers = 3;
+  const auto story = [&] {
+    { const Pool pool{listen_on("127.0.0.1", "0"), options_}; }  // its end of the channel is closed
+    int status = 0;
+    int left = 0;
+    while (::waitpid(-1, &status, 0) != -1) left += WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 1 : 0;
+    ::_exit(left == 3 ? 0 : 1);
   };
   EXPECT_EXIT(story(), testing::ExitedWithCode(0), "^$");
 }
 
-TEST_F(PoolDeathTest, WithoutAParentEveryWorkerLeaves) {
+// The kernel lets an ordinary user have as many descriptors under way as it may have open, and root any number: see
+// ETOOMANYREFS in unix(7).
+TEST_F(PoolDeathTest, AHandOverThatFailsWhileTheChannelIsFullHoldsUpNoLaterClient) {
+  constexpr std::size_t more_than_buffers_hold = 16 << 20;
+  constexpr rlim_t more_than_the_channel_holds = 64;
+  std::filesystem::resize_file(options_.file, more_than_buffers_hold);
+  std::filesystem::permissions(directory_.path(), std::filesystem::perms::all);
   const auto story = [&] {
-    { const Pool pool{listen_on("127.0.0.1", "0"), options_}; }  // its ends of all channels are closed
-    int status = 0;
-    int left = 0;
-    while (::waitpid(-1, &status, 0) != -1) left += WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 1 : 0;
-    leave(left == 3);
+    if (::geteuid() == 0) check("setresuid", ::setresuid(65534, 65534, 65534));
+    ::signal(SIGPIPE, SIG_IGN);  // as the server does
+    block_signals();
+    Descriptor listener = listen_on("127.0.0.1", "0");
+    const Descriptor backlog{check("dup", ::dup(listener.get()))};
+    const std::string port = port_of(listener.get());
+    Pool pool{std::move(listener), options_};
+    const rlim_t enough = limit_descriptors(more_than_the_channel_holds);
+    serve_beside(pool, [&](pid_t parent) {
+      limit_descriptors(enough);
+      std::vector<Descriptor> clients;
+      while (clients.size() < 100) clients.push_back(connect_to("127.0.0.1", port));
+      const auto waits = [&] { return sees(backlog, POLLIN); };
+      wait_until("the parent sleeps while somebody waits",
+                 [&] { return waits() && asleep(parent) && waits(); });
+      SocketPair too_many = under_way(backlog.get(), more_than_the_channel_holds);
+      std::size_t served = 0;
+      wait_until("a client has lost its connection", [&] {
+        if (served < clients.size() && sees(clients[served], POLLIN)) reset(clients[served++]);
+        return std::ranges::any_of(clients, [](const Descriptor& client) { return sees(client, POLLRDHUP); });
+      });
+      too_many = {};
+      clients.clear();
+      return take(connect_to("127.0.0.1", port).get()).size() > more_than_buffers_hold;
+    });
   };
-  EXPECT_EXIT(story(), testing::ExitedWithCode(0), "^$");
+  EXPECT_EXIT(story(), testing::KilledBySignal(SIGUSR1), "sendmsg: Too many references");
 }
 
 }  // namespace
