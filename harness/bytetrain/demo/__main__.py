@@ -15,7 +15,7 @@ from typing import NoReturn, Optional
 from ..course.catalogue import Lesson, Stage, lessons, stages
 from ..course.languages import Language
 from ..course.paths import REPO, STAGES
-from ..course.traits import numbered, stage_numbers
+from ..course.traits import numbered, stage_numbers, traits
 from ..kernel import trace
 from ..programs.build import BuildFailed, Programs, build, build_dir
 from ..programs.sessions import end_left_over, left_over, prepare
@@ -105,7 +105,7 @@ def perform(chosen: argparse.Namespace, screen: Screen, say: Texts) -> int:
     show = Show(Company(programs, FileStore(), traced=why is None), report, screen, say)
     start = time.monotonic()
     for stage in acts:
-        with_files = stage.number > 1 and stage.number in (chosen.stage or stage_numbers())
+        with_files = not traits(stage.number).one_train and stage.number in (chosen.stage or stage_numbers())
         show.stage(stage, [each for each in played if each[1].shown_by.stage == stage.number], with_files)
     show.table()
     complete = show.verdict(start)
