@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import Failure
 from ..course.traits import traits
-from ..telling.story import heading
+from ..telling.story import expect, heading
 from ..wire import framing
 from ..wire.faults import Slicer, WholeTrains
 from .calls import in_words
@@ -69,8 +68,8 @@ def cut_a_train(scene: Scene, file: Path) -> Cut:
     wait_for(client, lambda: proxy.relays, "the client connects")
     said = outcome(client)
     came = proxy.wait_ended().forwarded
-    if came < last:
-        raise Failure(f"the client has ended at a cut after {came} bytes of the stream, before the last cut: {said}")
+    words = f"the client has ended at a cut after {came} bytes of the stream, before the last cut: {said}"
+    expect(came >= last, words, expected=f"it reads the first {last} bytes", actual=f"{came} bytes: {said}")
     path = client.directory / file.name
     calls = tracing.wait_written().calls("recvfrom") if tracing else []
     return Cut(

@@ -23,6 +23,7 @@ from ..programs.output import status_in_words
 from ..programs.program import Client, Conditions, Program, Server
 from ..programs.start import Starter
 from ..programs.terminal import TerminalClient
+from ..telling.story import expect
 from ..telling.waiting import NeverHappened, wait_until
 from ..wire.faults import Fault
 from ..wire.files import FileStore, md5_of
@@ -134,8 +135,7 @@ class Scene:
     def attach(self, tracing: Optional[Trace], *pids: int) -> None:
         """Begins a trace of running processes, if there is one to begin."""
         if tracing is not None:
-            if not pids:
-                raise Failure("the server has no worker", expected="one worker or more", actual="no live children")
+            expect(bool(pids), "the server has no worker", expected="one worker or more", actual="no live children")
             tracing.attach(*pids)
             self._stack.callback(tracing.detach)
 

@@ -1,11 +1,10 @@
 """A client sleeps in its recv, having 600 of the 1000 bytes it wants. SIGSTOP and SIGCONT come, and then the rest."""
 
-from .. import Failure
 from ..kernel.processes import facts, sleeping
 from ..kernel.signals import cont, stop
 from ..kernel.tcp import backlog
 from ..programs.program import Client
-from ..telling.story import heading
+from ..telling.story import expect, heading
 from ..telling.waiting import wait_until
 from ..wire import framing
 from ..wire.files import content, md5_of_stream
@@ -39,8 +38,8 @@ def play(scene: Scene) -> Evidence:
 
 def interrupt(client: Client, connection: Connection, first: bytes) -> None:
     """Sends the first part, waits until the client sleeps for more, and stops and continues it."""
-    if not connection.deliver(first, client.pid):
-        raise Failure(f"the client left before it had got the first {len(first)} bytes\n{client.stderr}")
+    words = f"the client left before it had got the first {len(first)} bytes"
+    expect(connection.deliver(first, client.pid), f"{words}\n{client.stderr}", expected="it reads them", actual=words)
     stop(client.pid)
     cont(client.pid)
     wait_until(lambda: sleeping(client.pid), "the client waits for more", seen=lambda: facts(client.pid))

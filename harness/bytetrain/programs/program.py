@@ -19,7 +19,7 @@ from .. import Failure
 from ..kernel.blocked import doing
 from ..kernel.processes import ProcessFacts, facts, live_children
 from ..kernel.trace import Trace
-from ..telling.story import did, expecting
+from ..telling.story import did, expect, expecting
 from ..telling.waiting import LIMIT, wait_until
 from .limits import Printed, be_first_to_die
 from .output import Capture, Finished, quoted, status_in_words
@@ -257,13 +257,13 @@ class Server(Program):
     def worker(self, number: int = 0) -> int:
         """The pid of one of its workers; Failure if there are not so many."""
         workers = self.workers
-        if number < len(workers):
-            return workers[number]
         words = (
             f"the server (process {self.pid}) has {len(workers)} live children: worker number {number + 1} should be "
             "there"
         )
-        raise Failure(words, expected=f"{number + 1} workers or more", actual=f"{len(workers)} workers")
+        expected, actual = f"{number + 1} workers or more", f"{len(workers)} workers"
+        expect(number < len(workers), words, expected=expected, actual=actual)
+        return workers[number]
 
 
 class Client(Program):
