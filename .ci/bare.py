@@ -278,7 +278,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     if lost := [tool for tool in ("debootstrap", "unshare", "setpriv", "git") if shutil.which(tool) is None]:
         parser.error(f"not installed: {', '.join(lost)}")
     ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER: what the end of a namespace leaves to reap comes here
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, frame: sys.exit(128 + number))
     options.cache = options.cache.resolve()
     options.cache.mkdir(parents=True, exist_ok=True)
@@ -288,7 +288,4 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
+    sys.exit(main())
