@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Callable
@@ -28,7 +29,7 @@ def make_submission(folder: Path) -> Path:
             script = stage / name
             words = [traits(number).content.value, "naive" if traits(number).whole_trains_only else "exact"]
             command = shlex.join([sys.executable, f"{STANDINS / name}.py", *words])
-            script.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+            script.write_bytes(os.fsencode(f'#!/bin/sh\nexec {command} "$@"\n'))
             script.chmod(0o755)
     return folder
 

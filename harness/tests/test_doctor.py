@@ -232,7 +232,8 @@ def test_this_machine_gets_a_report_from_a_bare_interpreter() -> None:
     """-S and -s: without any installed package, as on the machine of somebody who has just cloned the kit."""
     environment = {**os.environ, "PYTHONPATH": str(doctor.REPO / "harness"), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
-        [doctor.SYSTEM_PYTHON, "-S", "-s", "-m", "bytetrain.doctor"], env=environment, capture_output=True, text=True
+        [doctor.SYSTEM_PYTHON, "-S", "-s", "-m", "bytetrain.doctor"], env=environment, capture_output=True, text=True,
+        errors="surrogateescape",
     )
     assert done.stdout.startswith("```text\nBytetrain doctor\n") and "stumbled" not in done.stdout
     assert done.returncode in (0, 1) and done.stderr == ""
