@@ -24,7 +24,7 @@ from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
 from .telling.text import print_whatever_comes
 
-REPO = Path(__file__).resolve().parents[2]
+CLONE = Path(__file__).resolve().parents[2]
 SYSTEM_PYTHON = "/usr/bin/python3"
 SETUP = "run ./lab setup"
 
@@ -54,7 +54,7 @@ class Machine:
     """What the checks may ask. Nothing here raises: no answer is an answer."""
 
     environment: Mapping[str, str] = os.environ
-    repo = REPO
+    repo = CLONE
 
     def run(self, *command: str) -> Optional[Answer]:
         """None if there is no such program, or if it doesn't end."""
@@ -82,9 +82,9 @@ class Machine:
 
     def why_no_sandbox(self) -> str:
         """"" if the grader's sandbox works here, or why not."""
-        from .programs.containment import why_not  # of the kit's own Python: nothing else here needs so new a one
+        from .programs.containment import why_no_sandbox
 
-        return why_not()
+        return why_no_sandbox()
 
     def which(self, name: str) -> Optional[str]:
         return shutil.which(name)
@@ -105,7 +105,7 @@ class Tool:
     needed: bool = True
 
 
-TOOLS = (
+WANTED = (
     Tool("g++", (11,)),
     Tool("clang++", (14,), needed=False),
     Tool("make"),
@@ -118,12 +118,12 @@ TOOLS = (
 MODULES = ("pytest", "psutil", "pytest-timeout", "pytest-xdist", "hypothesis", "jinja2", "rich", "watchdog")
 GTEST = [f"/{prefix}/cmake/GTest/GTestConfig.cmake" for prefix in ("usr/lib*", "usr/lib/*", "usr/local/lib*")]
 
-VERSION = re.compile(r"\d+(?:\.\d+)+")
+_VERSION = re.compile(r"\d+(?:\.\d+)+")
 
 
 def version_in(text: str) -> str:
     """The last version number in the first line: "g++ (Debian 12.2.0-14) 12.2.0" is 12.2.0."""
-    found = VERSION.findall(text.partition("\n")[0])
+    found = _VERSION.findall(text.partition("\n")[0])
     return str(found[-1]) if found else ""
 
 
@@ -200,7 +200,7 @@ def python_in_path(machine: Machine) -> Finding:
     return Finding("python3 in PATH", value, f"not the system's: say {SYSTEM_PYTHON} -m pytest, or use ./lab test")
 
 
-def command_of_pytest(machine: Machine) -> Finding:
+def pytest_command(machine: Machine) -> Finding:
     found = {name: machine.which(name) for name in ("pytest", "pytest-3")}
     if found["pytest"] is None and found["pytest-3"] is not None:
         advice = f"say pytest-3 harness/, or {SYSTEM_PYTHON} -m pytest harness/"
@@ -335,7 +335,7 @@ BENDING = (
 ).split()
 
 
-def environment(machine: Machine) -> Finding:
+def variables(machine: Machine) -> Finding:
     """Variables that change what is built or run. Their values stay at home: they may be private."""
     harness = str(machine.repo / "harness")  # ./lab's own PYTHONPATH
     names = [name for name in BENDING if machine.environment.get(name) not in (None, "", harness)]
@@ -355,7 +355,7 @@ def bubblewrap(machine: Machine) -> Finding:
     return Finding("bubblewrap", words, advice)
 
 
-def build_folder(machine: Machine) -> Finding:
+def writable_build(machine: Machine) -> Finding:
     """Everything is built in build/, which may belong to root after a sudo ./lab test."""
     build = machine.repo / "build"
     places = [build, *sorted(path for path in build.glob("*") if path.is_dir())] if build.is_dir() else [machine.repo]
@@ -390,24 +390,24 @@ def clone(machine: Machine) -> Finding:
     return Finding("clone", version)
 
 
-Check = Callable[[Machine], Finding]
+Examination = Callable[[Machine], Finding]
 
 
-CHECKS: Tuple[Check, ...] = (
-    system, wsl, container, size, disk, limits, clone, build_folder,
-    *(functools.partial(tool, wanted=each) for each in TOOLS), gtest,
-    system_python, modules, python_in_path, command_of_pytest,
-    ptrace, namespaces, bubblewrap, loopback, clock, environment,
+EXAMINATIONS: Tuple[Examination, ...] = (
+    system, wsl, container, size, disk, limits, clone, writable_build,
+    *(functools.partial(tool, wanted=each) for each in WANTED), gtest,
+    system_python, modules, python_in_path, pytest_command,
+    ptrace, namespaces, bubblewrap, loopback, clock, variables,
 )
 
-NEEDED: Tuple[Check, ...] = (build_folder, loopback)  # by whatever runs programs
-NEEDED_TO_BUILD: Tuple[Check, ...] = (
-    *(functools.partial(tool, wanted=each) for each in TOOLS if each.name in ("g++", "make", "cmake")),
+NEEDED: Tuple[Examination, ...] = (writable_build, loopback)  # by whatever runs programs
+NEEDED_TO_BUILD: Tuple[Examination, ...] = (
+    *(functools.partial(tool, wanted=each) for each in WANTED if each.name in ("g++", "make", "cmake")),
     system_python, *NEEDED,
 )
 
 
-def obstacle(checks: Sequence[Check] = NEEDED, machine: Optional[Machine] = None) -> str:
+def obstacle(checks: Sequence[Examination] = NEEDED, machine: Optional[Machine] = None) -> str:
     """The first thing without which nothing can work here, why, and what to do, in a line; "" if there is none."""
     findings = examine(machine or Machine(), checks)
     return next((f"{each.name}: {each.value}: {each.advice}" for each in findings if each.missing), "")
@@ -416,7 +416,7 @@ def obstacle(checks: Sequence[Check] = NEEDED, machine: Optional[Machine] = None
 # ---- The report
 
 
-def examine(machine: Machine, checks: Sequence[Check] = CHECKS) -> List[Finding]:
+def examine(machine: Machine, checks: Sequence[Examination] = EXAMINATIONS) -> List[Finding]:
     """All findings. A check that breaks is itself an odd thing, never the end of the report."""
     findings = []
     for check in checks:

@@ -19,7 +19,7 @@ from .wire.faults import Slicer, Timeout
 from .wire.peers import Connection, Ended, RawClient
 from .wire.proxy import Proxy
 
-SMALL = 256 * KiB  # bytes of receive buffer: the server's side blocks soon
+_SMALL = 256 * KiB  # bytes of receive buffer: the server's side blocks soon
 GO_ON = {signal.SIGUSR1, signal.SIGUSR2}
 
 
@@ -52,7 +52,7 @@ def read_to_end(connection: Connection) -> str:
 def client(port: int, read: int, then: str) -> None:
     """Reads a few bytes of what the server sends; then it closes, resets, or stalls until SIGUSR1 (goes on) or SIGUSR2
     (resets)."""
-    with RawClient(port, receive_buffer=None if then == "close" else SMALL) as connection:
+    with RawClient(port, receive_buffer=None if then == "close" else _SMALL) as connection:
         connection.read_exactly(read)
         if then != "close":
             wait_blocked(connection)

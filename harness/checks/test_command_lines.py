@@ -15,7 +15,7 @@ import pytest
 from bytetrain import NotApplicable
 from bytetrain.judging.acts import hand_over, serves
 from bytetrain.judging.verdicts import bad_command_line, has_status, refused, snapshot, start_refused
-from bytetrain.kernel.blocked import doing
+from bytetrain.kernel.blocked import activity
 from bytetrain.kernel.processes import descendants
 from bytetrain.programs.build import Programs
 from bytetrain.programs.output import Finished
@@ -88,7 +88,7 @@ def run(launch: Launch) -> Run:
     def until_its_end(executable: Argument, *arguments: Argument) -> Finished:
         __tracebackhide__ = True
         program = launch(executable, *arguments)
-        wait_until(lambda: program.stdout or not program.running, "it ends", seen=lambda: doing(program.pid))
+        wait_until(lambda: program.stdout or not program.running, "it ends", seen=lambda: activity(program.pid))
         listens = program.running and program.stdout.startswith("listening")
         expect(
             not listens, f"it should have ended, and listens instead: it has printed {program.stdout!r}",

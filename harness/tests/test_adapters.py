@@ -17,7 +17,7 @@ from bytetrain.course import paths
 from bytetrain.course.catalogue import rubric
 from bytetrain.course.traits import stage_numbers
 from bytetrain.grading import adapters
-from bytetrain.grading.records import OURS, Record, Verdict
+from bytetrain.grading.records import OUR_FAULT, Record, Verdict
 from bytetrain.grading.results import Results, write
 
 from .trial import Trial
@@ -119,10 +119,10 @@ def test_gradescope_on_what_is_not_applicable(results: Results) -> None:
 
 def test_gradescope_on_a_harness_error(spoilt: Results) -> None:
     data = gradescope(spoilt)
-    assert data["output"].startswith(OURS) and "Grade again" in data["output"]
+    assert data["output"].startswith(OUR_FAULT) and "Grade again" in data["output"]
     test = by_name(data["tests"], "pool.size")
     assert not looks_failed(test) and "score" not in test and "status" not in test
-    assert "harness error" in test["name"] and test["output"].startswith(OURS) and "no disk" in test["output"]
+    assert "harness error" in test["name"] and test["output"].startswith(OUR_FAULT) and "no disk" in test["output"]
 
 
 # Autolab: https://docs.autolabproject.com/lab/ (the last line) and .../features/formatted-feedback/ (the one before)
@@ -158,7 +158,7 @@ def test_autolab_on_what_is_not_applicable(results: Results) -> None:
 def test_autolab_on_a_harness_error(spoilt: Results) -> None:
     feedback, scores = autolab(spoilt)
     first = feedback["stages"][0]
-    assert first.startswith(OURS) and "no disk" in feedback[first][f"stage 03: {title('pool.size')}"]
+    assert first.startswith(OUR_FAULT) and "no disk" in feedback[first][f"stage 03: {title('pool.size')}"]
     assert not any(title("pool.size") in name for name in feedback["stage 03"])
     assert scores == {}  # the stage is not graded
 
@@ -220,7 +220,7 @@ def test_classroom50_gets_no_result_of_a_harness_error(
 ) -> None:
     write(request.getfixturevalue(kind).as_data(), tmp_path / "results.json")
     done = export("classroom50", tmp_path / "results.json")
-    assert done.returncode == 1 and not done.stdout and OURS in done.stderr and len(done.stderr.splitlines()) == 1
+    assert done.returncode == 1 and not done.stdout and OUR_FAULT in done.stderr and len(done.stderr.splitlines()) == 1
 
 
 def test_classroom50_without_its_runner(
@@ -258,13 +258,13 @@ def export(name: str, results: Path) -> subprocess.CompletedProcess[str]:
 
 def test_results_are_written_whole_and_read_again(results: Results, tmp_path: Path) -> None:
     write(results.as_data(), tmp_path / "results.json")
-    assert adapters.load(tmp_path / "results.json")["outcome"] == "fail"
+    assert adapters.load_results(tmp_path / "results.json")["outcome"] == "fail"
     for text, words in (("no json", "no results.json"), ('{"schema": "other/v9"}', "'other/v9'")):
         (tmp_path / "other.json").write_text(text)
         with pytest.raises(ValueError, match=words):
-            adapters.load(tmp_path / "other.json")
+            adapters.load_results(tmp_path / "other.json")
     with pytest.raises(ValueError, match="grade something first"):
-        adapters.load(tmp_path / "missing.json")
+        adapters.load_results(tmp_path / "missing.json")
 
 
 def test_the_command(results: Results, tmp_path: Path) -> None:
@@ -327,7 +327,7 @@ def test_junit(workers: str, standins: Path, tmp_path: Path) -> None:
     ]
     assert (suite.get("failures"), suite.get("errors"), suite.get("skipped")) == ("3", "1", "1")
     skipped, error = (next(suite.iter(kind)) for kind in ("skipped", "error"))
-    assert skipped.get("message") == "this machine has no such thing" and OURS in str(error.text)
+    assert skipped.get("message") == "this machine has no such thing" and OUR_FAULT in str(error.text)
     assert "3 failed, 5 passed, 1 skipped, 1 error" in graded.output and graded.status == 3
 
     points = {str(each.get("name")): str(each.get("value")) for each in suite.findall("properties/property")}

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from bytetrain.bench import comparisons, contestants, copies, growth, many, meters, page, tools
-from bytetrain.bench.__main__ import compare, judge
-from bytetrain.bench.comparisons import Bar, Comparison, Measures, Outcome
+from bytetrain.bench.__main__ import compare, judge_bars
+from bytetrain.bench.comparisons import Bar, Comparison, Measurements, Measures
 from bytetrain.course import paths
 from bytetrain.kernel import trace
 from bytetrain.programs.build import build
@@ -21,9 +21,9 @@ from bytetrain.wire.files import FileStore
 HARNESS = paths.REPO / "harness"
 
 
-def of(ours: list[float], peer: list[float]) -> Outcome:
+def of(ours: list[float], peer: list[float]) -> Measurements:
     nothing = Comparison("server", "ours and its", dict, dict)
-    return Outcome(
+    return Measurements(
         nothing, [{"throughput": each} for each in ours], [{"throughput": each, "cpu": 1.0} for each in peer]
     )
 
@@ -125,7 +125,7 @@ def test_all_calls_are_counted_and_the_peaks_are_of_the_file_that_is_moved(tmp_p
         folder.mkdir()
     store = FileStore(tmp_path / "files")
     way = copies.Way("06", stage, stage)
-    copies.measure([way], store.seeded(2 << 20), place, 1)
+    copies.measure_ways([way], store.seeded(2 << 20), place, 1)
     assert len(way.runs) == 1 and way.seen["size"] == 2 << 20 and way.seen["server_peak"] > 1 << 20
     assert not list(place.memory.iterdir())
     if why_not := trace.why_not_running():
@@ -282,7 +282,7 @@ def test_a_peak_that_nobody_has_seen_meets_no_bar(client_peak: int, judged: list
     data: dict[str, Any] = {
         "copies": [], "growth": [point], "network": {"congestion_control": "reno"}, "bars": [], "left_out": [],
     }
-    judge(data, [])
+    judge_bars(data, [])
     assert [bar["measure"] for bar in data["bars"]] == judged
 
 
@@ -294,7 +294,7 @@ def test_a_bar_says_what_it_was_judged_with(capsys: pytest.CaptureFixture[str]) 
         "copies": [{"server_calls": 0.1}], "growth": [point], "network": {"congestion_control": "reno"}, "bars": [],
         "left_out": [],
     }
-    judge(data, [Outcome(crowd, runs, runs)])
+    judge_bars(data, [Measurements(crowd, runs, runs)])
     assert [(bar["comparison"], bar["amount"]) for bar in data["bars"]] == [
         *[("many", "60 of 10 MiB")] * 3, ("copies", "100 MiB"), *[("growth", "256 MiB")] * 2
     ]
@@ -306,7 +306,7 @@ def test_a_bar_says_what_it_was_judged_with(capsys: pytest.CaptureFixture[str]) 
 
 def test_the_load_generator_counts_what_it_reads(figures: dict[str, Any], tmp_path: Path) -> None:
     tools.build_tools()
-    done = subprocess.run([contestants.TOOLS / "load", "127.0.0.1"], capture_output=True, text=True)
+    done = subprocess.run([contestants.BUILT_TOOLS / "load", "127.0.0.1"], capture_output=True, text=True)
     assert done.returncode == 2 and "usage: load" in done.stderr
 
 

@@ -64,7 +64,9 @@ def test_alone(stage):
     raise Failure("a server of the outer world can be reached")
 """
 RANGES = {"server.deed": (1, 1), "server.tidy": (1, 1), "server.alone": (1, 1)}
-needs_bubblewrap = pytest.mark.skipif(bool(containment.why_not()), reason=containment.why_not() or "it works")
+needs_bubblewrap = pytest.mark.skipif(
+    bool(containment.why_no_sandbox()), reason=containment.why_no_sandbox() or "it works"
+)
 HaveDone = Callable[[str, str], Graded]
 MODES = [pytest.param("bubblewrap", marks=needs_bubblewrap), "limits"]
 
@@ -123,7 +125,7 @@ def test_harm_is_ended_and_named(deed: str, words: str, mode: str, have_done: Ha
     assert graded.status == 1, graded.output
     assert re.search(words, graded.story("server.deed")["message"]), graded.output
     assert not left(trial)
-    assert limits.usage(trial.folder).size < 64 * MiB
+    assert limits.disk_usage(trial.folder).size < 64 * MiB
 
 
 def test_what_lies_in_a_shared_folder_may_be_anything_and_go_at_any_time(tmp_path: Path) -> None:
@@ -131,9 +133,9 @@ def test_what_lies_in_a_shared_folder_may_be_anything_and_go_at_any_time(tmp_pat
         file.write(os.urandom(100_000))
         os.fsync(file)  # some file systems count what is on the disk only
     (tmp_path / "loop").symlink_to(tmp_path)
-    assert limits.usage(tmp_path / "file").size >= 100_000
-    assert limits.usage(tmp_path / "loop").size < 100_000  # where a link leads is no business of its own
-    assert limits.usage(tmp_path / "gone") == limits.Usage(0, 0)
+    assert limits.disk_usage(tmp_path / "file").size >= 100_000
+    assert limits.disk_usage(tmp_path / "loop").size < 100_000  # where a link leads is no business of its own
+    assert limits.disk_usage(tmp_path / "gone") == limits.DiskUsage(0, 0)
 
 
 @needs_bubblewrap

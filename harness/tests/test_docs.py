@@ -7,11 +7,11 @@ import pytest
 from bytetrain import Failure
 from bytetrain.course.languages import Language
 from bytetrain.course.paths import REPO
-from bytetrain.docs import __main__ as docs, sessions
-from bytetrain.docs.sessions import Values
+from bytetrain.docs import __main__ as docs, reruns
+from bytetrain.docs.reruns import Values
 
 PAGES = [page for _, page in docs.pages()]
-TEXTS = [*PAGES, *sorted(sessions.SESSIONS.iterdir())]
+TEXTS = [*PAGES, *sorted(reruns.SESSIONS.iterdir())]
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
@@ -34,7 +34,7 @@ def anchors(page: Path) -> set[str]:
 
 
 @pytest.mark.timeout(900)  # the first one builds
-@pytest.mark.parametrize("name", [script.stem for script in sessions.scripts()])
+@pytest.mark.parametrize("name", [script.stem for script in reruns.scripts()])
 def test_a_session_goes_as_the_pages_say(name: str) -> None:
     result = docs.check(name)
     if result.skipped:
@@ -43,7 +43,7 @@ def test_a_session_goes_as_the_pages_say(name: str) -> None:
 
 
 def test_the_tables_are_those_of_the_data() -> None:
-    tables = [name for name in docs.names() if not sessions.script_of(name).is_file()]
+    tables = [name for name in docs.names() if not reruns.script_of(name).is_file()]
     assert {"stages", "lessons", "changes 2", "changes 6"} <= set(tables)
     for name in tables:
         assert not docs.check(name).differences, f"python3 -m bytetrain.docs --record '{name}'"
@@ -51,7 +51,7 @@ def test_the_tables_are_those_of_the_data() -> None:
 
 def test_every_session_is_quoted_and_every_quotation_is_a_session() -> None:
     quoted = {block.session for page in PAGES for block in docs.blocks(page) if block.kind == "session"}
-    assert quoted == {script.stem for script in sessions.scripts()}
+    assert quoted == {script.stem for script in reruns.scripts()}
 
 
 # The tool notices
@@ -63,8 +63,8 @@ def one_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     page = tmp_path / "page.md"
     page.write_text("<!-- session: greeting -->\n```console\n$ echo hello\nhello\n```\n\nSee?\n")
     (tmp_path / "greeting.sh").write_text('source "$SESSIONS/lib.sh"\nrun "echo hello"\n')
-    (tmp_path / "lib.sh").symlink_to(sessions.SESSIONS / "lib.sh")
-    monkeypatch.setattr(sessions, "SESSIONS", tmp_path)
+    (tmp_path / "lib.sh").symlink_to(reruns.SESSIONS / "lib.sh")
+    monkeypatch.setattr(reruns, "SESSIONS", tmp_path)
     monkeypatch.setattr(docs, "REPO", tmp_path)
     monkeypatch.setattr(docs, "FOLDERS", {Language.EN: tmp_path})
     monkeypatch.setattr(docs, "READMES", {Language.EN: tmp_path / "README.md"})

@@ -123,7 +123,7 @@ def test_an_old_system_python_is_missing() -> None:
     ],
 )
 def test_the_pytest_command(commands: List[str], mark: str, part: str) -> None:
-    finding = doctor.command_of_pytest(FakeMachine({command: fine() for command in commands}))
+    finding = doctor.pytest_command(FakeMachine({command: fine() for command in commands}))
     assert finding.mark == mark and part in finding.advice
 
 
@@ -171,14 +171,14 @@ def test_bubblewrap_is_tried_and_only_its_failure_is_odd() -> None:
 
 def test_a_build_folder_of_somebody_else_stops_everything(tmp_path: Path) -> None:
     me = tmp_path.owner()
-    assert doctor.build_folder(FakeMachine(repo=tmp_path)).mark == ""
-    finding = doctor.build_folder(FakeMachine(repo=tmp_path, closed=[tmp_path]))
+    assert doctor.writable_build(FakeMachine(repo=tmp_path)).mark == ""
+    finding = doctor.writable_build(FakeMachine(repo=tmp_path, closed=[tmp_path]))
     assert finding.mark == "MISSING" and f"belongs to {me}" in finding.value and "cp -r" in finding.advice
     (tmp_path / "build" / "release").mkdir(parents=True)
-    assert doctor.build_folder(FakeMachine(repo=tmp_path, closed=[tmp_path])).mark == ""  # all is made in there
-    finding = doctor.build_folder(FakeMachine(repo=tmp_path, closed=[tmp_path / "build" / "release"]))
+    assert doctor.writable_build(FakeMachine(repo=tmp_path, closed=[tmp_path])).mark == ""  # all is made in there
+    finding = doctor.writable_build(FakeMachine(repo=tmp_path, closed=[tmp_path / "build" / "release"]))
     assert finding.mark == "MISSING" and "chown" in finding.advice
-    words = doctor.obstacle([doctor.build_folder], FakeMachine(repo=tmp_path, closed=[tmp_path / "build"]))
+    words = doctor.obstacle([doctor.writable_build], FakeMachine(repo=tmp_path, closed=[tmp_path / "build"]))
     assert words.startswith("build folder: ") and "\n" not in words
 
 
@@ -189,13 +189,13 @@ def test_a_clone_that_git_refuses_is_odd(tmp_path: Path) -> None:
 
 
 def test_variables_are_named_and_their_values_kept_private() -> None:
-    finding = doctor.environment(FakeMachine(environment={"CXXFLAGS": "-I/home/me/secret", "HOME": "/home/me"}))
+    finding = doctor.variables(FakeMachine(environment={"CXXFLAGS": "-I/home/me/secret", "HOME": "/home/me"}))
     assert finding.mark == "odd" and "CXXFLAGS" in finding.value and "secret" not in str(finding)
 
 
 def test_labs_own_pythonpath_is_not_odd() -> None:
     machine = FakeMachine(environment={"PYTHONPATH": "/nowhere/harness"})
-    assert doctor.environment(machine).mark == ""
+    assert doctor.variables(machine).mark == ""
 
 
 def test_a_clock_behind_the_files_is_odd(tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ def test_the_report_is_a_fenced_block_with_marks_and_advice() -> None:
 
 def test_this_machine_gets_a_report_from_a_bare_interpreter() -> None:
     """-S and -s: without any installed package, as on the machine of somebody who has just cloned the kit."""
-    environment = {**os.environ, "PYTHONPATH": str(doctor.REPO / "harness"), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(doctor.CLONE / "harness"), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
         [doctor.SYSTEM_PYTHON, "-S", "-s", "-m", "bytetrain.doctor"], env=environment, capture_output=True, text=True,
         errors="surrogateescape",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from bytetrain.grading.command import grading_command
-from bytetrain.grading.adapters import load
+from bytetrain.grading.adapters import load_results
 
 CHECK = "server.resets"  # as in docs/en/results.md
 
@@ -32,7 +32,7 @@ def graded(check: str, submission: Path, folder: Path, file: Optional[Path] = No
     assert server is not None and server.poll() is None, "a server of somebody else's is never ended"
     server.terminate()
     server.wait()
-    return run.returncode, next(each for each in load(folder / "results.json")["checks"] if each["id"] == check)
+    return run.returncode, next(each for each in load_results(folder / "results.json")["checks"] if each["id"] == check)
 
 
 def test_a_right_server_passes(standins: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from bytetrain.course.paths import STAGES
 from bytetrain.course.traits import numbered, stage_numbers, traits
 from bytetrain.grading.command import command_of_pytest, grading_command
-from bytetrain.grading.adapters import load
+from bytetrain.grading.adapters import load_results
 from bytetrain.kernel import trace
 
 from .trial import Grade, Trial
@@ -207,7 +207,9 @@ def test_who_has_no_pool_fails_and_is_no_harness_error(standins: Path, tmp_path:
     command = grading_command(submission, tmp_path / "results.json", "--no-calls", "-n2", "--stage=6", *groups)
     environment = {**os.environ, "BYTETRAIN_LIMIT": "2"}
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
-    told = {check["id"]: check["verdict"] for check in load(tmp_path / "results.json")["checks"] if check["cases"]}
+    told = {
+        check["id"]: check["verdict"] for check in load_results(tmp_path / "results.json")["checks"] if check["cases"]
+    }
     assert "harness error" not in told.values() and done.returncode == 1, done.stdout
     assert told["pool.size"] == told["pool.idle_worker_dies"] == told["exit.no_replacement"] == "fail"
 
@@ -243,7 +245,7 @@ def test_fails(stage, store, start, pytestconfig):
 """
 
 
-@pytest.mark.skipif(not trace.available(), reason=str(trace.why_not()))
+@pytest.mark.skipif(not trace.available(), reason=str(trace.why_no_strace()))
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_story_does_not_wait_for_its_system_calls(workers: int, standins: Path, tmp_path: Path) -> None:
     """The second run, which is traced, comes to its end only when the story has been read."""
@@ -257,7 +259,7 @@ def test_a_story_does_not_wait_for_its_system_calls(workers: int, standins: Path
             if line.startswith("  again  ./lab replay pair.fails"):
                 assert asked not in "".join(told)
                 seen.touch()
-    calls = load(tmp_path / "results.json")["checks"][0]["story"]["calls"]
+    calls = load_results(tmp_path / "results.json")["checks"][0]["story"]["calls"]
     after = "".join(told).partition("  again  ")[2]
     assert asked in after and any("recv" in call for call in calls) and all(call in after for call in calls)
 

@@ -113,14 +113,14 @@ def test_who_survives_is_said_at_the_end(
 ) -> None:
     monkeypatch.setattr(mutants, "MATRIX", tmp_path / "matrix.json")
     survivor = Outcome(mutant(tmp_path), {"client.sizes": "fail", "pair.sizes": "pass"})
-    assert mutants.summary([survivor], whole=False) == 1
+    assert mutants.conclude([survivor], whole=False) == 1
     said = capsys.readouterr().out
     assert "0 of 1 mutants killed" in said and "03-forgets survives pair.sizes: pass" in said
     assert json.loads((tmp_path / "matrix.json").read_text())["03-forgets"]["verdicts"]["pair.sizes"] == "pass"
     killed = Outcome(survivor.mutant, {"client.sizes": "fail", "pair.sizes": "fail"})
-    assert mutants.summary([killed], whole=False) == 0
+    assert mutants.conclude([killed], whole=False) == 0
     unusable = Outcome(survivor.mutant, unusable="it doesn't build")
-    assert mutants.summary([unusable], whole=False) == 1
+    assert mutants.conclude([unusable], whole=False) == 1
     assert "1 can't be used: 03-forgets" in capsys.readouterr().out
 
 

@@ -6,6 +6,8 @@ module that has itself imported it.
 
 import ast
 import functools
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,9 @@ ROOMS = (
     "telling", "kernel", "course", "wire", "programs", "doctor", "judging", "grading", "lessons", "demo", "docs",
     "upkeep", "bench", "play",
 )
+PROGRAMS = ("play", "doctor")
 FILES = sorted(PACKAGE.rglob("*.py"))
+CONFTESTS = sorted(PACKAGE.parent.rglob("conftest.py"))
 USERS = sorted(each for each in PACKAGE.parent.rglob("*.py") if PACKAGE not in each.parents)
 
 
@@ -72,3 +76,32 @@ def test_a_name_has_one_address(file: Path) -> None:
 def test_the_page_for_contributors_enters_every_room(language: str) -> None:
     page = (PACKAGE.parents[1] / "docs" / language / "house.md").read_text(encoding="utf-8")
     assert [each for each in ROOMS if f"`{each}`" not in page and f"`{each}.py`" not in page] == []
+
+
+def public(file: Path) -> Iterator[str]:
+    """The functions, classes and constants that a file defines for others."""
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            names = [node.name]
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = [part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)]
+        else:
+            continue
+        yield from (name for name in names if not name.startswith("_"))
+
+
+def test_a_public_name_has_one_meaning() -> None:
+    """But for `main` of each program, `play` of each lesson, pytest's hooks, and fixtures that take another's place."""
+    homes: dict[str, set[str]] = defaultdict(set)
+    for file in [*FILES, *CONFTESTS]:
+        for name in public(file):
+            if name == "main" or name.startswith("pytest_") or (name == "play" and room(file) == "lessons"):
+                continue
+            homes[name].add("a conftest.py" if file in CONFTESTS else str(file.relative_to(PACKAGE)))
+    assert {name: sorted(files) for name, files in homes.items() if len(files) > 1} == {}
+
+
+def test_a_module_s_name_stands_for_one_module() -> None:
+    names = Counter(file.stem for file in FILES if not file.stem.startswith("__"))
+    assert [name for name, count in names.items() if count > 1 or (name in ROOMS and name not in PROGRAMS)] == []

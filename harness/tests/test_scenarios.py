@@ -17,7 +17,7 @@ from bytetrain.course.traits import traits
 from bytetrain.kernel import trace
 from bytetrain.kernel.processes import exit_code, state
 from bytetrain.lessons import play
-from bytetrain.lessons.calls import asked, in_words
+from bytetrain.lessons.wording import bytes_asked, call_in_words
 from bytetrain.lessons.cut_trains import cuts_in_heads, listed
 from bytetrain.lessons.evidence import Evidence
 from bytetrain.lessons.one_call_limit import a_call_of_ours
@@ -72,8 +72,8 @@ def test_evidence_is_seen_if_there_are_words_for_it() -> None:
     ],
 )
 def test_a_call_is_told_in_few_words(line: str, size: int | None, words: str) -> None:
-    call = trace.parse(f"77 1700000000.5 {line}")[0]
-    assert (asked(call), in_words(call)) == (size, words)
+    call = trace.parse_trace(f"77 1700000000.5 {line}")[0]
+    assert (bytes_asked(call), call_in_words(call)) == (size, words)
 
 
 @pytest.mark.parametrize("number", [2, 3, 4, 5])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from bytetrain.course.languages import Language
-from bytetrain.docs import __main__ as docs, sessions
+from bytetrain.docs import __main__ as docs, reruns
 from bytetrain.upkeep import spread
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
@@ -77,10 +77,10 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clone:
     """Its pages quote one session; nothing of this repository is touched."""
     pages = tmp_path / "pages"
     pages.mkdir()
-    (pages / "lib.sh").symlink_to(sessions.SESSIONS / "lib.sh")
+    (pages / "lib.sh").symlink_to(reruns.SESSIONS / "lib.sh")
     (pages / "sources.sh").write_text('source "$SESSIONS/lib.sh"\nrun "echo stages/"\n')
     (pages / "page.md").write_text("<!-- session: sources -->\n```console\n$ echo stages/\nstages/\n```\n")
-    monkeypatch.setattr(sessions, "SESSIONS", pages)
+    monkeypatch.setattr(reruns, "SESSIONS", pages)
     monkeypatch.setattr(docs, "REPO", pages)
     monkeypatch.setattr(docs, "FOLDERS", {Language.EN: pages})
     monkeypatch.setattr(docs, "READMES", {Language.EN: pages / "README.md"})

@@ -97,7 +97,7 @@ def test_a_prefix_becomes_the_program_and_is_told(standin: StandIn, store: FileS
     assert commands()[1].startswith(f"$ env -u TERM client 127.0.0.1 {port} ")
 
 
-@pytest.mark.skipif(not trace.available(), reason=str(trace.why_not()))
+@pytest.mark.skipif(not trace.available(), reason=str(trace.why_no_strace()))
 def test_everybody_is_traced_if_that_is_wanted_and_nobody_sees_it(
     standin: StandIn, store: FileStore, folder: Path
 ) -> None:

@@ -110,4 +110,4 @@ def test_doctor_tells_such_a_clone(tmp_path: Path) -> None:
     machine = doctor.Machine()
     machine.repo = tmp_path / NAME
     machine.repo.mkdir()
-    assert NAME in doctor.build_folder(machine).value
+    assert NAME in doctor.writable_build(machine).value

@@ -16,7 +16,7 @@ from bytetrain.telling.waiting import wait_until
 from bytetrain.wire.files import FileStore
 from bytetrain.wire.peers import RawClient
 
-needs_ptrace = pytest.mark.skipif(not trace.available(), reason=str(trace.why_not()))
+needs_ptrace = pytest.mark.skipif(not trace.available(), reason=str(trace.why_no_strace()))
 
 SAMPLE = r"""
 11 100.000001 recvfrom(3<TCP:[127.0.0.1:5->127.0.0.1:6]>, "\x00\x00\x03\xe8"..., 1000, 0, NULL, NULL) = 472 <0.000091>
@@ -35,7 +35,7 @@ SAMPLE = r"""
 
 
 def test_lines_are_parsed() -> None:
-    told = [(event.kind, event.pid, event.name, event.result, event.error) for event in trace.parse(SAMPLE)]
+    told = [(event.kind, event.pid, event.name, event.result, event.error) for event in trace.parse_trace(SAMPLE)]
     assert told == [
         ("call", 11, "recvfrom", 472, ""),
         ("call", 11, "sendto", -1, "EPIPE"),
@@ -52,13 +52,13 @@ def test_lines_are_parsed() -> None:
 
 
 def test_two_halves_of_a_line_make_one_call() -> None:
-    [call] = [event for event in trace.parse(SAMPLE) if event.name == "epoll_wait"]
+    [call] = [event for event in trace.parse_trace(SAMPLE) if event.name == "epoll_wait"]
     assert call.arguments == "4<anon_inode:[eventpoll]>,  [{events=EPOLLIN, data=0x1}], 1, -1".replace(",  [", ", [")
     assert (call.time, call.duration) == (100.000004, 0.000002)
 
 
 def test_lines_without_a_pid_belong_to_the_given_one() -> None:
-    [call] = trace.parse("100.5 close(3) = 0 <0.000010>", pid=7)
+    [call] = trace.parse_trace("100.5 close(3) = 0 <0.000010>", pid=7)
     assert (call.pid, call.name, call.arguments, call.result) == (7, "close", "3", 0)
 
 
@@ -122,7 +122,7 @@ def test_yama_keeps_running_processes_for_root(folder: Path, monkeypatch: pytest
     scope = folder / "ptrace_scope"
     scope.write_text("1\n")
     monkeypatch.setattr(trace, "_YAMA", scope)
-    monkeypatch.setattr(trace, "why_not", lambda: None)
+    monkeypatch.setattr(trace, "why_no_strace", lambda: None)
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     assert "ptrace_scope is 1" in str(trace.why_not_running())
     monkeypatch.setattr("os.geteuid", lambda: 0)

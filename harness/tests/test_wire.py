@@ -48,7 +48,7 @@ def test_what_is_written_is_read_back_in_pieces_of_any_size(number: int, size: i
 
 def broken(number: int, data: bytes) -> framing.WireError:
     with pytest.raises(framing.WireError) as caught:
-        framing.parse(number, data)
+        framing.parse_stream(number, data)
     return caught.value
 
 

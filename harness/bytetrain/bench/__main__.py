@@ -25,7 +25,7 @@ from .meters import BenchError
 from .page import counted_words, linear_words, machine_words, page
 from .tools import build_tools
 
-RESULTS = BUILD.parent / "bench.json"
+FIGURES = BUILD.parent / "bench.json"
 SECTIONS = ("copies", "peers", "many", "growth", "feedback")
 
 
@@ -41,14 +41,14 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         "--only", default="", metavar="NAME,NAME", help=f"only these: {', '.join(SECTIONS)}, or single comparisons"
     )
     parser.add_argument(
-        "--json", type=Path, default=RESULTS, metavar="FILE", help="where the figures go; the page goes beside it"
+        "--json", type=Path, default=FIGURES, metavar="FILE", help="where the figures go; the page goes beside it"
     )
     options = parser.parse_args(arguments)
     why_not = network.enter(sys.argv[1:] if arguments is None else arguments)
     prepare()
     try:
         build_tools()
-        data = measured(options, why_not)
+        data = all_figures(options, why_not)
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 3
@@ -72,7 +72,7 @@ def workplace() -> Iterator[tuple[Place, FileStore]]:
         yield place, FileStore(disk / "files")
 
 
-def measured(options: argparse.Namespace, why_not: str) -> dict[str, Any]:
+def all_figures(options: argparse.Namespace, why_not: str) -> dict[str, Any]:
     """Everything that was asked for, told as it is known, fit for JSON."""
     def stages(number: int) -> Programs:
         return build(STAGES, number)
@@ -103,7 +103,7 @@ def measured(options: argparse.Namespace, why_not: str) -> dict[str, Any]:
             measure_growth(data, stages(6), store, place, options.quick)
         if "feedback" in wanted:
             measure_feedback(data, place)
-    judge(data, outcomes)
+    judge_bars(data, outcomes)
     return data
 
 
@@ -112,7 +112,7 @@ def measure_copies(
 ) -> None:
     file = store.seeded((32 if quick else 1024) * MiB)
     chosen = copies.ways(stages)
-    copies.measure(chosen, file, place, 1 if quick else 5)
+    copies.measure_ways(chosen, file, place, 1 if quick else 5)
     if why_not := copies.count(chosen, store, place):
         data["left_out"].append(f"system calls ({why_not})")
     data["copies"] = [{"name": way.name, **way.figures()} for way in chosen]
@@ -132,8 +132,10 @@ def measure_copies(
         print(f"{way['name']:20}{way['bytes_per_second'] / 1e6:6.0f}{columns}")
 
 
-def compare(data: dict[str, Any], chosen: Sequence[comparisons.Comparison], pairs: int) -> list[comparisons.Outcome]:
-    outcomes: list[comparisons.Outcome] = []
+def compare(
+    data: dict[str, Any], chosen: Sequence[comparisons.Comparison], pairs: int
+) -> list[comparisons.Measurements]:
+    outcomes: list[comparisons.Measurements] = []
     for comparison in chosen:
         absent = contestants.missing(*comparison.needs)
         if absent:
@@ -174,7 +176,7 @@ def tell_small(figures: Sequence[Mapping[str, Any]]) -> None:
         )
 
 
-def judge(data: dict[str, Any], outcomes: Sequence[comparisons.Outcome]) -> None:
+def judge_bars(data: dict[str, Any], outcomes: Sequence[comparisons.Measurements]) -> None:
     """What came of the bars, and what could not be measured."""
     last = data["copies"][-1] if data["copies"] else {}
     figures = {("copies", name): last[name] for name in ("server_calls", "client_calls") if name in last}
@@ -218,7 +220,7 @@ def judge(data: dict[str, Any], outcomes: Sequence[comparisons.Outcome]) -> None
 
 
 def measure_many(data: dict[str, Any], stage: Programs, store: FileStore, place: Place, quick: bool) -> None:
-    crowds = many.measure(stage, store.seeded(10 * MiB), place, many.AT_ONCE[:4] if quick else many.AT_ONCE)
+    crowds = many.measure_crowds(stage, store.seeded(10 * MiB), place, many.AT_ONCE[:4] if quick else many.AT_ONCE)
     data["many"] = [each.figures() for each in crowds]
     print(
         "\nMany downloads of 10 MiB at once: all together, the median client, the worst, and memory of the whole server"
@@ -232,7 +234,7 @@ def measure_many(data: dict[str, Any], stage: Programs, store: FileStore, place:
 
 
 def measure_feedback(data: dict[str, Any], place: Place) -> None:
-    found = feedback.measure(place.scratch)
+    found = feedback.time_feedback(place.scratch)
     data["feedback"] = asdict(found)
     print(
         f"\nAfter an edit of one line of stage {found.stage:02}: built in {found.build:.1f} s, {found.checks} checks "
@@ -241,7 +243,7 @@ def measure_feedback(data: dict[str, Any], place: Place) -> None:
 
 
 def measure_growth(data: dict[str, Any], stage: Programs, store: FileStore, place: Place, quick: bool) -> None:
-    points = growth.measure(stage, store, place, growth.QUICK if quick else growth.SIZES)
+    points = growth.measure_points(stage, store, place, growth.QUICK if quick else growth.SIZES)
     data["growth"] = [point.figures() for point in points]
     print(
         "\nBy size, saved on the disk's file system: time, for each GiB too, and peak memory of a worker and of the "

@@ -12,12 +12,12 @@ from ..course.data import load_toml
 from ..programs.build import Programs
 from ..telling.sizes import GiB, KiB, MiB, size_words
 from ..wire.files import FileStore
-from .contestants import Receiver, Sender, curl, discarded, forking, iperf3, nginx, ours, saved_by, told
-from .meters import Finished, Run, packets_sent, timed, used
+from .contestants import Receiver, Sender, curl, discarded, forking, iperf3, load_report, nginx, ours, saved_by
+from .meters import Timed, Transfers, packets_sent, timed, used
 
 BARS = Path(__file__).with_name("bars.toml")
 # Of small files: told as they are too, not only as ratios.
-SMALL = ("rate", "server_cpu", "packets", "p50", "p99", "worst")
+OF_SMALL_FILES = ("rate", "server_cpu", "packets", "p50", "p99", "worst")
 Measures = dict[str, float]  # of one run: throughput in bytes a second, rate in connections a second, seconds of CPU
 Subject = Callable[[], Measures]
 Spread = tuple[float, float, float]
@@ -46,7 +46,7 @@ class Comparison:
 
 
 @dataclass
-class Outcome:
+class Measurements:
     """The ratios of ours to the peer's, pair by pair, measure by measure."""
 
     comparison: Comparison
@@ -68,7 +68,7 @@ class Outcome:
         """Of small files: the figures of each server by itself."""
         for server, runs in (("stage 06", self.ours), (", ".join(self.comparison.needs), self.peer)):
             if self.comparison.at_once and runs:
-                figures = summed_up([{name: run[name] for name in SMALL} for run in runs])
+                figures = summed_up([{name: run[name] for name in OF_SMALL_FILES} for run in runs])
                 yield {"server": server, "at_once": self.comparison.at_once, **figures}
 
 
@@ -90,13 +90,13 @@ def summed_up(runs: Sequence[Measures]) -> dict[str, Any]:
     }
 
 
-def measured(sender: Sender, receiver: Receiver, file: Path, place: Place, times: int = 1) -> tuple[Run, Finished]:
+def measured(sender: Sender, receiver: Receiver, file: Path, place: Place, times: int = 1) -> tuple[Transfers, Timed]:
     """One run: the receiver takes the file `times` times."""
     with sender(file, place.scratch) as server:
         before, packets = used(server.pids), packets_sent()
         finished = receiver(server, place.scratch)
         packets, spent = packets_sent() - packets, used(server.pids) - before
-    return Run(finished.seconds, times * file.stat().st_size, spent, finished.usage, packets), finished
+    return Transfers(finished.seconds, times * file.stat().st_size, spent, finished.usage, packets), finished
 
 
 def transfer(sender: Sender, receiver: Receiver, file: Path, place: Place) -> Subject:
@@ -110,10 +110,10 @@ def transfer(sender: Sender, receiver: Receiver, file: Path, place: Place) -> Su
     return run
 
 
-def load(sender: Sender, at_once: int, total: int, file: Path, place: Place) -> Subject:
+def under_load(sender: Sender, at_once: int, total: int, file: Path, place: Place) -> Subject:
     def run() -> Measures:
         found, finished = measured(sender, discarded(at_once, total), file, place, total)
-        answer = told(finished)
+        answer = load_report(finished)
         return {
             "throughput": answer["bytes"] / answer["seconds"], "rate": answer["connections"] / answer["seconds"],
             "server_cpu": found.sender.cpu / total, "packets": found.packets / total, "p50": answer["p50"],
@@ -166,7 +166,7 @@ def all_of(stages: Callable[[int], Programs], store: FileStore, place: Place, qu
 
     def small_files(at_once: int) -> Comparison:
         total = connections if at_once > 1 else connections // 4  # one by one takes longer
-        mine, its = (load(sender, at_once, total, small, place) for sender in (server, nginx()))
+        mine, its = (under_load(sender, at_once, total, small, place) for sender in (server, nginx()))
         return compare(f"small_{at_once}", f"1 KiB files, {at_once} at once, nginx", mine, its, "nginx",
                        amount=f"{total} of 1 KiB", at_once=at_once)
 
@@ -204,21 +204,21 @@ def all_of(stages: Callable[[int], Programs], store: FileStore, place: Place, qu
         *map(small_files, (1, 16, 64)),
         compare(
             "against_fork", "1 KiB files, 16 at once, a server that forks for each connection",
-            load(server, 16, connections, small, place), load(forking(), 16, connections // 4, small, place),
-            amount=f"{connections} of 1 KiB",
+            under_load(server, 16, connections, small, place),
+            under_load(forking(), 16, connections // 4, small, place), amount=f"{connections} of 1 KiB",
         ),
         compare(
             "many", f"{downloads} downloads of 10 MiB at once, nginx",
-            load(server, downloads, downloads, middle, place), load(nginx(), downloads, downloads, middle, place),
-            "nginx", amount=f"{downloads} of 10 MiB",
+            under_load(server, downloads, downloads, middle, place),
+            under_load(nginx(), downloads, downloads, middle, place), "nginx", amount=f"{downloads} of 10 MiB",
         ),
     ]
 
 
-def in_turns(comparison: Comparison, pairs: int, alone: bool = False) -> Outcome:
+def in_turns(comparison: Comparison, pairs: int, alone: bool = False) -> Measurements:
     """Runs both, or ours alone, pair after pair; who begins changes each time. The first pair warms up, and is thrown
     away."""
-    outcome = Outcome(comparison)
+    outcome = Measurements(comparison)
     for number in range(pairs + 1):
         both = [(comparison.ours, outcome.ours), (comparison.peer, outcome.peer)][: 1 if alone else 2]
         for subject, results in both if number % 2 else reversed(both):
@@ -255,7 +255,7 @@ def bars() -> list[Bar]:
     return [Bar(**entry) for entry in load_toml(BARS)["bar"]]
 
 
-def judged(outcomes: Sequence[Outcome], figures: Mapping[tuple[str, str], float]) -> Iterator[tuple[Bar, Spread]]:
+def judged(outcomes: Sequence[Measurements], figures: Mapping[tuple[str, str], float]) -> Iterator[tuple[Bar, Spread]]:
     """Each bar for which something was measured: ratios to a peer, or the figures that have none."""
     by_id = {outcome.comparison.id: outcome for outcome in outcomes}
     for bar in bars():

@@ -23,11 +23,11 @@ from ..programs.program import Conditions, Program, Server
 from ..programs.start import Starter
 from ..telling.waiting import wait_until
 from ..wire.peers import free_port
-from .meters import BenchError, Finished, timed
+from .meters import BenchError, Timed, timed
 
 HOST = "127.0.0.1"
 SOURCES = REPO / "harness" / "bench"
-TOOLS = BUILD / "bench"  # where load and its like are built
+BUILT_TOOLS = BUILD / "bench"  # where load and its like are built
 NGINX_WORKERS = 2
 
 
@@ -41,7 +41,7 @@ class Running:
 
 
 Sender = Callable[[Path, Path], AbstractContextManager[Running]]
-Receiver = Callable[[Running, Path], Finished]
+Receiver = Callable[[Running, Path], Timed]
 
 
 def missing(*programs: str) -> str:
@@ -75,7 +75,7 @@ def forking() -> Sender:
 
     @contextmanager
     def serving(file: Path, folder: Path) -> Iterator[Running]:
-        with Server(TOOLS / "fork_server", file, workers=1, under=Conditions(folder)) as server:
+        with Server(BUILT_TOOLS / "fork_server", file, workers=1, under=Conditions(folder)) as server:
             yield Running(server.port, (server.pid,))
 
     return serving
@@ -112,7 +112,7 @@ def nginx() -> Sender:
 def saved_by(programs: Programs, directory: Path, options: Sequence[str] = ()) -> Receiver:
     """The client of a stage, which saves a new file. What it saved is removed afterwards, outside of the time."""
 
-    def receive(server: Running, folder: Path) -> Finished:
+    def receive(server: Running, folder: Path) -> Timed:
         finished = timed([programs.client, *options, HOST, server.port, directory], folder)
         for saved in directory.iterdir():
             saved.unlink()
@@ -124,7 +124,7 @@ def saved_by(programs: Programs, directory: Path, options: Sequence[str] = ()) -
 def curl(output: Path) -> Receiver:
     """curl, into a new file or /dev/null."""
 
-    def receive(server: Running, folder: Path) -> Finished:
+    def receive(server: Running, folder: Path) -> Timed:
         finished = timed(["curl", "-sS", "-o", output, f"http://{HOST}:{server.port}{server.http}"], folder)
         if output.is_file():
             output.unlink()
@@ -136,9 +136,9 @@ def curl(output: Path) -> Receiver:
 def discarded(at_once: int = 1, total: int = 1) -> Receiver:
     """Our load generator (harness/bench/load.cpp), for any server: reads everything, and keeps nothing."""
 
-    def receive(server: Running, folder: Path) -> Finished:
+    def receive(server: Running, folder: Path) -> Timed:
         options = [f"--http={server.http}"] if server.http else []
-        return timed([TOOLS / "load", *options, HOST, server.port, at_once, total], folder)
+        return timed([BUILT_TOOLS / "load", *options, HOST, server.port, at_once, total], folder)
 
     return receive
 
@@ -158,7 +158,7 @@ def iperf3(size: int, folder: Path) -> dict[str, float]:
     return received
 
 
-def told(finished: Finished) -> dict[str, float]:
+def load_report(finished: Timed) -> dict[str, float]:
     """What the load generator has to say: seconds, connections, p50, p99, worst..."""
     answer: dict[str, float] = json.loads(finished.stdout)
     return answer

@@ -17,14 +17,14 @@ from ..telling.sizes import MiB
 from ..wire.files import FileStore
 from .comparisons import Measures, Place, measured, summed_up
 from .contestants import Receiver, Sender, ours, saved_by
-from .meters import Peak, Run, peak_memory
+from .meters import Peak, Transfers, peak_memory
 
 SEND = ("copy", "mmap", "sendfile", "splice")  # the ways of stage 05: --send and --receive
 RECEIVE = ("copy", "mmap", "splice")
 COUNTED = 100 * MiB  # of which calls are counted; of the small trains, which strace slows down most, on less
 COUNTED_OF_TRAINS = 4 * MiB
 
-MEASURES: dict[str, Callable[[Run], float]] = {
+MEASURES: dict[str, Callable[[Transfers], float]] = {
     "bytes_per_second": lambda run: run.throughput,
     "server_cpu_per_gib": lambda run: run.per_gib(run.sender.cpu),
     "client_cpu_per_gib": lambda run: run.per_gib(run.receiver.cpu),
@@ -42,7 +42,7 @@ class Way:
     client: Programs
     send: Sequence[str] = ()
     receive: Sequence[str] = ()
-    runs: list[Run] = field(default_factory=list)
+    runs: list[Transfers] = field(default_factory=list)
     seen: dict[str, float] = field(default_factory=dict)  # what takes a run of its own: memory, and calls
 
     def sender(self) -> Sender:
@@ -69,7 +69,7 @@ def ways(stages: Callable[[int], Programs]) -> list[Way]:
     return [*found, Way("06", stages(6), stages(6))]
 
 
-def measure(chosen: Sequence[Way], file: Path, place: Place, rounds: int) -> None:
+def measure_ways(chosen: Sequence[Way], file: Path, place: Place, rounds: int) -> None:
     """All ways in turn, again and again; the first round warms up, and looks at the memory."""
     for way in chosen:
         way.seen.update(size=file.stat().st_size, **peaks(way, file, place))

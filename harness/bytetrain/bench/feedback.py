@@ -29,7 +29,7 @@ class Feedback:
     checks: int
 
 
-def measure(scratch: Path) -> Feedback:
+def time_feedback(scratch: Path) -> Feedback:
     """Grades a copy of a reference stage that was built before, and then edited."""
     submission = scratch / "submission"
     original = stage_dir(STAGES, STAGE)
@@ -38,14 +38,14 @@ def measure(scratch: Path) -> Feedback:
     folder = shutil.copytree(original, submission / original.name)
     build(submission, STAGE)
     source = folder / "send_file.cpp"
-    built = seconds(lambda: build(submission, STAGE), source)
+    built = time_to(lambda: build(submission, STAGE), source)
     results = scratch / "results.json"
     options = [f"--stage={STAGE}", "--no-calls", f"-n{(os.cpu_count() or 1) + 2}"]
-    graded = seconds(lambda: timed(grading_command(submission, results, *options), scratch), source)
+    graded = time_to(lambda: timed(grading_command(submission, results, *options), scratch), source)
     return Feedback(STAGE, built, graded, len(json.loads(results.read_text())["checks"]))
 
 
-def seconds(react: Callable[[], object], source: Path) -> float:
+def time_to(react: Callable[[], object], source: Path) -> float:
     """How long it takes to react to one more line in a file."""
     source.write_text(source.read_text() + "// one more line\n")
     start = time.perf_counter()

@@ -37,7 +37,7 @@ class Point:
         return {"size": self.size, **summed_up(times), **peaks}
 
 
-def measure(stage: Programs, store: FileStore, place: Place, sizes: Sequence[int]) -> list[Point]:
+def measure_points(stage: Programs, store: FileStore, place: Place, sizes: Sequence[int]) -> list[Point]:
     """Sparse files, saved on the disk's file system and removed at once."""
     return [point(stage, store.sparse(size), place, 3 if size >= LARGE else 5) for size in sizes]
 

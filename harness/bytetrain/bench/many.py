@@ -9,12 +9,12 @@ from typing import Any
 
 from ..programs.build import Programs
 from .comparisons import Measures, Place, summed_up
-from .contestants import Sender, discarded, missing, nginx, ours, told
+from .contestants import Sender, discarded, load_report, missing, nginx, ours
 from .meters import peak_memory
 
 AT_ONCE = (1, 4, 16, 64, 256, 1000)
 LEAST = 16  # downloads: fewer at once are repeated
-ROUNDS = 3
+_ROUNDS = 3
 
 
 @dataclass
@@ -28,7 +28,7 @@ class Crowd:
 
     def run(self, file: Path, place: Place) -> None:
         with self.sender(file, place.scratch) as server:
-            answer = told(discarded(self.at_once, max(self.at_once, LEAST))(server, place.scratch))
+            answer = load_report(discarded(self.at_once, max(self.at_once, LEAST))(server, place.scratch))
             memory = sum(map(peak_memory, server.pids))
         self.runs.append({
             "bytes_per_second": answer["bytes"] / answer["seconds"],  # all together
@@ -42,13 +42,13 @@ class Crowd:
         return {"server": self.server, "at_once": self.at_once, **summed_up(self.runs)}
 
 
-def measure(stage: Programs, file: Path, place: Place, counts: Sequence[int]) -> list[Crowd]:
+def measure_crowds(stage: Programs, file: Path, place: Place, counts: Sequence[int]) -> list[Crowd]:
     """All in turn, again and again."""
     servers = {"stage 06": ours(stage)}
     if not missing("nginx"):
         servers["nginx"] = nginx()
     crowds = [Crowd(name, sender, count) for count in counts for name, sender in servers.items()]
-    for _ in range(ROUNDS):
+    for _ in range(_ROUNDS):
         for crowd in crowds:
             crowd.run(file, place)
     return crowds

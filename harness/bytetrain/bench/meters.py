@@ -31,7 +31,7 @@ class Usage:
 
 
 @dataclass(frozen=True)
-class Run:
+class Transfers:
     """One transfer, or many."""
 
     seconds: float
@@ -110,7 +110,7 @@ class Peak:
 
 
 @dataclass(frozen=True)
-class Finished:
+class Timed:
     """A program that has come to its end, well."""
 
     seconds: float
@@ -118,7 +118,7 @@ class Finished:
     stdout: str
 
 
-def timed(command: Sequence[object], cwd: Path) -> Finished:
+def timed(command: Sequence[object], cwd: Path) -> Timed:
     """Runs a program to its end; BenchError if that is no good one."""
     words = [str(word) for word in command]
     start = time.perf_counter()
@@ -134,4 +134,4 @@ def timed(command: Sequence[object], cwd: Path) -> Finished:
         said = err.decode(errors="replace").strip() or out.decode(errors="replace").strip()
         raise BenchError(f"{' '.join(words)} ended with status {program.returncode}: {said}")
     usage = Usage(spent.ru_utime + spent.ru_stime, spent.ru_minflt)
-    return Finished(seconds, usage, out.decode(errors="replace"))
+    return Timed(seconds, usage, out.decode(errors="replace"))

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-INSIDE = "BYTETRAIN_BENCH_NETWORK"
+_INSIDE = "BYTETRAIN_BENCH_NETWORK"
 _CONTROL = Path("/proc/sys/net/ipv4/tcp_congestion_control")
 _PREPARED = f"ip link set lo up && echo reno > {_CONTROL}"
 
@@ -23,13 +23,13 @@ def enter(arguments: Sequence[str]) -> str:
 
     Else returns why it can't, or "" if this is that network already.
     """
-    if INSIDE in os.environ:
+    if _INSIDE in os.environ:
         return ""
     unshare = ["unshare", "--net"] if os.getuid() == 0 else ["unshare", "--user", "--map-root-user", "--net"]
     probe = subprocess.run([*unshare, "sh", "-c", _PREPARED], stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if probe.returncode != 0:
         return (probe.stderr.strip().splitlines() or ["unshare failed"])[-1]
-    os.environ[INSIDE] = "1"
+    os.environ[_INSIDE] = "1"
     again = [sys.executable, "-m", "bytetrain.bench", *arguments]
     os.execvp(unshare[0], [*unshare, "sh", "-c", f'{_PREPARED} && exec "$@"', "sh", *again])
 

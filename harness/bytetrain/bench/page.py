@@ -16,7 +16,7 @@ from ..telling.sizes import size_words
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 LARGE_ENOUGH = 64 << 20  # bytes: the start of a client is no part of the time worth telling
-LEFT, WIDTH, ROW = 190, 700, 26  # pixels: the names, the plot, a line of it
+_LEFT, _WIDTH, ROW = 190, 700, 26  # pixels: the names, the plot, a line of it
 
 
 def page(data: Mapping[str, Any]) -> str:
@@ -84,7 +84,7 @@ def plots(data: Mapping[str, Any]) -> Iterator[dict[str, str]]:
         words = f"{moved}. What it had in memory at the most, libraries and mapped files included."
         yield from chart(f"Peak memory, {who}", words, rows(copies, f"{who}_peak"), memory)
 
-    if entries := [*judged(data), *unjudged(data)]:
+    if entries := [*ratio_bars(data), *unjudged(data)]:
         words = (
             "Ours divided by the peer's: the median with its quartiles, run in pairs. The tick is what it must come to."
         )
@@ -136,7 +136,7 @@ def plots(data: Mapping[str, Any]) -> Iterator[dict[str, str]]:
 def chart(title: str, words: str, found: Sequence["Row"], unit: Callable[[float], str]) -> Iterator[dict[str, str]]:
     """A plot of bars, if there are any."""
     if found:
-        yield plot(title, words, bars(found, unit))
+        yield plot(title, words, bar_chart(found, unit))
 
 
 def rows(figures: Sequence[Mapping[str, Any]], key: str, ending: str = "") -> list["Row"]:
@@ -158,7 +158,7 @@ def quartiles(figures: Mapping[str, Any], key: str) -> Sequence[float]:
     return found
 
 
-def judged(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def ratio_bars(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The bars that are ratios."""
     return [{**bar, "kind": "met" if bar["met"] else "missed"} for bar in data["bars"] if not bar["what"]]
 
@@ -226,7 +226,7 @@ class Log:
 
 
 def svg(height: float, parts: Sequence[str]) -> str:
-    width = LEFT + WIDTH + 110
+    width = _LEFT + _WIDTH + 110
     return f'<svg viewBox="0 0 {width} {height:.0f}" role="img" width="100%">{"".join(parts)}</svg>'
 
 
@@ -243,9 +243,9 @@ class Row(NamedTuple):
     high: Optional[float] = None
 
 
-def bars(rows: Sequence[Row], words: Callable[[float], str]) -> str:
+def bar_chart(rows: Sequence[Row], words: Callable[[float], str]) -> str:
     """A bar each, on a logarithmic axis: what is compared here spans decades."""
-    axis = Log([value for row in rows for value in row[1:] if value], LEFT, WIDTH)
+    axis = Log([value for row in rows for value in row[1:] if value], _LEFT, _WIDTH)
     height = ROW * len(rows) + 26
     parts = [
         f'<line class="grid" x1="{axis.at(each):.1f}" x2="{axis.at(each):.1f}" y1="0" y2="{height - 22}"/>'
@@ -255,9 +255,9 @@ def bars(rows: Sequence[Row], words: Callable[[float], str]) -> str:
     for number, row in enumerate(rows):
         y = ROW * number
         end = axis.at(row.value)
-        parts.append(text(LEFT - 8, y + 17, row.name, "end"))
+        parts.append(text(_LEFT - 8, y + 17, row.name, "end"))
         parts.append(
-            f'<rect class="bar" x="{LEFT}" y="{y + 4}" width="{max(1.0, end - LEFT):.1f}" height="{ROW - 8}"/>'
+            f'<rect class="bar" x="{_LEFT}" y="{y + 4}" width="{max(1.0, end - _LEFT):.1f}" height="{ROW - 8}"/>'
         )
         if row.low and row.high:
             low, high = axis.at(row.low), axis.at(row.high)
@@ -270,7 +270,7 @@ def bars(rows: Sequence[Row], words: Callable[[float], str]) -> str:
 def ratios(entries: Sequence[Mapping[str, Any]]) -> str:
     """A row for each comparison: quartiles, median, and the mark, if it has one."""
     values = [entry[key] for entry in entries for key in ("low", "median", "high", "must") if key in entry]
-    axis = Log([value for value in values if value > 0], LEFT + 60, WIDTH - 120)
+    axis = Log([value for value in values if value > 0], _LEFT + 60, _WIDTH - 120)
     height = ROW * len(entries) + 26
     parts = [
         f'<line class="grid" x1="{axis.at(each):.1f}" x2="{axis.at(each):.1f}" y1="0" y2="{height - 22}"/>'
@@ -282,7 +282,7 @@ def ratios(entries: Sequence[Mapping[str, Any]]) -> str:
         kind = entry["kind"]
         low, middle, high = (axis.at(entry[key]) for key in ("low", "median", "high"))
         end = high
-        parts.append(text(LEFT + 52, y + 4, f"{entry['comparison']}: {entry['measure']}", "end"))
+        parts.append(text(_LEFT + 52, y + 4, f"{entry['comparison']}: {entry['measure']}", "end"))
         parts.append(f'<line class="{kind}" x1="{low:.1f}" x2="{high:.1f}" y1="{y}" y2="{y}"/>')
         parts.append(f'<circle class="{kind}" cx="{middle:.1f}" cy="{y}" r="5"/>')
         if "must" in entry:
@@ -306,7 +306,7 @@ def lines(named: Mapping[str, Sequence[Spot]], words: Callable[[float], str]) ->
     """Lines over file sizes, each with its name at its end; both axes are logarithmic."""
     tall = 300
     every = [spot for spots in named.values() for spot in spots]
-    across, up = Log([spot.size for spot in every], LEFT, WIDTH), Log(
+    across, up = Log([spot.size for spot in every], _LEFT, _WIDTH), Log(
         [value for spot in every for value in spot[1:] if value], 0, tall
     )
 
@@ -314,10 +314,10 @@ def lines(named: Mapping[str, Sequence[Spot]], words: Callable[[float], str]) ->
         return tall - up.at(value) + 10
 
     parts = [
-        f'<line class="grid" x1="{LEFT}" x2="{LEFT + WIDTH}" y1="{height(each):.1f}" y2="{height(each):.1f}"/>'
+        f'<line class="grid" x1="{_LEFT}" x2="{_LEFT + _WIDTH}" y1="{height(each):.1f}" y2="{height(each):.1f}"/>'
         for each in up.decades
     ]
-    parts += [text(LEFT - 8, height(each) + 4, words(each), "end", "axis") for each in up.decades]
+    parts += [text(_LEFT - 8, height(each) + 4, words(each), "end", "axis") for each in up.decades]
     parts += [
         text(across.at(each), tall + 32, size_words(each), "middle", "axis")
         for each in sorted({spot.size for spot in every})

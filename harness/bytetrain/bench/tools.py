@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import subprocess
 
-from .contestants import SOURCES, TOOLS
+from .contestants import BUILT_TOOLS, SOURCES
 from .meters import BenchError
 
 
 def build_tools() -> None:
     """Builds what has changed."""
-    for command in (["cmake", "-S", SOURCES, "-B", TOOLS, "-DCMAKE_BUILD_TYPE=Release"], ["cmake", "--build", TOOLS]):
+    for command in (
+        ["cmake", "-S", SOURCES, "-B", BUILT_TOOLS, "-DCMAKE_BUILD_TYPE=Release"], ["cmake", "--build", BUILT_TOOLS],
+    ):
         done = subprocess.run(
             [str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )

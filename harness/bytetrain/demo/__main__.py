@@ -20,7 +20,7 @@ from ..kernel import trace
 from ..programs.build import BuildFailed, Programs, build, build_dir
 from ..programs.sessions import end_left_over, left_over, prepare
 from ..wire.files import FileStore
-from .acts import Company
+from .playing import Company
 from .report import Report
 from .screen import Screen
 from .show import Show
@@ -95,7 +95,7 @@ def perform(chosen: argparse.Namespace, screen: Screen, say: Texts) -> int:
     """Builds, plays everything, tells it, writes it. The status."""
     counted = {"stages": len(stage_numbers()), "failures": len(lessons())}
     screen.title(say("title", **{what: say.number(number) for what, number in counted.items()}))
-    why = trace.why_not()
+    why = trace.why_no_strace()
     seen = say("strace") if why is None else say("no_strace", why=why)
     kernel, cpus = platform.release(), len(os.sched_getaffinity(0))
     screen.line(say("machine", kernel=kernel, cpus=cpus, preset=chosen.preset, strace=seen))

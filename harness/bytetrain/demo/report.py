@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ..telling.text import as_json
-from .acts import Performance, Result, Transfer
+from .playing import Performance, Result, Transfer
 from .texts import Texts
 
 VERSION = 1

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from ..course.catalogue import Lesson, Run, Stage
-from .acts import Company, Performance, Result, Transfer
+from .playing import Company, Performance, Result, Transfer
 from .report import Report
 from .screen import Kind, Screen
 from .texts import Texts

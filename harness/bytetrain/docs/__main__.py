@@ -23,7 +23,7 @@ from ..course.languages import Language
 from ..course.paths import REPO
 from ..programs.sessions import prepare
 from . import tables
-from .sessions import Unavailable, run_session, script_of
+from .reruns import Unavailable, run_session, script_of
 
 FOLDERS = {each: each.docs for each in Language}
 READMES = {each: each.readme for each in Language}
@@ -93,7 +93,7 @@ def seen(block: Block, language: Language, parts: dict[str, str]) -> str:
     return parts[block.part] + "\n"
 
 
-def difference(block: Block, now: str) -> Optional[str]:
+def difference_of_block(block: Block, now: str) -> Optional[str]:
     """How the page and what was seen now differ; None if they don't."""
     if block.text == now:
         return None
@@ -112,7 +112,7 @@ def replaced(text: str, changes: Iterable[tuple[Block, str]]) -> str:
 
 
 @dataclass
-class Check:
+class Rerun:
     """What one session or table has come to, on all the pages that quote it."""
 
     name: str
@@ -128,7 +128,7 @@ def names() -> list[str]:
     return sorted(found)
 
 
-def check(name: str, record: bool = False) -> Check:
+def check(name: str, record: bool = False) -> Rerun:
     """Makes one session or table anew and compares all its quotations with it; `record` rewrites the pages."""
     quotations = [
         (language, block)
@@ -142,15 +142,15 @@ def check(name: str, record: bool = False) -> Check:
     try:
         parts = run_session(name, "\n".join(block.text for _, block in quotations)) if is_session else {}
     except Unavailable as missing:
-        return Check(name, [], str(missing))
+        return Rerun(name, [], str(missing))
     news = [(block, seen(block, language, parts)) for language, block in quotations]
     unquoted = set(parts) - {block.part for language, block in quotations if language is Language.EN}
-    differences = [difference(block, now) or "" for block, now in news]
+    differences = [difference_of_block(block, now) or "" for block, now in news]
     if unquoted:
         differences.append(f"session {name}: no English page quotes its parts {sorted(unquoted)}")
     if record:
         _record(news)
-    return Check(name, [each for each in differences if each])
+    return Rerun(name, [each for each in differences if each])
 
 
 def _record(news: Sequence[tuple[Block, str]]) -> None:

@@ -20,15 +20,15 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 from ..telling.text import print_whatever_comes, without_bytes
-from .records import OURS, SCHEMA
+from .records import OUR_FAULT, SCHEMA
 
-Results = dict[str, Any]
+Data = dict[str, Any]
 TEXT_LIMIT = 4000  # characters of one test's output
-AGAIN = f"{OURS} Grade again."
-SAID = {"not applicable": "not applicable", "harness error": "harness error, not your program's", "not run": "not run"}
+AGAIN = f"{OUR_FAULT} Grade again."
+_SAID = {"not applicable": "not applicable", "harness error": "harness error, not your program's", "not run": "not run"}
 
 
-def headline(results: Results) -> str:
+def headline(results: Data) -> str:
     """The run in a line."""
     trouble = f"{AGAIN} Until then: " if results["outcome"] == "harness error" else ""
     part = "" if results["complete"] else " (only some checks were run)"
@@ -37,7 +37,7 @@ def headline(results: Results) -> str:
 
 def title_of(check: dict[str, Any]) -> str:
     """Its title, and what kept it from being judged, if anything did."""
-    said = SAID.get(check["verdict"])
+    said = _SAID.get(check["verdict"])
     return f"{check['title']} ({said})" if said else str(check["title"])
 
 
@@ -46,7 +46,7 @@ def output_of(check: dict[str, Any]) -> str:
     if check["verdict"] == "pass":
         return ""
     if check["story"] is None:
-        return f"{SAID[check['verdict']]}: {check['why']}" if check["why"] else SAID[check["verdict"]]
+        return f"{_SAID[check['verdict']]}: {check['why']}" if check["why"] else _SAID[check["verdict"]]
     story = check["story"]
     lines = [AGAIN, ""] if check["verdict"] == "harness error" else []
     lines += [f"{'►' if step['failing'] else ' '} {step['at']:.3f} s  {step['words']}" for step in story["steps"][-12:]]
@@ -68,11 +68,11 @@ def _hint(check: dict[str, Any]) -> dict[str, str]:
     return {"hint": told} if told and not _passed(check) else {}
 
 
-def _counting(results: Results) -> list[dict[str, Any]]:
+def _counting(results: Data) -> list[dict[str, Any]]:
     return [check for check in results["checks"] if check["of"]]
 
 
-def gradescope(results: Results) -> str:
+def gradescope(results: Data) -> str:
     """results.json of Gradescope's autograders: tests with score, max_score, status, name, output, visibility."""
 
     def judged(check: dict[str, Any]) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def gradescope(results: Results) -> str:
     return json.dumps(whole, indent=1, ensure_ascii=False)
 
 
-def autolab(results: Results) -> str:
+def autolab(results: Data) -> str:
     """The last two lines of an Autolab driver's output: hints as semantic feedback, then the scores.
 
     A problem without a score is one that was not graded: that is what a harness error makes of its stage, and one
@@ -127,7 +127,7 @@ def autolab(results: Results) -> str:
     return json.dumps(feedback, ensure_ascii=False) + "\n" + json.dumps({"scores": scores})
 
 
-def classroom50(results: Results) -> str:
+def classroom50(results: Data) -> str:
     """result.json of Classroom 50, schema classroom50/result/v1; ValueError where there can be none.
 
     Its scores are integers: hundredths of a point here, rounded so that the checks of a stage sum up to the stage.
@@ -165,7 +165,7 @@ def _number(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-def load(path: Path) -> dict[str, Any]:
+def load_results(path: Path) -> dict[str, Any]:
     """Reads results; ValueError, in one line, if that is none, or of another version."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
@@ -179,7 +179,7 @@ def load(path: Path) -> dict[str, Any]:
     return dict(data)
 
 
-FORMATS: dict[str, Callable[[Results], str]] = {
+FORMATS: dict[str, Callable[[Data], str]] = {
     "gradescope": gradescope, "autolab": autolab, "classroom50": classroom50,
 }
 
@@ -192,7 +192,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     options = parser.parse_args(arguments)
     print_whatever_comes()
     try:
-        print(without_bytes(FORMATS[options.format](load(options.results))))
+        print(without_bytes(FORMATS[options.format](load_results(options.results))))
     except ValueError as error:
         sys.exit(f"export: {error}")
 

@@ -22,7 +22,7 @@ from .records import Record
 
 SHOWN = 14  # calls that a story shows
 LIMIT_AGAIN = 5.0  # seconds: a program that is known to hang need not be waited for so long again
-PATIENCE = 120.0  # seconds for the whole of the second run
+_PATIENCE = 120.0  # seconds for the whole of the second run
 # What a transfer, a pool and a safe saving are made of; "?" where not every architecture has the call.
 TRACED = ",".join(
     ["network", "read", "write", "readv", "writev", "pread64", "pwrite64", "sendfile", "splice", "?epoll_wait",
@@ -34,7 +34,7 @@ TRACED = ",".join(
 
 def from_second_run(record: Record, harness: Path, submission: Path, options: Sequence[str]) -> list[str]:
     """Runs one case again, traced, in a process of its own, and takes the calls from its results. [] if it can't be."""
-    if trace.why_not():
+    if trace.why_no_strace():
         return []
     with tempfile.TemporaryDirectory(prefix="bytetrain-") as folder:
         results = Path(folder) / "results.json"
@@ -45,7 +45,7 @@ def from_second_run(record: Record, harness: Path, submission: Path, options: Se
         try:
             subprocess.run(
                 command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL, timeout=PATIENCE,
+                stderr=subprocess.DEVNULL, timeout=_PATIENCE,
             )
             data = json.loads(results.read_text())
         except (OSError, ValueError, subprocess.TimeoutExpired):
@@ -71,7 +71,7 @@ def around_failure(
     ]
     events.sort(key=lambda event: event.time)
     chosen = events if most is None else events[-most:]
-    return [line_of(event, story.began) for event in chosen]
+    return [call_line(event, story.began) for event in chosen]
 
 
 def _without_start(events: list[Event]) -> list[Event]:
@@ -80,7 +80,7 @@ def _without_start(events: list[Event]) -> list[Event]:
     return events[begin:]
 
 
-def line_of(event: Event, began: float) -> str:
+def call_line(event: Event, began: float) -> str:
     """'0.013 s [4711] recv(4, "\\x00", 4, 0) = 1'"""
     start = f"{event.time - began:8.3f} s [{event.pid}] "
     if event.kind == "call":

@@ -22,7 +22,7 @@ from ..telling.text import has_bytes, without_bytes
 from . import calls, protection, words
 from .attached import OnConfig, on_config, on_item, on_report, put_on_config, put_on_report
 from .hooks import around, first, last
-from .records import OURS, Record, Verdict, fill_in
+from .records import OUR_FAULT, Record, Verdict, fill_in
 from .results import Results, forget, write
 from .selection import (
     add_options, case_of, check_of, check_options, chosen_stages, parametrize, rubric_of, select, stage_of,
@@ -68,7 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
     results = Results(
         rubric_of(config), submission_of(config), str(config.getoption("--preset")), chosen_stages(config)
     )
-    results.protection = protection.in_words(config)
+    results.protection = protection.protection_in_words(config)
     results.partial = any(map(config.getoption, LEAVE_OUT))
     put_on_config(config, OnConfig(results))
 
@@ -148,7 +148,7 @@ def _for_pytest(item: pytest.Item, report: Any, record: Record) -> None:
     it."""
     ours = record.verdict is Verdict.HARNESS_ERROR
     message = without_bytes(record.message)  # what is told is the record; this is for JUnit, and it travels
-    report.outcome, report.longrepr = "failed", f"{OURS}\n{message}" if ours else message
+    report.outcome, report.longrepr = "failed", f"{OUR_FAULT}\n{message}" if ours else message
     if record.verdict is Verdict.NOT_APPLICABLE:
         path, line, _ = item.location
         report.outcome, report.longrepr = "skipped", (path, (line or 0) + 1, f"Skipped: {message}")
@@ -246,7 +246,7 @@ class Teller:
         if record.verdict in (Verdict.FAIL, Verdict.HARNESS_ERROR):
             self._tell(record)
         if phase.calls and not self._whole and self.results.first_failure(record.check, record.stage) is record:
-            self._write(words.asked(record))
+            self._write(words.calls_told(record))
 
     @last
     def pytest_unconfigure(self) -> None:

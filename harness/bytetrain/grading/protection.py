@@ -74,11 +74,11 @@ def mode_of(config: pytest.Config) -> str:
         )
     if containment.is_inside():
         return "bubblewrap"
-    if asked == "bubblewrap" and containment.why_not():
-        raise pytest.UsageError(f"--containment bubblewrap: {containment.why_not()}")
+    if asked == "bubblewrap" and containment.why_no_sandbox():
+        raise pytest.UsageError(f"--containment bubblewrap: {containment.why_no_sandbox()}")
     if asked != "auto":
         return asked
-    return "limits" if _is_ours(config) or external or containment.why_not() else "bubblewrap"
+    return "limits" if _is_ours(config) or external or containment.why_no_sandbox() else "bubblewrap"
 
 
 def _is_ours(config: pytest.Config) -> bool:
@@ -90,12 +90,12 @@ def _is_ours(config: pytest.Config) -> bool:
     )
 
 
-def in_words(config: pytest.Config) -> str:
+def protection_in_words(config: pytest.Config) -> str:
     """For people: what protects, and what is missing for more."""
     mode = mode_of(config)
     said = containment.SAID[mode]
     asked_for_it = mode == "limits" and config.getoption("--containment") == "auto" and not _is_ours(config)
-    return f"{said}: {containment.why_not()}" if asked_for_it and containment.why_not() else said
+    return f"{said}: {containment.why_no_sandbox()}" if asked_for_it and containment.why_no_sandbox() else said
 
 
 @first
@@ -107,4 +107,4 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    return f"protection: {in_words(config)}"
+    return f"protection: {protection_in_words(config)}"

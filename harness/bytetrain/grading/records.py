@@ -16,7 +16,7 @@ from ..telling.story import Story
 
 
 SCHEMA = "bytetrain/results/v1"  # of results.json: docs/en/results.md
-OURS = "The grader or this machine is at fault here, not your program."
+OUR_FAULT = "The grader or this machine is at fault here, not your program."
 
 
 class Verdict(str, Enum):

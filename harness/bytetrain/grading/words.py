@@ -9,12 +9,12 @@ from typing import Any, Optional
 
 from ..course.catalogue import Check
 from ..programs.output import shown
-from .records import OURS, Record, Verdict
+from .records import OUR_FAULT, Record, Verdict
 from .results import Results
 
 Line = tuple[str, str]  # the text, and its style: "", "bold", "red", "green", "yellow", "cyan"
 
-WIDTH = 110
+_WIDTH = 110
 FIRST, LAST = 4, 14  # steps of a long story that are told: from its beginning, and up to its end
 OUTPUTS = 2  # programs whose output is shown: the last ones
 OUTPUT_LINES = 12  # of each stream of a program
@@ -29,7 +29,7 @@ def story(record: Record, check: Optional[Check], *, whole: bool = False) -> Ite
     yield f"{MARKS[record.verdict]} {name}: {title}", f"bold {colour}"
     yield "  " + " · ".join(_where(record, check)), ""
     if record.verdict is Verdict.HARNESS_ERROR:
-        yield f"  {OURS} Nothing was found out about it.", "yellow"
+        yield f"  {OUR_FAULT} Nothing was found out about it.", "yellow"
     yield "", ""
     yield from _steps(record.steps, whole) if not (whole and record.calls) else _timeline(record)
     yield from _expected(record)
@@ -41,7 +41,7 @@ def story(record: Record, check: Optional[Check], *, whole: bool = False) -> Ite
     yield f"  again  {record.again}", "cyan"
 
 
-def asked(record: Record) -> Iterator[Line]:
+def calls_told(record: Record) -> Iterator[Line]:
     """The system calls around a failure whose story has been told."""
     where = " · ".join(_where(record, None))
     what = f"What {record.check} ({where}) asked of the kernel around its failure"
@@ -131,7 +131,7 @@ def _outputs(outputs: list[dict[str, Any]], whole: bool) -> Iterator[Line]:
 def _wrapped(start: str, text: str, style: str) -> Iterator[Line]:
     lines: list[str] = []
     for part in text.splitlines() or [""]:
-        lines += textwrap.wrap(part, WIDTH - len(start), replace_whitespace=False, drop_whitespace=False) or [""]
+        lines += textwrap.wrap(part, _WIDTH - len(start), replace_whitespace=False, drop_whitespace=False) or [""]
     for number, line in enumerate(lines):
         yield (start if number == 0 else " " * len(start)) + line, style
 

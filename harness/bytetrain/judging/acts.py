@@ -88,7 +88,7 @@ def read_whole(connection: Connection, stage: int, original: Path, parser: Optio
     size = original.stat().st_size
     with expecting(f"our client reads the whole of {original.name}, {size} bytes, and the end of the stream"):
         try:
-            with Comparison(original, parser) as comparison:
+            with AgainstOriginal(original, parser) as comparison:
                 while data := connection.read_some():
                     parser.feed(data)
         except WireError as error:
@@ -105,7 +105,7 @@ def read_whole(connection: Connection, stage: int, original: Path, parser: Optio
             raise
 
 
-class Comparison:
+class AgainstOriginal:
     """Holds the content that a parser gets against the original, and remembers where they first differ."""
 
     def __init__(self, original: Path, parser: Parser) -> None:
@@ -114,7 +114,7 @@ class Comparison:
         self._original = original
         self._parser = parser
 
-    def __enter__(self) -> "Comparison":
+    def __enter__(self) -> "AgainstOriginal":
         self._file = self._original.open("rb")
         self._parser.sink = self._look
         return self
@@ -136,7 +136,7 @@ class Comparison:
             self.difference = Difference(offset, *sizes, start, want[window], data[window], "the stream so far")
 
 
-def _tell_difference(failure: Failure, comparison: Comparison) -> None:
+def _tell_difference(failure: Failure, comparison: AgainstOriginal) -> None:
     """Adds the place where the content first differs from the file, if it does."""
     found = comparison.difference
     if found is not None:

@@ -39,7 +39,7 @@ def blocked_in(pid: int) -> Optional[BlockedCall]:
     return BlockedCall(_SYSCALLS.get(number, f"call {number}"), tuple(int(word, 16) for word in words[1:7]))
 
 
-def doing(pid: int) -> str:
+def activity(pid: int) -> str:
     """What a process is doing just now, in words: that it waits, and in which call; or that it runs."""
     known, call = facts(pid), blocked_in(pid)
     if known is None:

@@ -4,8 +4,8 @@
     finished = Client(..., under=Conditions(trace=trace)).run()
     trace.wait_written().count("recvfrom")
 
-strace changes the timing and needs ptrace: ask `why_not()` first, and skip politely. To end a traced program, signal
-the program: strace itself ignores SIGTERM.
+strace changes the timing and needs ptrace: ask `why_no_strace()` first, and skip politely. To end a traced program,
+signal the program: strace itself ignores SIGTERM.
 """
 
 import functools
@@ -29,7 +29,7 @@ _PROBE = ["strace", "-qq", "-e", "trace=none", "-o", "/dev/null", "true"]
 
 
 @functools.lru_cache(maxsize=None)
-def why_not() -> Optional[str]:
+def why_no_strace() -> Optional[str]:
     """Why strace can't be used here, or None if it can."""
     if shutil.which("strace") is None:
         return "strace is not installed (./lab setup)"
@@ -46,14 +46,14 @@ def why_not_running() -> Optional[str]:
     Yama's scope 1, Ubuntu's default, keeps that for root: Documentation/admin-guide/LSM/Yama.rst of the kernel.
     """
     scope = _YAMA.read_text().strip() if _YAMA.exists() else "0"
-    if why_not() is None and scope != "0" and os.geteuid() != 0:
+    if why_no_strace() is None and scope != "0" and os.geteuid() != 0:
         return f"strace may not attach to running processes (kernel.yama.ptrace_scope is {scope})"
-    return why_not()
+    return why_no_strace()
 
 
 def available() -> bool:
     """Whether strace can be used here."""
-    return why_not() is None
+    return why_no_strace() is None
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ _RESULT = re.compile(
 _UNFINISHED = " <unfinished ...>"
 
 
-def parse(text: str, pid: int = 0) -> list[Event]:
+def parse_trace(text: str, pid: int = 0) -> list[Event]:
     """The events of a trace written with -ttt and -T. `pid` is for lines without one (strace without -f)."""
     pending: dict[int, tuple[float, str]] = {}
     events = []
@@ -200,7 +200,7 @@ class Trace:
     @property
     def events(self) -> list[Event]:
         """What the file holds now."""
-        return parse(self.file.read_text(errors="replace"))
+        return parse_trace(self.file.read_text(errors="replace"))
 
     def calls(self, *names: str, pid: Optional[int] = None) -> list[Event]:
         """The calls of these names (all, if none is given), of one process or all of them."""

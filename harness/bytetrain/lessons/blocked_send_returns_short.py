@@ -9,11 +9,11 @@ from ..kernel.trace import Trace
 from ..telling.sizes import MiB
 from ..telling.story import heading
 from ..wire import framing
-from .calls import asked, in_words
+from .wording import bytes_asked, call_in_words
 from .evidence import Evidence, when
 from .scene import Scene
 
-ROUNDS = 2  # nearly every one loses bytes: only a send that has moved nothing yet is made again by the kernel
+_ROUNDS = 2  # nearly every one loses bytes: only a send that has moved nothing yet is made again by the kernel
 
 
 def play(scene: Scene) -> Evidence:
@@ -24,28 +24,28 @@ def play(scene: Scene) -> Evidence:
     scene.attach(tracing, *server.workers)
     client, worker = scene.stalled_client(server)
     signals, more = f"kill -STOP and -CONT {worker}", f"{between // MiB} MiB"
-    heading(f"{ROUNDS} times: our client reads nothing until the worker blocks; {signals}; it reads {more}")
+    heading(f"{_ROUNDS} times: our client reads nothing until the worker blocks; {signals}; it reads {more}")
     got = b""
-    for _ in range(ROUNDS):
+    for _ in range(_ROUNDS):
         client.wait_sender_blocked(worker)
         stop(worker)
         cont(worker)
         got += client.read_exactly(between)
     got += client.read_to_end()
-    return judge(scene, file, got, short_calls(tracing, worker))
+    return _evidence(scene, file, got, short_calls(tracing, worker))
 
 
 def short_calls(tracing: Optional[Trace], worker: int) -> list[str]:
     """The calls that have moved less than they were asked to, if they were traced."""
     calls = tracing.detach().calls(pid=worker) if tracing else []
-    return [in_words(call) for call in calls if 0 < (call.result or 0) < (asked(call) or 0)]
+    return [call_in_words(call) for call in calls if 0 < (call.result or 0) < (bytes_asked(call) or 0)]
 
 
-def judge(scene: Scene, file: Path, got: bytes, calls: list[str]) -> Evidence:
+def _evidence(scene: Scene, file: Path, got: bytes, calls: list[str]) -> Evidence:
     expected = len(framing.stream(scene.stage, file.name.encode(), file.read_bytes()))
     broken, md5 = "", ""
     try:
-        md5 = framing.parse(scene.stage, got).md5
+        md5 = framing.parse_stream(scene.stage, got).md5
     except framing.WireError as error:
         broken = error.in_short
     lost, whole = expected - len(got), md5 == scene.store.md5(file)

@@ -11,11 +11,11 @@ from ..programs.program import Client, Server
 from ..telling.sizes import MiB
 from ..wire import framing
 from ..wire.faults import Timeout
-from .calls import WRITTEN
+from .wording import WRITTEN
 from .evidence import Evidence, when
 from .scene import Scene, outcome, saved_md5
 
-SIZE = 4 * MiB
+_SIZE = 4 * MiB
 SMALL_PIECES = 1000  # calls for each MiB: with more than that, none moves more than one body of a train
 MOVING = ("read", "pread64", "readv", "recvfrom", "recvmsg", "write", "pwrite64", "writev", "sendto", "sendmsg",
           "sendfile", "splice", "copy_file_range")
@@ -38,7 +38,7 @@ class Calls:
 
 
 def play(scene: Scene) -> Evidence:
-    file = scene.store.seeded(SIZE)
+    file = scene.store.seeded(_SIZE)
     server = scene.server(file, workers=1)
     of_worker, of_client = (
         scene.tracing(name, ",".join(MOVING), needed=True, running=True) for name in ("worker", "client")
@@ -49,7 +49,7 @@ def play(scene: Scene) -> Evidence:
         calls, client = count_untraced(scene, server, file)
     md5_sent, md5_saved = scene.store.md5(file), saved_md5(client, file.name)
     whole = client.wait().status == 0 and md5_saved == md5_sent
-    lines = [f"server: {in_words(calls.server)}", f"client: {in_words(calls.client)}"]
+    lines = [f"server: {_in_words(calls.server)}", f"client: {_in_words(calls.client)}"]
     lines.append(f"md5 of both files {md5_sent}" if whole else f"the client ends with {outcome(client)}")
     return Evidence(
         failure=when(whole and min(calls.sums) > SMALL_PIECES, calls.brief),
@@ -60,7 +60,7 @@ def play(scene: Scene) -> Evidence:
     )
 
 
-def in_words(by_name: Mapping[str, float]) -> str:
+def _in_words(by_name: Mapping[str, float]) -> str:
     each = ", ".join(f"{WRITTEN.get(name, name)} {count:.1f}" for name, count in by_name.items())
     return f"{sum(by_name.values()):.1f} calls for each MiB ({each})"
 
@@ -77,7 +77,7 @@ def moving(calls: list[Event]) -> dict[str, float]:
     """From the first call on a socket on: before that, a program only reads its libraries."""
     start = next((number for number, call in enumerate(calls) if "TCP" in call.arguments), 0)
     names = Counter(call.name for call in calls[start:] if call.result)
-    return {name: count * MiB / SIZE for name, count in names.most_common()}
+    return {name: count * MiB / _SIZE for name, count in names.most_common()}
 
 
 def count_untraced(scene: Scene, server: Server, file: Path) -> tuple[Calls, Client]:
@@ -93,8 +93,8 @@ def count_untraced(scene: Scene, server: Server, file: Path) -> tuple[Calls, Cli
     read = io_count(worker, "syscr") - before
     proxy.release()
     receiver.wait()
-    what = {"reads of the file; strace can't be used": read * MiB / SIZE}
-    return Calls(what, {"writes to the file; strace can't be used": written * MiB / SIZE}), receiver
+    what = {"reads of the file; strace can't be used": read * MiB / _SIZE}
+    return Calls(what, {"writes to the file; strace can't be used": written * MiB / _SIZE}), receiver
 
 
 def io_count(pid: int, name: str) -> int:

@@ -12,12 +12,12 @@ from ..telling.sizes import MiB
 from ..telling.story import heading
 from ..telling.waiting import wait_until
 from ..wire.files import md5_of, write_file
-from .calls import asked, in_words
+from .wording import bytes_asked, call_in_words
 from .evidence import Evidence, when
 from .scene import Scene, read_train, saved_md5
 
-LEFT = MiB
-WORKERS = 2
+_LEFT = MiB
+_WORKERS = 2
 
 
 def play(scene: Scene) -> Evidence:
@@ -36,29 +36,29 @@ def play(scene: Scene) -> Evidence:
 
 def cut_in_mid_transfer(scene: Scene, way: str, options: Optional[list[str]]) -> Evidence:
     file = write_file(scene.folder / f"{way.replace(' ', '-')}.bin", big_size())
-    server = scene.server(file, WORKERS, options)
+    server = scene.server(file, _WORKERS, options)
     tracing = scene.tracing(way, "sendfile,sendto,splice", running=True)
     scene.attach(tracing, *server.workers)
     heading(f"our client reads nothing until the worker blocks; truncate -s 1M {file.name}; our client reads on")
     client, worker = scene.stalled_client(server)
-    os.truncate(file, LEFT)
+    os.truncate(file, _LEFT)
     read_train(client)
     announced = int.from_bytes(read_train(client), "big")
     came = client.skip()
     calls = tracing.detach().calls(pid=worker) if tracing else []
-    content = [call for call in calls if (asked(call) or 0) > MiB]
+    content = [call for call in calls if (bytes_asked(call) or 0) > MiB]
     copes, used = copes_with_it(scene, server, file)
-    alive = f"{len(server.workers)} of {WORKERS} workers are alive"
-    broken = in_words(content[-1]) if content else f"{way}: {came} of {announced} bytes"
+    alive = f"{len(server.workers)} of {_WORKERS} workers are alive"
+    broken = call_in_words(content[-1]) if content else f"{way}: {came} of {announced} bytes"
     lines = [f"{way}: {announced} bytes announced, {came} have come"]
-    lines += [f"the worker's calls: {', '.join(map(in_words, content))}"] if content else []
+    lines += [f"the worker's calls: {', '.join(map(call_in_words, content))}"] if content else []
     lines += [f"the server's log: {line}" for line in server.stderr.splitlines()[-1:]]
-    lines.append(f"{alive}; the next client gets {'the' if copes else 'not the'} {LEFT} bytes that are left")
+    lines.append(f"{alive}; the next client gets {'the' if copes else 'not the'} {_LEFT} bytes that are left")
     return Evidence(
         failure=when(came < announced, broken),
         cure=when(copes and came < announced, f"{alive}; next client served"),
         lines=lines,
-        facts={"announced": announced, "came": came, "calls": [in_words(call) for call in content],
+        facts={"announced": announced, "came": came, "calls": [call_in_words(call) for call in content],
                "cpu_seconds_after": used},
     )
 
@@ -67,9 +67,9 @@ def copes_with_it(scene: Scene, server: Server, file: Path) -> tuple[bool, float
     """Whether the pool is whole and at rest after it, and the next client gets what is left of the file."""
 
     def at_rest() -> bool:
-        return len(server.workers) == WORKERS and not zombies(server.pid) and all(map(sleeping, server.workers))
+        return len(server.workers) == _WORKERS and not zombies(server.pid) and all(map(sleeping, server.workers))
 
-    wait_until(at_rest, f"{WORKERS} workers sleep, and nobody is a zombie", seen=lambda: server.workers)
+    wait_until(at_rest, f"{_WORKERS} workers sleep, and nobody is a zombie", seen=lambda: server.workers)
     comes_to_rest(server)
     uses = [cpu_use_against_yardstick(pid, 0.1) for pid in (server.pid, *server.workers)]
     client = scene.client(server.port)

@@ -75,7 +75,7 @@ def behind_stalled_client(scene: Scene) -> Exit:
     tell(server, signal.SIGTERM)
     if again:
         server.signal(signal.SIGTERM)
-    result = end_of(server, "SIGTERM behind a stalled client", start)
+    result = exit_of(server, "SIGTERM behind a stalled client", start)
     client.close()
     return result
 
@@ -86,7 +86,7 @@ def by_ctrl_c(scene: Scene) -> Exit:
     heading(f"Ctrl-C in mid-transfer: kill -INT -- -{server.pid}")
     start = time.monotonic()
     server.signal_group(signal.SIGINT)
-    result = end_of(server, "Ctrl-C in mid-transfer", start)
+    result = exit_of(server, "Ctrl-C in mid-transfer", start)
     proxy.release()
     return with_transfer(scene, result, client, file)
 
@@ -98,10 +98,10 @@ def in_mid_transfer(scene: Scene) -> Exit:
     start = time.monotonic()
     tell(server, signal.SIGTERM)
     how = "SIGTERM in mid-transfer"
-    at_once = None if server.running else end_of(server, how, start)
+    at_once = None if server.running else exit_of(server, how, start)
     proxy.release()
     client.wait()
-    return with_transfer(scene, at_once or end_of(server, how, start), client, file)
+    return with_transfer(scene, at_once or exit_of(server, how, start), client, file)
 
 
 def half_way(scene: Scene) -> tuple[Server, Proxy, Client, Path]:
@@ -126,7 +126,7 @@ def tell(server: Server, number: int) -> None:
     wait_until(heard, what, seen=lambda: facts(server.pid))
 
 
-def end_of(server: Server, how: str, start: float) -> Exit:
+def exit_of(server: Server, how: str, start: float) -> Exit:
     """Waits for the end of the parent, and sees who is still there after it."""
     status = server.wait().status
     seconds = time.monotonic() - start

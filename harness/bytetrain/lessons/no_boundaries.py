@@ -11,19 +11,19 @@ from ..telling.story import heading
 from ..telling.waiting import wait_until
 from ..wire import framing
 from ..wire.files import md5_of
-from .calls import in_words
+from .wording import call_in_words
 from .evidence import Evidence, when
 from .scene import Scene, outcome, saved_md5, wait_for
 
-NAME = "notes.txt"
+_NAME = "notes.txt"
 TEXT = "Dear reader, TCP carries bytes and not messages. Who tells where a name ends?"
 
 
 def play(scene: Scene) -> Evidence:
-    letter = scene.folder / NAME
+    letter = scene.folder / _NAME
     letter.write_text(TEXT)
     raw = "--raw" in scene.run.server
-    sent = len(NAME + TEXT) if raw else len(framing.stream(scene.stage, NAME.encode(), TEXT.encode()))
+    sent = len(_NAME + TEXT) if raw else len(framing.stream(scene.stage, _NAME.encode(), TEXT.encode()))
     server = scene.server(letter)
     tracing = scene.tracing("client", "recvfrom")
     workers = server.workers
@@ -34,17 +34,17 @@ def play(scene: Scene) -> Evidence:
     hold_back(client, server, workers, sent)
     client.wait()
     calls = tracing.wait_written().calls("recvfrom") if tracing else []
-    return judge(client, md5_of(letter), sent, [in_words(call) for call in calls if call.result])
+    return _evidence(client, md5_of(letter), sent, [call_in_words(call) for call in calls if call.result])
 
 
 def hold_back(client: Client, server: Server, workers: list[int], sent: int) -> None:
     """Stops the client in its first recv; lets the stopped workers go on; waits until everything has come."""
 
     def waiting() -> int:
-        end = end_of(client, server.port)
+        end = clients_end(client, server.port)
         return end.receive_queue if end else 0
 
-    wait_for(client, lambda: end_of(client, server.port) and sleeping(client.pid), "the client waits for a byte")
+    wait_for(client, lambda: clients_end(client, server.port) and sleeping(client.pid), "the client waits for a byte")
     stop(client.pid)
     for worker in workers:
         cont(worker)
@@ -52,17 +52,17 @@ def hold_back(client: Client, server: Server, workers: list[int], sent: int) -> 
     cont(client.pid)
 
 
-def end_of(client: Client, port: int) -> Optional[TcpSocket]:
+def clients_end(client: Client, port: int) -> Optional[TcpSocket]:
     """The client's end of its connection."""
     ends = [each for each in tcp_sockets() if each.remote_port == port]
     return next((each for each in ends if has_socket(client.pid, each.inode)), None)
 
 
-def judge(client: Client, md5: str, sent: int, calls: list[str]) -> Evidence:
+def _evidence(client: Client, md5: str, sent: int, calls: list[str]) -> Evidence:
     names, said = client.files(), outcome(client)
-    stuck = next((name for name in names if name != NAME and name.startswith(NAME)), "")
-    whole = client.status == 0 and names == [NAME] and saved_md5(client, NAME) == md5
-    lines = [f"{sent} bytes wait in one queue: {len(NAME)} of the name, {len(TEXT)} of the content"]
+    stuck = next((name for name in names if name != _NAME and name.startswith(_NAME)), "")
+    whole = client.status == 0 and names == [_NAME] and saved_md5(client, _NAME) == md5
+    lines = [f"{sent} bytes wait in one queue: {len(_NAME)} of the name, {len(TEXT)} of the content"]
     lines += [f"the client's calls: {', '.join(calls)}"] if calls else []
     size = (client.directory / stuck).stat().st_size if stuck else 0
     if stuck:
@@ -71,8 +71,8 @@ def judge(client: Client, md5: str, sent: int, calls: list[str]) -> Evidence:
         lines.append(f"the client ends with {said}" + (f"; md5 of both files {md5}" if whole else f"; saved: {names}"))
     return Evidence(
         failure=when(bool(stuck), f"saved as '{stuck[:18]}...', {len(stuck)} bytes of name, {size} of content"),
-        cure=when(whole, f"saved as {NAME}, md5 equal"),
+        cure=when(whole, f"saved as {_NAME}, md5 equal"),
         lines=lines,
-        facts={"bytes_in_queue": sent, "saved_as": names, "md5_sent": md5, "md5_saved": saved_md5(client, NAME),
+        facts={"bytes_in_queue": sent, "saved_as": names, "md5_sent": md5, "md5_saved": saved_md5(client, _NAME),
                "calls": calls, "client": said},
     )

@@ -11,16 +11,16 @@ from ..telling.sizes import GiB, MiB
 from ..telling.story import heading
 from ..wire.files import write_sparse
 from ..wire.peers import RawClient
-from .calls import asked, in_words
+from .wording import bytes_asked, call_in_words
 from .evidence import Evidence, when
 from .scene import Scene, read_train
 
-SIZE = 3 * GiB
-LIMIT = 0x7FFFF000  # bytes that one call moves at most: MAX_RW_COUNT of the kernel, a page less than 2 GiB
+_SIZE = 3 * GiB
+MOST_IN_ONE_CALL = 0x7FFFF000  # bytes that one call moves at most: MAX_RW_COUNT of the kernel, a page less than 2 GiB
 
 
 def play(scene: Scene) -> Evidence:
-    file = write_sparse(scene.folder / "3GiB.bin", SIZE)
+    file = write_sparse(scene.folder / "3GiB.bin", _SIZE)
     server = scene.server(file)
     tracing = scene.tracing("workers", "sendfile,sendto,splice,write", needed=scene.reference, running=True)
     scene.attach(tracing, *server.workers)
@@ -33,21 +33,21 @@ def play(scene: Scene) -> Evidence:
     words, returned = "", 0  # what calls a student's server makes is its own affair
     if scene.reference:
         words, returned = traced_calls(calls) if tracing else a_call_of_ours(file)
-    whole = announced == came == SIZE and server.running and not zombies(server.pid)
+    whole = announced == came == _SIZE and server.running and not zombies(server.pid)
     return Evidence(
-        failure=when(returned == LIMIT, f"asked for {SIZE} bytes, sent {returned}"),
+        failure=when(returned == MOST_IN_ONE_CALL, f"asked for {_SIZE} bytes, sent {returned}"),
         cure=when(whole, f"the loop goes on: {came} bytes have come"),
         lines=[*filter(None, [words]), f"{announced} bytes announced, {came} have come"],
-        facts={"asked": SIZE, "returned": returned, "announced": announced, "came": came, "strace": bool(tracing)},
+        facts={"asked": _SIZE, "returned": returned, "announced": announced, "came": came, "strace": bool(tracing)},
     )
 
 
 def traced_calls(calls: list[Event]) -> tuple[str, int]:
     """The large ones in words, and what the first of them returned."""
-    large = [call for call in calls if call.result and (asked(call) or 0) > MiB]
+    large = [call for call in calls if call.result and (bytes_asked(call) or 0) > MiB]
     if not large:
         return f"the server makes no call for more than {MiB} bytes", 0
-    return f"the worker's calls: {', '.join(map(in_words, large[:3]))}", large[0].result or 0
+    return f"the worker's calls: {', '.join(map(call_in_words, large[:3]))}", large[0].result or 0
 
 
 def a_call_of_ours(file: Path) -> tuple[str, int]:
@@ -57,6 +57,6 @@ def a_call_of_ours(file: Path) -> tuple[str, int]:
             skipping = threading.Thread(target=receiver.skip, kwargs={"file": file})
             with listener.accept()[0] as sender:
                 skipping.start()
-                returned = os.sendfile(sender.fileno(), source.fileno(), 0, SIZE)
+                returned = os.sendfile(sender.fileno(), source.fileno(), 0, _SIZE)
             skipping.join()
-    return f"strace can't be used here; a call of our own: sendfile({SIZE} bytes) = {returned}", returned
+    return f"strace can't be used here; a call of our own: sendfile({_SIZE} bytes) = {returned}", returned

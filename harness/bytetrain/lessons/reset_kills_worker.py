@@ -7,8 +7,8 @@ from ..kernel.signals import cont, stop
 from ..programs.program import Server
 from ..telling.story import heading
 from ..telling.waiting import wait_until
-from .calls import in_words
-from .dead_worker import WORKERS, Loss, lose_a_client
+from .wording import call_in_words
+from .dead_worker import _WORKERS, Loss, lose_a_client
 from .evidence import Evidence, when
 from .scene import Scene
 
@@ -39,7 +39,9 @@ def last_calls(loss: Loss) -> list[str]:
     """The last calls of the worker on its connection, if they were traced."""
     if loss.tracing is None:
         return []
-    return [in_words(call) for call in loss.tracing.detach().calls(pid=loss.worker) if "TCP" in call.arguments][-3:]
+    return [call_in_words(call) for call in loss.tracing.detach().calls(pid=loss.worker) if "TCP" in call.arguments][
+        -3:
+    ]
 
 
 def survives_more(scene: Scene, loss: Loss) -> bool:
@@ -50,7 +52,7 @@ def survives_more(scene: Scene, loss: Loss) -> bool:
     def at_rest() -> bool:
         return loss.whole_pool and all(map(sleeping, loss.server.workers))
 
-    wait_until(at_rest, f"{WORKERS} workers wait for clients, and nobody is a zombie", seen=lambda: loss.alive)
+    wait_until(at_rest, f"{_WORKERS} workers wait for clients, and nobody is a zombie", seen=lambda: loss.alive)
     return received.md5 == scene.store.md5(loss.file) and loss.server.running
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Callable, Optional, TypeVar
+from typing import Callable, Optional
 
 from .. import Failure
 from ..course.catalogue import Run
@@ -20,8 +20,8 @@ from ..judging.acts import big_size, stalled
 from ..kernel import trace
 from ..kernel.trace import Trace
 from ..programs.output import status_in_words
-from ..programs.program import Client, Conditions, Program, Server
-from ..programs.start import Starter
+from ..programs.program import Client, Conditions, Server
+from ..programs.start import SomeProgram, Starter
 from ..programs.terminal import TerminalClient
 from ..telling.story import expect
 from ..telling.waiting import NeverHappened, wait_until
@@ -32,9 +32,8 @@ from ..wire.peers import Connection, RawClient, RawServer
 from ..wire.proxy import Proxy
 
 AFTER_ITS_END = 2.0  # seconds until a thread of ours has surely seen what a client did that is gone already
-LOG_TAIL = 5  # lines of a server's log
+_LOG_TAIL = 5  # lines of a server's log
 
-SomeProgram = TypeVar("SomeProgram", bound=Program)
 
 
 class Scene:
@@ -70,7 +69,7 @@ class Scene:
     def log(self) -> list[str]:
         """The last lines that its servers have logged."""
         servers = [each for each in self._start.programs if isinstance(each, Server)]
-        return [line for each in servers for line in each.stderr.splitlines()[-LOG_TAIL:]]
+        return [line for each in servers for line in each.stderr.splitlines()[-_LOG_TAIL:]]
 
     # Files
 
@@ -125,7 +124,7 @@ class Scene:
 
         None where strace can't do that, where all is traced already, or where it isn't wanted and not `needed`.
         """
-        why_not = trace.why_not_running() if running else trace.why_not()
+        why_not = trace.why_not_running() if running else trace.why_no_strace()
         if why_not or self._start.tracing.wanted or not (self.traced or needed):
             return None
         tracing = Trace(self.folder / f"{name}.strace", calls)

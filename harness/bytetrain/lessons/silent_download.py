@@ -22,14 +22,14 @@ ENOUGH_OF_OTHERS = 20 * STEP
 
 def play(scene: Scene) -> Evidence:
     file = scene.store.seeded(scene.big)
-    client, half_way = watch(scene, file)
+    client, half_way = watched_download(scene, file)
     second = second_train(scene)
     whole = client.wait().status == 0 and saved_md5(client, file.name) == scene.store.md5(file)
     announced = second == framing.encode_size(FIVE_GIB)
     last = client.redraws[-1].strip() if client.redraws else ""
     lines = [f"half of it has come, and the terminal shows {repr(half_way) if half_way else 'nothing'}"]
     lines += [f"at the end, after {len(client.redraws)} redraws: {last!r}"] if last else []
-    lines += [f"the second train of a file of 5 GiB: {in_words(second)}", f"the client ends with {outcome(client)}"]
+    lines += [f"the second train of a file of 5 GiB: {_in_words(second)}", f"the client ends with {outcome(client)}"]
     return Evidence(
         failure=when(whole and not last and not announced, "nothing on the terminal, no size on the wire"),
         cure=when(whole and announced and bool(half_way) and "100" in last, f"'{last[:18]}...'; {second.hex(' ')}"),
@@ -39,13 +39,13 @@ def play(scene: Scene) -> Evidence:
     )
 
 
-def in_words(second: bytes) -> str:
+def _in_words(second: bytes) -> str:
     if len(second) != framing.SIZE_BODY:
         return f"{len(second)} bytes of content, and no size"
     return f"{second.hex(' ')}, {'the' if second == framing.encode_size(FIVE_GIB) else 'not the'} size in 64 bits"
 
 
-def watch(scene: Scene, file: Path) -> tuple[TerminalClient, str]:
+def watched_download(scene: Scene, file: Path) -> tuple[TerminalClient, str]:
     """A client on a terminal, and what is seen there when half of the file has come. Returns at its end."""
     half = file.stat().st_size // 2
     enough = half + (ENOUGH if traits(scene.stage).progress_line else ENOUGH_OF_OTHERS)

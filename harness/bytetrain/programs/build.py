@@ -19,7 +19,7 @@ from .limits import Printed, Watch
 
 PRESETS = REPO / "CMakePresets.json"
 LOG_TAIL = 40  # lines of a failed build that are shown
-PATIENCE = 240.0  # seconds for one command of a build: some minutes even on a slow machine
+_PATIENCE = 240.0  # seconds for one command of a build: some minutes even on a slow machine
 
 
 class BuildFailed(Failure):
@@ -120,12 +120,14 @@ def _run(command: list[str], log: Path, output: int, folder: Path) -> None:
     try:
         with Watch(log.parent, lambda: [Printed(f"build of {folder.name}", os.fstat(output).st_size)]) as watch:
             done = subprocess.run(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, timeout=PATIENCE
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, timeout=_PATIENCE
             )
     except FileNotFoundError:
         raise BuildFailed(f"{folder} can't be built: there is no cmake on this machine (./lab setup)") from None
     except subprocess.TimeoutExpired:
-        raise BuildFailed(f"{folder} can't be built: {what} has not ended after {PATIENCE:g} s{_end_of(log)}") from None
+        raise BuildFailed(
+            f"{folder} can't be built: {what} has not ended after {_PATIENCE:g} s{_end_of(log)}"
+        ) from None
     if isinstance(watch.breach, Failure):
         raise BuildFailed(f"{folder} can't be built: {watch.breach}{_end_of(log)}")
     if watch.breach is not None:

@@ -67,7 +67,7 @@ def strays() -> list[Path]:
 
 
 @cache
-def why_not() -> str:
+def why_no_sandbox() -> str:
     """"" if bubblewrap works here, or why not, in a line."""
     if shutil.which("bwrap") is None:
         return "bubblewrap is not installed (./lab setup --teacher)"

@@ -13,7 +13,7 @@ from ..telling.waiting import wait_until
 from .output import Finished
 from .program import Server
 
-PATIENCE = 3600.0  # seconds: who starts a debugger takes a while
+_PATIENCE = 3600.0  # seconds: who starts a debugger takes a while
 
 
 class ExternalServer(Server):
@@ -23,7 +23,7 @@ class ExternalServer(Server):
         command = " ".join(self.command)
         print(f"\nStart your server now, under a debugger if you like:\n\n    {command}\n", flush=True)
         with expecting(f"you start a server that listens on port {self.port}"):
-            wait_until(lambda: _holder(self.port), f"somebody listens on port {self.port}", PATIENCE)
+            wait_until(lambda: _holder(self.port), f"somebody listens on port {self.port}", _PATIENCE)
         self.pid = _holder(self.port) or 0
         return self
 
@@ -44,7 +44,7 @@ class ExternalServer(Server):
     def running(self) -> bool:
         return self.status is None
 
-    def wait(self, limit: float = PATIENCE) -> Finished:
+    def wait(self, limit: float = _PATIENCE) -> Finished:
         wait_until(lambda: not self.running, "your server ends", limit)
         raise NotApplicable(
             "your server has ended: with which status, only the shell or debugger knows that started it"

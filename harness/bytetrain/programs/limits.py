@@ -58,23 +58,23 @@ def be_first_to_die(pid: int) -> None:
 
 
 @dataclass(frozen=True)
-class Usage:
+class DiskUsage:
     """What a file or a folder takes on the disk."""
 
     size: int  # bytes that are really taken
     files: int
 
 
-def usage(path: Path) -> Usage:
+def disk_usage(path: Path) -> DiskUsage:
     """Of a file, or of a folder and all below it, no further than FILES files: whoever has more is beyond the limit
     anyway."""
     size = files = 0
     waiting = [str(path)]
     if not path.is_dir() or path.is_symlink():
         try:
-            return Usage(path.lstat().st_blocks * 512, 1)
+            return DiskUsage(path.lstat().st_blocks * 512, 1)
         except OSError:  # gone between two looks
-            return Usage(0, 0)
+            return DiskUsage(0, 0)
     while waiting and files <= FILES:
         try:
             with os.scandir(waiting.pop()) as entries:
@@ -85,7 +85,7 @@ def usage(path: Path) -> Usage:
                         waiting.append(entry.path)
         except OSError:  # gone between two looks, or closed to us
             continue
-    return Usage(size, files)
+    return DiskUsage(size, files)
 
 
 @dataclass(frozen=True)
@@ -153,13 +153,13 @@ class Watch:
         return None
 
     def _too_much_on_disk(self) -> Optional[Exception]:
-        found = usage(self._folder)
+        found = disk_usage(self._folder)
         if found.size > DISK or found.files > FILES:
             actual = f"{found.size // MiB} MiB in {found.files} files"
             return Failure(f"the disk fills up: there are {actual} in the folder of this check, and all was ended.",
                            expected=f"at most {DISK // MiB} MiB in {FILES} files", actual=actual)
         strays = self._strays()
-        beside = sum(usage(stray).size for stray in strays)
+        beside = sum(disk_usage(stray).size for stray in strays)
         if beside > STRAYS:
             actual = f"{beside // MiB} MiB beside the folder of this check: {', '.join(map(str, strays[:3]))}"
             return Failure(f"the disk fills up: there are {actual}; and all was ended.",

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Optional, TypeVar, Union
 
 from .. import Failure
-from ..kernel.blocked import doing
+from ..kernel.blocked import activity
 from ..kernel.processes import ProcessFacts, facts, live_children
 from ..kernel.trace import Trace
 from ..telling.story import did, expect, expecting
@@ -138,7 +138,7 @@ class Program:
             try:
                 status = self._process.wait(limit)
             except subprocess.TimeoutExpired:
-                state = doing(self.pid)
+                state = activity(self.pid)
                 seen = f"{facts(self.pid)}; {state}\n{quoted(self.stdout, self.stderr)}"
                 words = f"the {self.kind} has not ended after {limit:g} s: {seen}\n{self.again()}"
                 raise Failure(words, expected=f"the {self.kind} ends", actual=f"the {self.kind}: {state}") from None

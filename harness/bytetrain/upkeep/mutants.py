@@ -34,7 +34,7 @@ from ..grading.command import grading_command
 MUTANTS = REPO / "harness" / "mutants"
 WORK = BUILD / "mutants"
 MATRIX = BUILD.parent / "mutants.json"
-LIMIT = 15.0  # seconds after which a mutant that hangs is given up; far above what a check takes
+_LIMIT = 15.0  # seconds after which a mutant that hangs is given up; far above what a check takes
 HEADER = re.compile(r"^(Mistake|Stage|From|Killed-by): (.+)$", re.MULTILINE)
 
 
@@ -207,7 +207,7 @@ def verdicts_of(submission: Path, stage: int, checks: Sequence[str], results: Pa
     results.unlink(missing_ok=True)
     chosen = [f"--stage={stage}", "--check", ",".join(checks)]
     command = grading_command(submission, results, "--no-calls", "--one-failure", "--containment=limits", *chosen)
-    environment = {**os.environ, "BYTETRAIN_LIMIT": f"{LIMIT:g}"}
+    environment = {**os.environ, "BYTETRAIN_LIMIT": f"{_LIMIT:g}"}
     done = subprocess.run(
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -248,7 +248,7 @@ def missed_by(outcome: Outcome) -> str:
     return ", ".join(f"{check}: {outcome.verdicts.get(check, 'not run')}" for check in outcome.survived)
 
 
-def line_of(outcome: Outcome) -> str:
+def matrix_row(outcome: Outcome) -> str:
     """One row of the matrix, in words."""
     if outcome.unusable:
         return f"! {outcome.unusable}"
@@ -285,12 +285,12 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     with (WORK / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the bench is there once: two runs take turns
         for outcome in grade_all(mutants, max(1, options.jobs), options.full):
-            print(line_of(outcome), flush=True)
+            print(matrix_row(outcome), flush=True)
             outcomes.append(outcome)
-    return summary(outcomes, whole=not options.names)
+    return conclude(outcomes, whole=not options.names)
 
 
-def summary(outcomes: Sequence[Outcome], whole: bool) -> int:
+def conclude(outcomes: Sequence[Outcome], whole: bool) -> int:
     """Tells how it went, writes the matrix as data, and gives the status."""
     unusable = [each for each in outcomes if each.unusable]
     survivors = [each for each in outcomes if not each.unusable and each.survived]

@@ -29,7 +29,7 @@ from .. import Failure
 from ..course.catalogue import load_stage
 from ..course.paths import REPO
 from ..docs import __main__ as docs
-from ..docs.sessions import script_of
+from ..docs.reruns import script_of
 from ..programs.sessions import prepare
 from .mutants import load_all
 

@@ -25,7 +25,7 @@ from .files import AROUND, caret, window_line
 HEAD = 4
 LARGEST_BODY = 1000
 SIZE_BODY = 8
-SHOWN = 2 * AROUND  # bytes before an error, and as many from there on, that are shown
+_SHOWN = 2 * AROUND  # bytes before an error, and as many from there on, that are shown
 RAW_PIECE = 64 * KiB  # how much raw content one piece of `pieces` holds; the wire has no such limit
 
 
@@ -236,7 +236,7 @@ class Parser:
             return False
         body = bytes(self._buffer[HEAD : HEAD + length])
         self._take_body(body)
-        self._last = (self._last + self._buffer[max(0, HEAD + length - SHOWN) : HEAD + length])[-SHOWN:]
+        self._last = (self._last + self._buffer[max(0, HEAD + length - _SHOWN) : HEAD + length])[-_SHOWN:]
         del self._buffer[: HEAD + length]
         self._begins = self.offset
         self.offset += HEAD + length
@@ -283,7 +283,7 @@ class Parser:
         missing = 0 if self.done or self.size is None else self.size - self.received
         wanted = data[:missing] if len(data) > missing else data
         self._take_content(wanted)
-        self._last = (self._last + wanted[-SHOWN:])[-SHOWN:]
+        self._last = (self._last + wanted[-_SHOWN:])[-_SHOWN:]
         self.offset += len(wanted)
         self.done = self.done or missing <= len(data)
         if len(data) > missing:
@@ -302,9 +302,9 @@ class Parser:
 
     def _fail(self, problem: str, *, expected: str, actual: str, at: int = 0, ahead: bytes = b"") -> None:
         """WireError at byte `at` of what has not been understood: the unfinished train, or else `ahead`."""
-        known = self._last + (self._buffer or ahead)[: at + SHOWN]
+        known = self._last + (self._buffer or ahead)[: at + _SHOWN]
         offset, here = self.offset + at, len(self._last) + at
-        before, rest = known[max(0, here - SHOWN) : here], known[here:]
+        before, rest = known[max(0, here - _SHOWN) : here], known[here:]
         lines = [window_line("before", offset - len(before), before)] if before else []
         lines.append(
             window_line("here", offset, rest) if rest else f"  {'here':<8} {offset:>10}: the end of the stream"
@@ -326,7 +326,7 @@ class Parser:
         return begins + (f", its body of {self._length()} bytes at byte {self.offset + HEAD}" if whole else "")
 
 
-def parse(stage: int, data: bytes) -> Parser:
+def parse_stream(stage: int, data: bytes) -> Parser:
     """Reads a whole stream; WireError unless it is complete and nothing follows."""
     parser = Parser(stage)
     parser.feed(data)

@@ -17,14 +17,14 @@ from typing import Optional
 from .. import Failure
 from ..course.paths import REPO, STAGES
 from ..course.traits import stage_numbers
-from ..kernel.trace import why_not
+from ..kernel.trace import why_no_strace
 from ..programs.build import build
 from ..programs.program import Conditions, Program
 
 SESSIONS = REPO / "docs" / "sessions"
-LIMIT = 150.0  # seconds for one session; lib.sh gives up on a state long before
+_LIMIT = 150.0  # seconds for one session; lib.sh gives up on a state long before
 ATTEMPTS = 5
-PART = "\x1e"  # in a session's output: a new part begins, whose name is the rest of the line
+_NEW_PART = "\x1e"  # in a session's output: a new part begins, whose name is the rest of the line
 
 # gdb and libc name the same frame differently, by version and by whether libc's debug information is there.
 _FRAME_OF_LIBC = re.compile(
@@ -140,7 +140,7 @@ def what_is_missing(script: Path) -> Optional[str]:
     for tool in needs(script):
         if shutil.which(tool) is None:
             return f"{tool} is not installed"
-        if tool in ("strace", "gdb") and (reason := why_not()):
+        if tool in ("strace", "gdb") and (reason := why_no_strace()):
             return reason
     return None
 
@@ -172,7 +172,7 @@ def _run_once(script: Path) -> tuple[dict[str, str], Values]:
         }
         program = Program(["bash", "-eu", script], Conditions(cwd=play, env=variables))
         with program:
-            finished = program.wait(LIMIT)
+            finished = program.wait(_LIMIT)
             if finished.status != 0:
                 raise Failure(f"session {script.stem} failed: {finished}\nbash says: {_said_by_bash(scratch)}")
             program.reap_left_behind(10)  # a session ends what it has started
@@ -212,7 +212,7 @@ def stages_in(script: Path) -> list[int]:
 
 def split_parts(text: str) -> dict[str, str]:
     """The parts of a session's output, by name."""
-    first, *others = re.split(rf"^{PART}", text, flags=re.MULTILINE)
+    first, *others = re.split(rf"^{_NEW_PART}", text, flags=re.MULTILINE)
     parts = {"": first.strip("\n")} if first.strip() else {}
     for other in others:
         name, _, body = other.partition("\n")
