@@ -216,10 +216,9 @@ def worker_of(server: Server, connection: Connection) -> int:
     __tracebackhide__ = True
 
     def look() -> Optional[int]:
-        expect(
-            is_open(connection.other_end()), "the server has closed a connection before a worker was seen with it",
-            expected="a worker with that connection",
-        )
+        if not is_open(connection.other_end()):
+            words = "the server has closed a connection before a worker was seen with it"
+            raise Failure(words, expected="a worker with that connection", actual=words)
         return next((pid for pid in server.workers if holds(pid, connection)), None)
 
     return wait_until(look, "a worker takes the connection", seen=lambda: descendants(server.pid)) or 0

@@ -19,7 +19,7 @@ from .. import Failure
 from ..kernel.blocked import activity
 from ..kernel.processes import ProcessFacts, facts, live_children
 from ..kernel.trace import Trace
-from ..telling.story import did, expect, expecting
+from ..telling.story import did, expect, expecting, quietly
 from ..telling.waiting import LIMIT, wait_until
 from .limits import Printed, be_first_to_die
 from .output import Capture, Finished, quoted, status_in_words
@@ -235,7 +235,8 @@ class Server(Program):
             return "\n" in self.stdout or not self.running
 
         with expecting(what) as step:
-            wait_until(has_said_something, what, seen=lambda: quoted(self.stdout, self.stderr))
+            with quietly():
+                wait_until(has_said_something, what, seen=lambda: quoted(self.stdout, self.stderr))
             found = _READY.fullmatch(self.stdout)
             if found:
                 step.result = self.stdout.strip()
