@@ -26,8 +26,8 @@ from ..wire.peers import free_port
 from .meters import BenchError, Timed, timed
 
 HOST = "127.0.0.1"
-SOURCES = REPO / "harness" / "bench"
-BUILT_TOOLS = BUILD / "bench"  # where load and its like are built
+SOURCES = REPO / "harness" / "bench_tools"
+BUILT_TOOLS = BUILD / "bench_tools"  # where load and its like are built
 NGINX_WORKERS = 2
 
 
@@ -82,7 +82,7 @@ def forking() -> Sender:
 
 
 def nginx() -> Sender:
-    """nginx with two workers and sendfile, configured by harness/bench/nginx.conf.in."""
+    """nginx with two workers and sendfile, configured by harness/bench_tools/nginx.conf.in."""
 
     @contextmanager
     def serving(file: Path, folder: Path) -> Iterator[Running]:
@@ -134,7 +134,7 @@ def curl(output: Path) -> Receiver:
 
 
 def discarded(at_once: int = 1, total: int = 1) -> Receiver:
-    """Our load generator (harness/bench/load.cpp), for any server: reads everything, and keeps nothing."""
+    """Our load generator (harness/bench_tools/load.cpp), for any server: reads everything, and keeps nothing."""
 
     def receive(server: Running, folder: Path) -> Timed:
         options = [f"--http={server.http}"] if server.http else []

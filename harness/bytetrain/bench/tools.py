@@ -1,4 +1,4 @@
-"""The bench's own programs, in harness/bench: built when they are needed, as a release build."""
+"""The bench's own programs, in harness/bench_tools: built when they are needed, as a release build."""
 
 from __future__ import annotations
 
