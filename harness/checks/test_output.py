@@ -15,6 +15,20 @@ from bytetrain.programs.start import Starter
 from bytetrain.programs.terminal import TerminalServer
 from bytetrain.telling.story import expect, told
 from bytetrain.wire.files import FileStore
+from bytetrain.wire.framing import fitting
+
+
+@pytest.mark.check("server.ready_line")
+def test_one_line_on_standard_output(pair: Programs, store: FileStore, start: Starter) -> None:
+    file = store.seeded(fitting(pair.stage, 100_000))
+    server = start.server(file)
+    for _ in range(3):
+        serves(server, pair.stage, file)
+    said = f"listening on 127.0.0.1:{server.port}\n"
+    expect(
+        server.stdout == said, f"after three transfers standard output has {server.stdout!r}, not {said!r} alone",
+        expected=repr(said), actual=repr(server.stdout),
+    )
 
 
 @pytest.mark.check("server.ready_line")

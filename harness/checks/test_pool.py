@@ -78,18 +78,6 @@ def test_exactly_that_many_workers(pair: Programs, workers: int, store: FileStor
     )
 
 
-@pytest.mark.check("server.ready_line")
-def test_one_line_on_standard_output(pair: Programs, store: FileStore, start: Starter) -> None:
-    server = start.server(small(store, pair.stage))
-    for _ in range(3):
-        serves(server, pair.stage, small(store, pair.stage))
-    said = f"listening on 127.0.0.1:{server.port}\n"
-    expect(
-        server.stdout == said, f"after three transfers standard output has {server.stdout!r}, not {said!r} alone",
-        expected=repr(said), actual=repr(server.stdout),
-    )
-
-
 @pytest.mark.check("server.ready_last")
 def test_ready_means_ready(pair: Programs, store: FileStore, start: Starter) -> None:
     # Its standard output is a pipe that is full: so it has to wait where it says that it is ready.
@@ -293,18 +281,6 @@ def test_parent_survives_stop_and_cont(pair: Programs, store: FileStore, start: 
 
 
 # The file
-
-
-@pytest.mark.check("server.file_opened_anew")
-def test_file_is_opened_anew(pair: Programs, folder: Path, start: Starter) -> None:
-    file = write_file(folder / "changing", 900, seed=1)
-    server = start.server(file, workers=1)
-    serves(server, pair.stage, file)
-    with told("FILE has got another content and size since the last transfer"):
-        serves_again(server, pair.stage, write_file(file, 700, seed=2))
-    with told("FILE has been replaced by another one (rename) since the last transfer"):
-        write_file(folder / "new", 800, seed=3).rename(file)
-        serves_again(server, pair.stage, file)
 
 
 def serves_again(server: Server, stage: int, file: Path) -> None:

@@ -146,6 +146,21 @@ def test_client_saves_in_the_current_directory(
 
 
 @pytest.mark.check("server.file_opened_anew")
+def test_file_is_opened_anew(pair: Programs, folder: Path, start: Starter) -> None:
+    file = write_file(folder / "changing", 900, seed=1)
+    server = start.server(file, workers=1)
+    serves(server, pair.stage, file)
+    with told("FILE has got another content and size since the last transfer"):
+        write_file(file, 700, seed=2)
+        for _ in range(3):
+            serves(server, pair.stage, file)
+    with told("FILE has been replaced by another one (rename) since the last transfer"):
+        write_file(folder / "new", 800, seed=3).rename(file)
+        for _ in range(3):
+            serves(server, pair.stage, file)
+
+
+@pytest.mark.check("server.file_opened_anew")
 @pytest.mark.parametrize("change", ["grown"])
 def test_file_has_grown_since_the_start(pair: Programs, change: str, folder: Path, start: Starter) -> None:
     file = write_file(folder / "growing", 900)

@@ -110,7 +110,10 @@ def test_a_stage_is_graded_for_its_own_lesson_first() -> None:
 def test_every_check_is_in_the_catalogue_and_every_entry_is_a_check() -> None:
     pattern = re.compile(r'^@pytest\.mark\.check\("([^"]+)"\)\n(@pytest\.mark\.parametrize)?', re.MULTILINE)
     files = sorted((REPO / "harness" / "checks").glob("test_*.py"))
-    found = [each for file in files for each in pattern.findall(file.read_text())]
+    by_file = {file: pattern.findall(file.read_text()) for file in files}
+    found = [each for pairs in by_file.values() for each in pairs]
+    homes = [check for pairs in by_file.values() for check in {check for check, _ in pairs}]
+    assert len(homes) == len(set(homes))  # all that a check does lies in one file
     without_cases = [check for check, cases in found if not cases]
     assert len(without_cases) == len(set(without_cases))  # of two functions of one check, --case tells which is meant
     marked = {check for check, _ in found}
