@@ -20,6 +20,7 @@ _KEY = "bytetrain"
 class OnItem:
     """Of one case of a check."""
 
+    left_out: bool = False  # it is skipped, and nothing is recorded of it
     start: Optional[Starter] = None  # what starts its programs, and watches over them
     calls: list[str] = field(default_factory=list)  # around its failure, if this run is traced
     untraced: Optional[Record] = None  # its failure, if a second run shall show the calls around it

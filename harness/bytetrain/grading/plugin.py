@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from copy import copy
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import pytest
 
@@ -82,19 +82,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @first
-def pytest_runtest_protocol(item: pytest.Item) -> Optional[bool]:
-    """Whether an item is done with: its check has failed, and one failure is enough. (Workers of xdist don't know.)"""
-    check, stage = check_of(item), stage_of(item)
-    if not item.config.getoption("--one-failure") or check is None or not isinstance(stage, int):
-        return None
-    return True if on_config(item.config).results.verdict(check, stage) is Verdict.FAIL else None
-
-
-@first
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    if _enough(item):
+        on_item(item).left_out = True
+        pytest.skip("this check has failed, and one failure is enough")
     stage = stage_of(item)
     listen = _live() if item.config.getoption("--replay") else None
     story.begin(stage if isinstance(stage, int) else 0, listen)
+
+
+def _enough(item: pytest.Item) -> bool:
+    """Whether its check has failed, and one failure is enough. (Workers of xdist don't know of each other's.)"""
+    check, stage = check_of(item), stage_of(item)
+    if not item.config.getoption("--one-failure") or check is None or not isinstance(stage, int):
+        return False
+    return on_config(item.config).results.verdict(check, stage) is Verdict.FAIL
 
 
 def _live() -> Callable[[Step], None]:
@@ -117,7 +119,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     """Puts the record of this phase on pytest's report."""
     outcome: Any = yield
     report, check = outcome.get_result(), check_of(item)
-    if check is None:
+    if check is None or on_item(item).left_out:
         return
     stage = stage_of(item)
     record = Record(check, stage if isinstance(stage, int) else 0, case_of(item), Verdict.PASS, call.duration)
