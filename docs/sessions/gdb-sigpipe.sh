@@ -3,6 +3,9 @@
 # needs: gdb
 source "$SESSIONS/lib.sh"
 
+# g++ 11 (Ubuntu 22.04) comes without a printer of std::span
+vary 'bytes=(\.\.\.)' 'std::span of length 1004 = {...}'
+vary 'body=(\.\.\.)' 'std::span of length 1000 = {...}'
 vary '(?<=^\(gdb\) frame )(.*)$' 3
 run 'seq 1 2000000 > numbers.txt'
 debug gdb gdb-sigpipe.gdb 02/server

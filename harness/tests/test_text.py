@@ -24,18 +24,17 @@ from .trial import Trial
 GBK = "中文".encode("gbk")
 NAME = os.fsdecode(GBK)
 CHECKS = """
-import subprocess, sys
+import sys
 import pytest
 from bytetrain import Failure
 from bytetrain.programs.program import Program
 
 @pytest.mark.check("pair.says_bytes")
 @pytest.mark.parametrize("number", [1, 2])
-def test_says_bytes(pair, stage, number, started, folder):
-    says = "import sys; sys.stdout.buffer.write(b'\\\\xd6\\\\xd0 said')"
-    program = Program([sys.executable, "-c", says, str(pair.folder)])
-    started.append(program.start())
-    raise Failure(f"{pair.folder}: {program.wait().stdout}", expected="text", actual=str(pair.server))
+def test_says_bytes(pair, stage, number):
+    with Program([sys.executable, "-c", "import sys; sys.stdout.buffer.write(b'\\\\xd6\\\\xd0 said')"]) as program:
+        said = program.wait().stdout
+    raise Failure(f"{pair.folder}: {said}", expected="text", actual=str(pair.server))
 """
 
 
