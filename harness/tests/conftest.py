@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bytetrain.course.traits import stage_numbers, traits
+from bytetrain.grading.hooks import first
 from bytetrain.programs.build import Programs, build
 
 STANDINS = Path(__file__).parent / "standins"
@@ -18,6 +19,17 @@ STANDINS = Path(__file__).parent / "standins"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--record-golden", action="store_true", help="write the transcripts of test_golden.py anew")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "preset: runs what --preset builds (marked by its fixture)")
+
+
+@first  # before -m chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "preset" in getattr(item, "fixturenames", ()):
+            item.add_marker("preset")
 
 
 def make_submission(folder: Path) -> Path:
