@@ -53,9 +53,9 @@ def build(submission: Path, stage: int, preset: str = "release") -> Programs:
     if not (folder / "CMakeLists.txt").is_file():
         return Programs(stage, folder, _as_it_is(folder, "server"), _as_it_is(folder, "client"))
     target = build_dir(submission, folder, preset)
-    with _alone(target):
+    with _alone(target):  # while CMake configures, folders come and go
         _cmake(folder, target, preset)
-    return Programs(stage, folder, _built(target, "server", folder), _built(target, "client", folder))
+        return Programs(stage, folder, _built(target, "server", folder), _built(target, "client", folder))
 
 
 def build_dir(submission: Path, folder: Path, preset: str) -> Path:
