@@ -163,6 +163,7 @@ def played_pytest(clone: Clone) -> None:
     package.mkdir()
     for name in ("__init__.py", "doctor.py"):
         (package / name).touch()
+    (clone.folder / "harness" / "pytest.ini").write_text("[pytest]\n")
     (clone.folder / "harness" / "conftest.py").write_text(
         "import sys\n"
         "def pytest_addoption(parser):\n"
