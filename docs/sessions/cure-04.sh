@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What stage 05 changes: the content leaves the trains.
+# What stage 05 changes: the content leaves the trains, and workers take the next client by themselves.
 source "$SESSIONS/lib.sh"
 part files
 run 'diff -rq --exclude=stage.toml --exclude=tests stages/04_progress stages/05_zero_copy'

@@ -60,7 +60,7 @@ void Pool::start_worker() {
     connection_.close();  // nor a client that is being handed over: it would never end
     signals_.close();
     drain_timer_.close();
-    channel_.parent_end.close();  // nor the parent's end: nobody would see the end of the channel
+    channel_.parent_end.close();  // nor the parent's end: nobody would see that the parent is gone
     run_worker(std::move(channel_.worker_end), options_);
   }
   workers_.push_back(pid);

@@ -1,4 +1,4 @@
-// system.hpp: what every system call in this folder needs: an error that is never overlooked, a
+// system.hpp: what every system call of a stage needs: an error that is never overlooked, a
 // descriptor that closes itself, and a line in the log.
 // See also: errno(3), close(2), write(2).
 #pragma once
