@@ -28,7 +28,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
@@ -167,13 +167,17 @@ def make_root(system: System, cache: Path, base: str, log: Path) -> None:
 @contextmanager
 def scratch(cache: Path) -> Iterator[Path]:
     """A folder for one run, locked as long as it is in use. What runs that were killed have left is removed first."""
-    for old in cache.glob("run-*"):
-        with locked(old) as free:
-            if free:
-                shutil.rmtree(old)
     folder = cache / f"run-{os.getpid()}"
-    folder.mkdir()
-    with locked(folder):
+    with ExitStack() as in_use:
+        with locked(cache):  # nobody takes the new folder for an old one
+            for old in cache.glob("run-*"):
+                try:
+                    with locked(old, fcntl.LOCK_NB):
+                        shutil.rmtree(old)
+                except BlockingIOError:
+                    pass
+            folder.mkdir()
+            in_use.enter_context(locked(folder))
         try:
             yield folder
         finally:
@@ -181,14 +185,12 @@ def scratch(cache: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[bool]:
-    """Locks a folder; false if another process has."""
+def locked(folder: Path, how: int = 0) -> Iterator[None]:
+    """flock(2) on a folder; BlockingIOError with LOCK_NB if another process has it."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield True
-    except BlockingIOError:
-        yield False
+        fcntl.flock(descriptor, fcntl.LOCK_EX | how)
+        yield
     finally:
         os.close(descriptor)
 
