@@ -181,6 +181,15 @@ def test_what_fails_quietly_is_the_step_around_it(heard: list[str]) -> None:
     assert blamed(caught.value) == ["►failed the server says that it listens"]
 
 
+def test_what_fails_quietly_and_is_put_in_other_words_is_the_step_around_it_too(heard: list[str]) -> None:
+    with pytest.raises(Failure) as caught, expecting("outer"), quietly():
+        try:
+            wait_until(lambda: False, "unseen", limit=0)
+        except NeverHappened:
+            raise fails() from None
+    assert blamed(caught.value) == ["►failed outer"]
+
+
 def test_what_fails_quietly_with_nothing_around_it_is_told(heard: list[str]) -> None:
     with pytest.raises(Failure) as caught, quietly(), quietly(), expecting("our client is taken in"), quietly():
         raise fails()

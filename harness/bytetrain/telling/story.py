@@ -143,11 +143,12 @@ class Story:
 
     def _fails(self, step: Step, failure: Failure) -> None:
         """A failure comes through a step. Where it is another one in other words, which had come up inside of this
-        step, that one's step has failed first."""
+        step, that one's step has failed first, unless that was quiet."""
         step.outcome, step.ended = "failed", time.time()
         if failure.step is None:
             first = _step_of(failure)
-            failure.step = first if first is not None and first.number > step.number else step
+            inside = first is not None and first.number > step.number and first in self.steps
+            failure.step = first if inside else step
         self._keep(step)
         self._tell(step)
 
