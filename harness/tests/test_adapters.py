@@ -17,8 +17,9 @@ from bytetrain.course import paths
 from bytetrain.course.catalogue import rubric
 from bytetrain.course.traits import stage_numbers, traits
 from bytetrain.grading import adapters
-from bytetrain.grading.records import OUR_FAULT, Record, Verdict
+from bytetrain.grading.records import Record, Verdict
 from bytetrain.grading.results import Results, write
+from bytetrain.grading.schema import OUR_FAULT
 
 from .trial import Trial
 

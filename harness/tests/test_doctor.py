@@ -239,5 +239,16 @@ def test_this_machine_gets_a_report_from_a_bare_interpreter() -> None:
     assert done.returncode in (0, 1) and done.stderr == ""
 
 
+def test_what_runs_before_anything_is_installed_reads_no_toml() -> None:
+    """Python 3.10 can't without a package: doctor, with all that it asks for, and export do without."""
+    environment = {**os.environ, "PYTHONPATH": str(doctor.CLONE / "harness"), "PYTHONDONTWRITEBYTECODE": "1"}
+    modules = "bytetrain.doctor, bytetrain.programs.containment, bytetrain.grading.adapters"
+    script = f"import sys; sys.modules.update(tomllib=None, tomli=None); import {modules}"
+    done = subprocess.run(
+        [doctor.SYSTEM_PYTHON, "-S", "-s", "-c", script], env=environment, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_arguments_are_refused() -> None:
     assert doctor.main(["--verbose"]) == 2

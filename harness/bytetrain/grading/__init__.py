@@ -1,10 +1,14 @@
 """The grader: from the checks that pytest runs to verdicts, points, stories and results.json.
 
     selection.py  which checks run, in which stages
+    protection.py what keeps a submission from doing harm: in the sandbox all of it is run once more
     plugin.py     pytest's hooks: verdicts come in, are told at once, and are summed up
+    attached.py   what is kept on pytest's own objects meanwhile; hooks.py has its markers, with types
     records.py    what is known of one case, and how a Failure becomes one
     results.py    verdicts and points of a whole run, as data: docs/en/results.md
     words.py      the same for a terminal
     adapters.py   results.json for Gradescope, Autolab, Classroom 50
     calls.py      the system calls around a failure
+    command.py    the command line that starts a grading
+    schema.py     the name of that data's version
 """

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 from ..telling.text import print_whatever_comes, without_bytes
-from .records import OUR_FAULT, SCHEMA
+from .schema import OUR_FAULT, SCHEMA
 
 Data = dict[str, Any]
 TEXT_LIMIT = 4000  # characters of one test's output

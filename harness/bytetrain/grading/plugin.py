@@ -22,8 +22,9 @@ from ..telling.text import has_bytes, without_bytes
 from . import calls, protection, words
 from .attached import OnConfig, on_config, on_item, on_report, put_on_config, put_on_report
 from .hooks import around, first, last
-from .records import OUR_FAULT, Record, Verdict, fill_in
+from .records import Record, Verdict, fill_in
 from .results import Results, forget, write
+from .schema import OUR_FAULT
 from .selection import (
     add_options, case_of, check_of, check_options, chosen_stages, parametrize, rubric_of, select, stage_of,
     submission_of,

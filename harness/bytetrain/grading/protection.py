@@ -1,6 +1,6 @@
 """pytest's side of what protects this machine from a submission: the option --containment, and what it says of it.
 
-See containment.py (the sandbox) and limits.py.
+See programs/containment.py (the sandbox) and programs/limits.py.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import pytest
 from ..course.paths import REPO, STAGES
 from ..kernel.processes import close_to_others
 from ..programs import containment, limits
+from ..programs.build import build_folder
 from .command import command_of_pytest
 from .hooks import first
 from .results import ERROR
@@ -39,7 +40,7 @@ def pytest_cmdline_main(config: pytest.Config) -> Optional[int]:
     config.pluginmanager.getplugin("capturemanager").stop_global_capturing()  # the run inside has the terminal
     outputs = [config.getoption("--results"), config.getoption("xmlpath", None)]
     sandbox = containment.Sandbox(
-        submission_of(config), str(config.getoption("--preset")),
+        build_folder(submission_of(config), str(config.getoption("--preset"))),
         shown=[REPO, submission_of(config), Path(str(config.rootpath))],
         outputs=[Path(each).resolve() for each in outputs if each],
     )
@@ -94,8 +95,8 @@ def protection_in_words(config: pytest.Config) -> str:
     """For people: what protects, and what is missing for more."""
     mode = mode_of(config)
     said = containment.SAID[mode]
-    asked_for_it = mode == "limits" and config.getoption("--containment") == "auto" and not _is_ours(config)
-    return f"{said}: {containment.why_no_sandbox()}" if asked_for_it and containment.why_no_sandbox() else said
+    fell_back = mode == "limits" and config.getoption("--containment") == "auto" and not _is_ours(config)
+    return f"{said}: {containment.why_no_sandbox()}" if fell_back and containment.why_no_sandbox() else said
 
 
 @first

@@ -15,10 +15,6 @@ from ..programs.program import Program
 from ..telling.story import Story
 
 
-SCHEMA = "bytetrain/results/v1"  # of results.json: docs/en/results.md
-OUR_FAULT = "The grader or this machine is at fault here, not your program."
-
-
 class Verdict(str, Enum):
     """What was found out. Of several, the worst counts: they stand in that order."""
 

@@ -16,7 +16,8 @@ from ..course.folders import stage_dir
 from ..course.paths import STAGES
 from ..programs import containment
 from ..telling.text import as_json
-from .records import SCHEMA, Record, Verdict
+from .records import Record, Verdict
+from .schema import SCHEMA
 
 PASS, FAIL, ERROR = 0, 1, 3  # exit statuses; 2 and 4 are pytest's own: interrupted, bad command line
 

@@ -9,8 +9,9 @@ from typing import Any, Optional
 
 from ..course.catalogue import Check
 from ..programs.output import shown
-from .records import OUR_FAULT, Record, Verdict
+from .records import Record, Verdict
 from .results import Results
+from .schema import OUR_FAULT
 
 Line = tuple[str, str]  # the text, and its style: "", "bold", "red", "green", "yellow", "cyan"
 

@@ -22,7 +22,6 @@ from functools import cache
 from pathlib import Path
 
 from ..kernel.processes import be_subreaper, children
-from .build import build_folder
 
 INSIDE = "BYTETRAIN_CONTAINED"  # set in the environment of the run that is inside
 SHARED = (Path("/tmp"), Path("/dev/shm"))  # where programs may write beside the folders that they are given
@@ -82,8 +81,7 @@ def why_no_sandbox() -> str:
 class Sandbox:
     """Where a run may write, and what it shall leave outside."""
 
-    submission: Path
-    preset: str
+    builds: Path  # the folder where the submission is built
     shown: Sequence[Path]  # folders that can be read inside, wherever they lie
     outputs: Sequence[Path]  # files that the run writes and the caller wants to have: results.json, JUnit XML
 
@@ -109,13 +107,12 @@ class Sandbox:
 
     def _bwrap(self, room: Path, stand_ins: Mapping[Path, Path], command: Sequence[str]) -> list[str]:
         hidden = [folder for folder in HIDDEN if os.path.isdir(folder) and not os.path.islink(folder)]
-        builds = build_folder(self.submission, self.preset)
         words = [*_ROOT, *(word for folder in hidden for word in ("--tmpfs", folder))]
         for shared in SHARED:
             words += ["--bind", _made(room / shared.name), str(shared)]
         for shown in (*self.shown, *_of_this_python()):
             words += ["--ro-bind", str(shown), str(shown)]
-        words += ["--bind", _made(builds), str(builds)]
+        words += ["--bind", _made(self.builds), str(self.builds)]
         words += [word for output, stand_in in stand_ins.items() for word in ("--bind", str(stand_in), str(output))]
         words += [word for folder in hidden for word in ("--remount-ro", folder)]
         return [*words, "--setenv", INSIDE, "1", "--dir", os.getcwd(), "--chdir", os.getcwd(), "--", *command]
