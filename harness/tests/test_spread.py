@@ -146,6 +146,14 @@ def test_who_edits_on_spreads_again(clone: Clone) -> None:
             assert clone.texts("shared.cpp") == [text] * 4
 
 
+def test_what_was_carried_from_a_later_stage_is_kept(clone: Clone, capsys: pytest.CaptureFixture[str]) -> None:
+    clone.write("02_big_file", "shared.cpp", "its lesson\n")
+    clone.spread(clone.path("02_big_file", "shared.cpp"))
+    clone.write("01_small_file", "shared.cpp", "edited\n")
+    assert clone.spread(clone.path("01_small_file", "shared.cpp")) == 1
+    assert clone.texts("shared.cpp") == ["edited", "its lesson", "its lesson", "its lesson"]
+
+
 def test_an_edit_that_is_committed_already(clone: Clone) -> None:
     clone.write("01_small_file", "shared.cpp", "edited\n")
     clone.commit()
@@ -168,6 +176,13 @@ def test_mutants_that_no_longer_apply_are_named(clone: Clone, capsys: pytest.Cap
     clone.write("01_small_file", "shared.cpp", "edited\n")
     clone.spread(clone.path("01_small_file", "shared.cpp"))
     assert "harness/mutants/03-says-yes.patch: no longer applies to 03_waitall" in told(capsys)
+
+
+def test_a_mutant_without_its_header_is_named(clone: Clone, capsys: pytest.CaptureFixture[str]) -> None:
+    (clone.root / "harness" / "mutants" / "03-new.patch").write_text("--- a/shared.cpp\n+++ b/shared.cpp\n")
+    clone.write("01_small_file", "shared.cpp", "edited\n")
+    assert clone.spread(clone.path("01_small_file", "shared.cpp")) == 1
+    assert "harness/mutants/03-new.patch: its header has no line" in told(capsys)
 
 
 def test_a_mutant_that_applies_is_not(clone: Clone, capsys: pytest.CaptureFixture[str]) -> None:

@@ -31,7 +31,7 @@ from ..course.paths import REPO
 from ..docs import __main__ as docs
 from ..docs.reruns import script_of
 from ..programs.sessions import prepare
-from .mutants import load_all
+from .mutants import Unusable, load_all
 
 PATCHED = re.compile(r"^--- a/(\S+)", re.MULTILINE)
 
@@ -61,7 +61,7 @@ class Tree:
         self.root = root.resolve()
         self.since = since
         self.stages = sorted(path.name for path in self.root.glob("stages/[0-9][0-9]_*") if path.is_dir())
-        self._carried = self.root / "build" / "spread.json"  # what was put where: {"stages/04_.../pool.cpp": its hash}
+        self._carried = self.root / "build" / "spread.json"  # what was put where, by which stage: see `_mark`
         if self._git("rev-parse", "--verify", "--quiet", f"{since}^{{commit}}") is None:
             raise NotSpread(
                 f"{since}: no commit in {self.root}: what a file was before the edit is read from git; work in a "
@@ -114,7 +114,7 @@ class Tree:
                 yield stage, f"left alone: in {self.since} it had {'none' if before is None else 'other bytes'}"
             elif now == edit.now:
                 yield stage, "has it already"
-            elif now != before and not self._is_ours(stage, edit.name, now):
+            elif now != before and not self._is_ours(stage, edit, now):
                 yield stage, "left alone: it has been edited here as well; carry it by hand, or take that edit back"
             else:
                 self._put(stage, edit)
@@ -129,11 +129,12 @@ class Tree:
             path.write_bytes(edit.now)
             path.chmod(self.path(edit.stage, edit.name).stat().st_mode & 0o777)
         self._carried.parent.mkdir(exist_ok=True)
-        self._carried.write_text(json.dumps({**self._known(), self._key(stage, edit.name): _hash(edit.now)}, indent=1))
+        known = {**self._known(), self._key(stage, edit.name): _mark(edit.stage, edit.now)}
+        self._carried.write_text(json.dumps(known, indent=1))
 
-    def _is_ours(self, stage: str, name: str, content: Optional[bytes]) -> bool:
-        """Whether it was brought by an earlier run: whoever edits on spreads again."""
-        return self._known().get(self._key(stage, name)) == _hash(content)
+    def _is_ours(self, stage: str, edit: Edit, content: Optional[bytes]) -> bool:
+        """Whether an earlier run brought it from the same stage: whoever edits on spreads again."""
+        return self._known().get(self._key(stage, edit.name)) == _mark(edit.stage, content)
 
     def _known(self) -> dict[str, str]:
         known: dict[str, str] = json.loads(self._carried.read_text()) if self._carried.is_file() else {}
@@ -154,7 +155,12 @@ class Tree:
 
     def misfits(self, names: Collection[str]) -> Iterator[str]:
         """The mutants of one of these files that no longer apply."""
-        for mutant in load_all(folder=self.root / "harness" / "mutants"):
+        try:
+            mutants = load_all(folder=self.root / "harness" / "mutants")
+        except Unusable as why:
+            yield f"harness/mutants/{why}"
+            return
+        for mutant in mutants:
             stage = next((each for each in self.stages if int(each[:2]) == mutant.stage), None)
             if stage is None or not set(PATCHED.findall(mutant.path.read_text(encoding="utf-8"))) & set(names):
                 continue
@@ -164,8 +170,9 @@ class Tree:
                 yield f"harness/mutants/{mutant.path.name}: no longer applies to {stage}: harness/mutants/README.md"
 
 
-def _hash(content: Optional[bytes]) -> str:
-    return hashlib.sha256(content).hexdigest() if content is not None else "none"
+def _mark(stage: str, content: Optional[bytes]) -> str:
+    """What was carried: from which stage, and its hash."""
+    return f"{stage} {hashlib.sha256(content).hexdigest() if content is not None else 'none'}"
 
 
 def quoting(names: Collection[str]) -> list[str]:
