@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
+from .telling.sizes import GiB, KiB
 from .telling.text import print_whatever_comes
 
 CLONE = Path(__file__).resolve().parents[2]
@@ -245,14 +246,14 @@ def container(machine: Machine) -> Finding:
 
 def size(machine: Machine) -> Finding:
     memory = {key: int(kib) for key, kib in re.findall(r"^(\w+):\s+(\d+) kB", machine.read("/proc/meminfo"), re.M)}
-    total, available = (memory.get(key, 0) / 1024 / 1024 for key in ("MemTotal", "MemAvailable"))
+    total, available = (memory.get(key, 0) * KiB / GiB for key in ("MemTotal", "MemAvailable"))
     load = machine.read("/proc/loadavg").split(" ")[0]
     value = f"{len(os.sched_getaffinity(0))} cores (load {load}), {total:.1f} GiB memory, {available:.1f} available"
     return Finding("size", value, "little memory: close something before building" if available < 1 else "")
 
 
 def disk(machine: Machine) -> Finding:
-    free = {place: shutil.disk_usage(place).free / 2**30 for place in (str(machine.repo), tempfile.gettempdir())}
+    free = {place: shutil.disk_usage(place).free / GiB for place in (str(machine.repo), tempfile.gettempdir())}
     value = ", ".join(f"{gib:.1f} GiB free at {place}" for place, gib in free.items())
     short = [place for place, gib in free.items() if gib < 2]
     return Finding("disk", value, f"make room at {' and '.join(short)}: 2 GiB are wanted" if short else "")

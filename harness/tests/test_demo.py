@@ -24,7 +24,7 @@ from bytetrain.course.traits import numbered, stage_numbers
 from bytetrain.demo.__main__ import arguments, programme
 from bytetrain.demo.playing import Performance, Result, Transfer
 from bytetrain.demo.report import Report
-from bytetrain.demo.screen import _WIDTH, Kind, Screen
+from bytetrain.demo.screen import WIDTH, Kind, Screen
 from bytetrain.demo.texts import TEXTS, texts
 from bytetrain.kernel.processes import descendants
 from bytetrain.lessons.evidence import Evidence
@@ -79,7 +79,7 @@ def printed(say: Callable[[Screen], object]) -> str:
 def test_a_file_gets_plain_lines_that_are_not_too_long() -> None:
     text = printed(lambda screen: screen.point("word " * 60, 4, Kind.GOOD))
     lines = text.splitlines()
-    assert "\x1b" not in text and all(len(line) <= _WIDTH and line == line.rstrip() for line in lines)
+    assert "\x1b" not in text and all(len(line) <= WIDTH and line == line.rstrip() for line in lines)
     assert lines[0].startswith("    ✓ word") and lines[1].startswith("      word") and len(lines) == 4
 
 
@@ -190,7 +190,7 @@ def test_a_stage_is_shown(tmp_path: Path, preset: str) -> None:
     assert demo.end() == 0, demo.text
     shown = demo.table()["lessons"][0]["shown"]
     assert (shown["stage"], shown["server"], shown["seen"]) == (1, ["--raw"], True)
-    assert "\x1b" not in demo.text and max(map(len, demo.text.splitlines())) <= _WIDTH
+    assert "\x1b" not in demo.text and max(map(len, demo.text.splitlines())) <= WIDTH
     assert re.search(r"✗ the failure: saved as 'notes.txt\w", demo.text)
     assert "All 1 failures" in demo.text and str(demo.json) in demo.text.replace("\n", "")
 

@@ -72,6 +72,12 @@ def test_a_name_has_one_address(file: Path) -> None:
     assert second == []
 
 
+@pytest.mark.parametrize("file", [*FILES, *USERS], ids=lambda file: str(file.relative_to(PACKAGE.parent)))
+def test_a_private_name_is_used_at_home_only(file: Path) -> None:
+    private = [(base, name) for base, name in imports(file) if name.startswith("_") and name != "__main__"]
+    assert [f"{name} of {base.relative_to(PACKAGE)}" for base, name in private] == []
+
+
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
 def test_the_page_for_contributors_enters_every_room(language: str) -> None:
     page = (PACKAGE.parents[1] / "docs" / language / "house.md").read_text(encoding="utf-8")

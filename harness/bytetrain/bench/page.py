@@ -12,10 +12,10 @@ from typing import Any, NamedTuple, Optional
 
 import jinja2
 
-from ..telling.sizes import size_words
+from ..telling.sizes import MiB, size_words
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
-LARGE_ENOUGH = 64 << 20  # bytes: the start of a client is no part of the time worth telling
+LARGE_ENOUGH = 64 * MiB  # bytes: the start of a client is no part of the time worth telling
 _LEFT, _WIDTH, ROW = 190, 700, 26  # pixels: the names, the plot, a line of it
 
 

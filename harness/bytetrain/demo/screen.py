@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-_WIDTH = 100
+WIDTH = 100
 _PLAIN = box.Box("    \n    \n -- \n    \n    \n    \n    \n    \n")  # only a line under the head
 
 
@@ -37,10 +37,10 @@ class Screen:
         self._terminal = target.isatty()
         self._console = Console(
             file=target, highlight=False, markup=False, emoji=False, no_color=None if colour else True,
-            width=None if self._terminal else _WIDTH,
+            width=None if self._terminal else WIDTH,
         )
         if self._terminal:
-            self._console.width = min(self._console.width, _WIDTH)
+            self._console.width = min(self._console.width, WIDTH)
         self._unicode = self._console.encoding.lower().startswith("utf")
 
     def title(self, text: str) -> None:
@@ -50,7 +50,7 @@ class Screen:
         """A heading with a line under it."""
         self.blank()
         self.line(text, style="bold")
-        self.line(("─" if self._terminal and self._unicode else "-") * min(_WIDTH, Text(text).cell_len))
+        self.line(("─" if self._terminal and self._unicode else "-") * min(WIDTH, Text(text).cell_len))
 
     def blank(self) -> None:
         self._write("")

@@ -45,7 +45,7 @@ def _prctl(option: int, value: int) -> None:
 
 def _stat(pid: Union[int, str]) -> str:
     """/proc/PID/stat, or a thread's (PID/task/TID); "" if it is gone. The way of fewest steps: it is looked at some ten
-    thousand times a run. (The doctor, which must run without the rest of the house, asks for no process.)"""
+    thousand times a run."""
     try:
         with open(f"{PROC}/{pid}/stat", "rb", buffering=0) as file:
             return file.read().decode(errors="replace")
@@ -138,11 +138,6 @@ def descendants(pid: int) -> list[ProcessFacts]:
         found += generation
         parents = {each.pid for each in generation}
     return found
-
-
-def session_members(session: int) -> list[ProcessFacts]:
-    """Everybody in a session: a program that the harness started, and whatever came of it."""
-    return [each for each in processes() if each.session == session]
 
 
 def all_asleep(pid: int) -> bool:

@@ -9,9 +9,9 @@ from ..kernel.trace import Trace
 from ..telling.sizes import MiB
 from ..telling.story import heading
 from ..wire import framing
-from .wording import bytes_asked, call_in_words
 from .evidence import Evidence, when
 from .scene import Scene
+from .wording import bytes_asked, call_in_words
 
 _ROUNDS = 2  # nearly every one loses bytes: only a send that has moved nothing yet is made again by the kernel
 

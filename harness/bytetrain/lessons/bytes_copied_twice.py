@@ -11,9 +11,9 @@ from ..programs.program import Client, Server
 from ..telling.sizes import MiB
 from ..wire import framing
 from ..wire.faults import Timeout
-from .wording import WRITTEN
 from .evidence import Evidence, when
 from .scene import Scene, outcome, saved_md5
+from .wording import WRITTEN
 
 _SIZE = 4 * MiB
 SMALL_PIECES = 1000  # calls for each MiB: with more than that, none moves more than one body of a train

@@ -12,9 +12,9 @@ from ..telling.sizes import MiB
 from ..telling.story import heading
 from ..telling.waiting import wait_until
 from ..wire.files import md5_of, write_file
-from .wording import bytes_asked, call_in_words
 from .evidence import Evidence, when
 from .scene import Scene, read_train, saved_md5
+from .wording import bytes_asked, call_in_words
 
 _LEFT = MiB
 _WORKERS = 2

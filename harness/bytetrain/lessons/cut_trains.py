@@ -8,12 +8,12 @@ from ..course.traits import traits
 from ..telling.story import expect, heading
 from ..wire import framing
 from ..wire.faults import Slicer, WholeTrains
-from .wording import call_in_words
 from .evidence import Evidence, Fact, when
 from .scene import Scene, outcome, saved_md5, wait_for
+from .wording import call_in_words
 
 TRAINS = 1000  # of content that come whole before the one that is cut
-_PART = 472  # bytes of its body that come first
+FIRST_PART = 472  # bytes of its body that come first
 
 
 @dataclass
@@ -39,14 +39,14 @@ class Cut:
         lines = [f"{self.saved} of {self.size} bytes saved"]
         if failure:
             calls = f": {', '.join(self.calls)}" if self.calls else ""
-            lines = [f"asked for a body of {framing.LARGEST_BODY} bytes, recv returned {_PART}{calls}", *misread]
+            lines = [f"asked for a body of {framing.LARGEST_BODY} bytes, recv returned {FIRST_PART}{calls}", *misread]
         elif self.whole:
             lines = [f"all {self.size} bytes saved, md5 of both files {self.md5_sent}"]
         return Evidence(
             failure=failure,
             cure=when(self.whole, f"all {self.size} bytes saved, md5 equal"),
             lines=[*lines, f"the client ends with {self.said}"],
-            facts={**facts, "asked": framing.LARGEST_BODY, "cut_after": _PART, "file_bytes": self.size,
+            facts={**facts, "asked": framing.LARGEST_BODY, "cut_after": FIRST_PART, "file_bytes": self.size,
                    "saved_bytes": self.saved, "md5_sent": self.md5_sent, "md5_saved": self.md5_saved,
                    "client": self.said, "calls": self.calls},
         )
@@ -57,7 +57,7 @@ def cut_a_train(scene: Scene, file: Path) -> Cut:
     one that is cut in its body; the others have to live with cuts in heads, too."""
     name = file.name.encode()
     begins = framing.start_of_content(scene.stage, len(name))
-    last = begins + TRAINS * (framing.HEAD + framing.LARGEST_BODY) + framing.HEAD + _PART
+    last = begins + TRAINS * (framing.HEAD + framing.LARGEST_BODY) + framing.HEAD + FIRST_PART
     naive = traits(scene.stage).whole_trains_only
     cuts = [last] if naive else [*cuts_in_heads(scene.stage, name), last]
     tracing = scene.tracing("client", "recvfrom") if naive else None
@@ -77,10 +77,10 @@ def cut_a_train(scene: Scene, file: Path) -> Cut:
         said=said,
         size=file.stat().st_size,
         saved=path.stat().st_size if path.is_file() else 0,
-        content_before=last - begins if traits(scene.stage).raw else TRAINS * framing.LARGEST_BODY + _PART,
+        content_before=last - begins if traits(scene.stage).raw else TRAINS * framing.LARGEST_BODY + FIRST_PART,
         md5_sent=scene.store.md5(file),
         md5_saved=saved_md5(client, file.name),
-        calls=[call_in_words(each) for each in calls if each.result == _PART],
+        calls=[call_in_words(each) for each in calls if each.result == FIRST_PART],
     )
 
 

@@ -16,7 +16,7 @@ from ..telling.story import heading
 from ..telling.waiting import wait_until
 from .scene import Scene
 
-_WORKERS = 3
+POOL_SIZE = 3
 NOTICED = 0.05  # seconds of CPU: a parent that never sleeps any more has used them soon
 
 
@@ -34,11 +34,11 @@ class Loss:
     @property
     def whole_pool(self) -> bool:
         """Whether all the workers that there should be are alive, and no zombie is there."""
-        return len(self.server.workers) == _WORKERS and not zombies(self.server.pid)
+        return len(self.server.workers) == POOL_SIZE and not zombies(self.server.pid)
 
     @property
     def alive(self) -> str:
-        return f"{len(self.server.workers)} of {_WORKERS} workers are alive"
+        return f"{len(self.server.workers)} of {POOL_SIZE} workers are alive"
 
     @property
     def log(self) -> list[str]:
@@ -70,7 +70,7 @@ def lose_a_client(scene: Scene, calls: str = "") -> Loss:
     """A client stalls until its worker blocks in a send, then resets the connection. Returns when the worker has
     noticed. `calls` are traced in all workers, where a trace is wanted."""
     file = scene.blocking()
-    server = scene.server(file, _WORKERS)
+    server = scene.server(file, POOL_SIZE)
     tracing = scene.tracing("workers", calls, running=True) if calls else None
     scene.attach(tracing, *server.workers)
     heading("our client reads nothing until its worker blocks in a send, then it resets the connection")

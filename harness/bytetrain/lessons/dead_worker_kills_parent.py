@@ -4,7 +4,7 @@ import signal
 
 from ..kernel.tcp import listening
 from ..telling.waiting import wait_until
-from .dead_worker import _WORKERS, Loss, lose_a_worker
+from .dead_worker import POOL_SIZE, Loss, lose_a_worker
 from .evidence import Evidence, when
 from .scene import Scene, outcome, saved_md5
 
@@ -37,5 +37,5 @@ def md5_equal(loss: Loss) -> str:
 def end_of_parent(loss: Loss) -> list[str]:
     port = loss.server.port
     wait_until(lambda: not listening(port), f"nobody listens on port {port} any more")
-    healthy = f"though {_WORKERS - 1} of {_WORKERS} workers were healthy"
+    healthy = f"though {POOL_SIZE - 1} of {POOL_SIZE} workers were healthy"
     return ["signal 13 (SIGPIPE) ended the parent", f"nobody listens on port {port} any more, {healthy}"]

@@ -11,9 +11,9 @@ from ..telling.story import heading
 from ..telling.waiting import wait_until
 from ..wire import framing
 from ..wire.files import md5_of
-from .wording import call_in_words
 from .evidence import Evidence, when
 from .scene import Scene, outcome, saved_md5, wait_for
+from .wording import call_in_words
 
 _NAME = "notes.txt"
 TEXT = "Dear reader, TCP carries bytes and not messages. Who tells where a name ends?"

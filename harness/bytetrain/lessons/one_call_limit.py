@@ -11,9 +11,9 @@ from ..telling.sizes import GiB, MiB
 from ..telling.story import heading
 from ..wire.files import write_sparse
 from ..wire.peers import RawClient
-from .wording import bytes_asked, call_in_words
 from .evidence import Evidence, when
 from .scene import Scene, read_train
+from .wording import bytes_asked, call_in_words
 
 _SIZE = 3 * GiB
 MOST_IN_ONE_CALL = 0x7FFFF000  # bytes that one call moves at most: MAX_RW_COUNT of the kernel, a page less than 2 GiB

@@ -7,10 +7,10 @@ from ..kernel.signals import cont, stop
 from ..programs.program import Server
 from ..telling.story import heading
 from ..telling.waiting import wait_until
-from .wording import call_in_words
-from .dead_worker import _WORKERS, Loss, lose_a_client
+from .dead_worker import POOL_SIZE, Loss, lose_a_client
 from .evidence import Evidence, when
 from .scene import Scene
+from .wording import call_in_words
 
 
 def play(scene: Scene) -> Evidence:
@@ -52,7 +52,7 @@ def survives_more(scene: Scene, loss: Loss) -> bool:
     def at_rest() -> bool:
         return loss.whole_pool and all(map(sleeping, loss.server.workers))
 
-    wait_until(at_rest, f"{_WORKERS} workers wait for clients, and nobody is a zombie", seen=lambda: loss.alive)
+    wait_until(at_rest, f"{POOL_SIZE} workers wait for clients, and nobody is a zombie", seen=lambda: loss.alive)
     return received.md5 == scene.store.md5(loss.file) and loss.server.running
 
 

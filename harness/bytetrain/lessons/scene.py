@@ -35,7 +35,6 @@ AFTER_ITS_END = 2.0  # seconds until a thread of ours has surely seen what a cli
 _LOG_TAIL = 5  # lines of a server's log
 
 
-
 class Scene:
     """One pair, and all that a lesson starts beside it."""
 

@@ -9,9 +9,9 @@ from ..telling.waiting import wait_until
 from ..wire import framing
 from ..wire.files import content, md5_of_stream
 from ..wire.peers import Connection
-from .wording import call_in_words
 from .evidence import Evidence, when
 from .scene import Scene, outcome, saved_md5, wait_for
+from .wording import call_in_words
 
 _NAME = "train.bin"
 _SIZE = 3000

@@ -1,4 +1,4 @@
-"""The one way to start the programs of a stage: for checks, lessons and the demo.
+"""The one way to start the programs of a stage: for checks, lessons, demo and bench.
 
     with Starter(pair, folder) as start:
         server = start.server(file, workers=3)

@@ -30,6 +30,7 @@ import psutil
 
 from ..course.paths import REPO, STAGES
 from ..grading.command import grading_command
+from ..telling.sizes import GiB
 from ..telling.text import as_json, print_whatever_comes
 
 Case = tuple[str, int, str]  # check, stage, case
@@ -128,7 +129,7 @@ def machine() -> dict[str, Any]:
     return {
         "system": release.get("PRETTY_NAME", ""), "kernel": platform.release(),
         "processor": model or platform.machine(), "cores": len(os.sched_getaffinity(0)),
-        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1), "python": platform.python_version(),
+        "memory_gib": round(psutil.virtual_memory().total / GiB, 1), "python": platform.python_version(),
     }
 
 

@@ -120,4 +120,4 @@ def test_our_orphans_come_to_us() -> None:
         orphan = int(program.wait().stdout)
         known = processes.facts(orphan)
         assert known is not None and known.ppid == os.getpid()
-        assert orphan in [each.pid for each in processes.session_members(program.pid)]
+        assert orphan in [each.pid for each in processes.processes() if each.session == program.pid]
