@@ -55,9 +55,11 @@ class PoolDeathTest : public testing::Test {
   /// A pool that serves until `finds_all_well`, in a process of its own, ends it: with SIGUSR1 if it does.
   template <typename Check>
   static void serve_beside(Pool& pool, Check finds_all_well) {
-    ::alarm(120);  // a pool that is broken might serve nobody for ever
+    constexpr unsigned limit = 120;  // seconds, for both: a pool that is broken might serve nobody for ever
+    ::alarm(limit);
     const pid_t parent = ::getpid();
     if (::fork() == 0) {
+      ::alarm(limit);  // fork clears it
       bool well = false;
       const std::string error = message_of([&] { well = finds_all_well(parent); });
       if (!error.empty()) log(error);
