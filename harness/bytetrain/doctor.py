@@ -365,7 +365,7 @@ def writable_build(machine: Machine) -> Finding:
         return Finding("build folder", f"{build} can be written")
     value = f"{closed} can't be written; it belongs to {owner_of(closed)}"
     advice = "sudo chown -R $(id -un) build"
-    if closed == machine.repo:
+    if not machine.writable(str(machine.repo)):
         advice = "copy the clone to where you may write: cp -r"
     return Finding("build folder", value, advice, missing=True)
 
@@ -459,4 +459,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -7,7 +7,8 @@ import pytest
 from bytetrain import Failure
 from bytetrain.course.languages import Language
 from bytetrain.course.paths import REPO
-from bytetrain.docs import __main__ as docs, reruns
+from bytetrain.docs import pages as docs, reruns
+from bytetrain.docs.__main__ import main
 from bytetrain.docs.reruns import Values
 
 PAGES = [page for _, page in docs.pages()]
@@ -72,12 +73,12 @@ def one_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_changed_block_is_detected_and_recorded(one_page: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert docs.main([]) == 0
+    assert main([]) == 0
     right = one_page.read_text()
     one_page.write_text(right.replace("\nhello\n", "\nhallo\n"))
-    assert docs.main([]) == 1
+    assert main([]) == 1
     assert "-hallo\n+hello\n" in capsys.readouterr().out
-    assert docs.main(["--record"]) == 0
+    assert main(["--record"]) == 0
     assert one_page.read_text() == right
 
 

@@ -195,6 +195,12 @@ def test_a_submission_is_graded_and_nothing_else(clone: Clone, option: list[str]
     assert not clone.called("cmake") and not clone.called("ctest")
 
 
+def test_a_submission_without_a_folder_is_told_before_anything_is_built(clone: Clone) -> None:
+    done = clone.run("test", "--stage", "1", "--submission")
+    assert done.returncode == 2 and done.stdout.count("\n") == 1 and "--submission wants a folder" in done.stdout
+    assert not clone.called("cmake")
+
+
 def test_the_harness_has_results_of_its_own(clone: Clone) -> None:
     """Whatever becomes of its own tests, what the student has in build/results.json is of the checks."""
     played_pytest(clone)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from bytetrain.course.languages import Language
-from bytetrain.docs import __main__ as docs, reruns
+from bytetrain.docs import pages as docs, reruns
 from bytetrain.upkeep import spread
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")

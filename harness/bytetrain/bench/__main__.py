@@ -16,6 +16,7 @@ from typing import Any, Optional
 from ..course.paths import BUILD, STAGES
 from ..programs.build import Programs, build
 from ..programs.sessions import prepare
+from ..telling.ending import end_with
 from ..telling.sizes import MiB, size_words
 from ..upkeep.flake import commit, machine
 from ..wire.files import FileStore
@@ -259,4 +260,4 @@ def measure_growth(data: dict[str, Any], stage: Programs, store: FileStore, plac
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_with(main)

@@ -30,6 +30,7 @@ import psutil
 
 from ..course.paths import REPO, STAGES
 from ..grading.command import grading_command
+from ..telling.ending import end_with
 from ..telling.sizes import GiB
 from ..telling.text import as_json, print_whatever_comes
 
@@ -211,7 +212,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
 
 if __name__ == "__main__":
     try:
-        sys.exit(main())
+        end_with(main)
     except RuntimeError as error:
         print(f"flake: {error}", file=sys.stderr)
         sys.exit(3)

@@ -30,6 +30,7 @@ from ..course.catalogue import rubric
 from ..course.folders import stage_dir
 from ..course.paths import BUILD, REPO, STAGES
 from ..grading.command import grading_command
+from ..telling.ending import end_with
 
 MUTANTS = REPO / "harness" / "mutants"
 WORK = BUILD / "mutants"
@@ -311,4 +312,4 @@ def conclude(outcomes: Sequence[Outcome], whole: bool) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_with(main)

@@ -28,9 +28,10 @@ from typing import Optional
 from .. import Failure
 from ..course.catalogue import load_stage
 from ..course.paths import REPO
-from ..docs import __main__ as docs
+from ..docs.pages import blocks, check, pages
 from ..docs.reruns import script_of
 from ..programs.sessions import prepare
+from ..telling.ending import end_with
 from .mutants import Unusable, load_all
 
 PATCHED = re.compile(r"^--- a/(\S+)", re.MULTILINE)
@@ -180,7 +181,7 @@ def quoting(names: Collection[str]) -> list[str]:
     files."""
     files = {name.rpartition("/")[2] for name in names}
     found = set()
-    for block in (each for _, page in docs.pages() for each in docs.blocks(page)):
+    for block in (each for _, page in pages() for each in blocks(page)):
         if block.kind == "generated":
             found.add(block.name)
             continue
@@ -194,7 +195,7 @@ def record(names: Collection[str]) -> Iterator[str]:
     """Makes these sessions and tables anew, on all pages that quote them; tells which could not be."""
     for name in names:
         try:
-            result = docs.check(name, record=True)
+            result = check(name, record=True)
         except Failure as why:
             yield f"docs, {name}: {why}"
             continue
@@ -231,4 +232,4 @@ def main(arguments: Optional[Sequence[str]] = None, root: Path = REPO) -> int:
 
 if __name__ == "__main__":
     prepare()
-    sys.exit(main())
+    end_with(main)
