@@ -148,29 +148,25 @@ def streamed(size: int, place: Place) -> Subject:
 
 def all_of(stages: Callable[[int], Programs], store: FileStore, place: Place, quick: bool) -> list[Comparison]:
     """The comparisons, in the order of bars.toml."""
+    return [*of_a_large_file(stages, store, place, quick), *of_many_clients(ours(stages(6)), store, place, quick)]
+
+
+def of_a_large_file(
+    stages: Callable[[int], Programs], store: FileStore, place: Place, quick: bool
+) -> Iterator[Comparison]:
+    """One transfer at a time."""
     large = store.seeded((128 if quick else 1024) * MiB)
-    small, middle = store.seeded(KiB), store.seeded(10 * MiB)
     last = stages(6)
     server = ours(last)
     to_memory, to_disk = saved_by(last, place.memory), saved_by(last, place.disk)
-    connections, downloads = (4000, 60) if quick else (20_000, 1000)
-    one_large = size_words(large.stat().st_size)
 
-    def compare(
-        id: str, title: str, mine: Subject, its: Subject, *needs: str, amount: str = one_large, at_once: int = 0
-    ) -> Comparison:
-        return Comparison(id, title, mine, its, needs, amount, at_once)
+    def compare(id: str, title: str, mine: Subject, its: Subject, *needs: str) -> Comparison:
+        return Comparison(id, title, mine, its, needs, size_words(large.stat().st_size))
 
     def pair(receiver: Receiver, sender: Sender = server) -> Subject:
         return transfer(sender, receiver, large, place)
 
-    def small_files(at_once: int) -> Comparison:
-        total = connections if at_once > 1 else connections // 4  # one by one takes longer
-        mine, its = (under_load(sender, at_once, total, small, place) for sender in (server, nginx()))
-        return compare(f"small_{at_once}", f"1 KiB files, {at_once} at once, nginx", mine, its, "nginx",
-                       amount=f"{total} of 1 KiB", at_once=at_once)
-
-    return [
+    yield from [
         compare(
             "server", "stage 06 and nginx, to the same receiver", pair(discarded()), pair(discarded(), nginx()), "nginx"
         ),
@@ -201,18 +197,28 @@ def all_of(stages: Callable[[int], Programs], store: FileStore, place: Place, qu
             "against_trains", "stage 06, and the trains of stage 02 (taken by the client of stage 03)", pair(to_memory),
             pair(saved_by(stages(3), place.memory), ours(stages(2))),
         ),
-        *map(small_files, (1, 16, 64)),
-        compare(
-            "against_fork", "1 KiB files, 16 at once, a server that forks for each connection",
-            under_load(server, 16, connections, small, place),
-            under_load(forking(), 16, connections // 4, small, place), amount=f"{connections} of 1 KiB",
-        ),
-        compare(
-            "many", f"{downloads} downloads of 10 MiB at once, nginx",
-            under_load(server, downloads, downloads, middle, place),
-            under_load(nginx(), downloads, downloads, middle, place), "nginx", amount=f"{downloads} of 10 MiB",
-        ),
     ]
+
+
+def of_many_clients(server: Sender, store: FileStore, place: Place, quick: bool) -> Iterator[Comparison]:
+    """Many connections, and many at once."""
+    small, middle = store.seeded(KiB), store.seeded(10 * MiB)
+    connections, downloads = (4000, 60) if quick else (20_000, 1000)
+    for at_once in (1, 16, 64):
+        total = connections if at_once > 1 else connections // 4  # one by one takes longer
+        mine, its = (under_load(sender, at_once, total, small, place) for sender in (server, nginx()))
+        title = f"1 KiB files, {at_once} at once, nginx"
+        yield Comparison(f"small_{at_once}", title, mine, its, ("nginx",), f"{total} of 1 KiB", at_once)
+    yield Comparison(
+        "against_fork", "1 KiB files, 16 at once, a server that forks for each connection",
+        under_load(server, 16, connections, small, place),
+        under_load(forking(), 16, connections // 4, small, place), (), f"{connections} of 1 KiB",
+    )
+    yield Comparison(
+        "many", f"{downloads} downloads of 10 MiB at once, nginx",
+        under_load(server, downloads, downloads, middle, place),
+        under_load(nginx(), downloads, downloads, middle, place), ("nginx",), f"{downloads} of 10 MiB",
+    )
 
 
 def in_turns(comparison: Comparison, pairs: int, alone: bool = False) -> Measurements:

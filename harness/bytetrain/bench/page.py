@@ -63,17 +63,36 @@ def _escaped(value: Any) -> Any:
     return [_escaped(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
+LONGER, SHORTER = (
+    "{} is better; the axis is logarithmic, the lines are quartiles.".format(each) for each in ("Longer", "Shorter")
+)
+
+
 def plots(data: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     """Title, words and SVG of each plot for which there are figures."""
-    longer, shorter = (
-        "{} is better; the axis is logarithmic, the lines are quartiles.".format(each) for each in ("Longer", "Shorter")
-    )
-    copies = data["copies"]
+    yield from plots_of_copies(data["copies"])
+    if entries := [*ratio_bars(data), *unjudged(data)]:
+        words = (
+            "Ours divided by the peer's: the median with its quartiles, run in pairs. The tick is what it must come to."
+        )
+        yield plot("Against peers", words, ratios(entries))
+    yield from plots_of_small_files(data.get("small", []))
+    yield from plots_of_many(data["many"])
+    yield from plots_of_growth(data["growth"])
+    if feedback := data["feedback"]:
+        words = f"After an edit of one line of stage {feedback['stage']:02}, measured once."
+        found = [
+            Row("built", feedback["build"]), Row(f"{feedback['checks']} checks have a verdict", feedback["verdict"]),
+        ]
+        yield from chart("Time to feedback", words, found, seconds)
+
+
+def plots_of_copies(copies: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
     moved = f"{size_words(copies[0]['size'])}, saved on tmpfs" if copies else ""
-    yield from chart("Throughput, bytes a second", f"{moved}. {longer}", rows(copies, "bytes_per_second"), rate)
+    yield from chart("Throughput, bytes a second", f"{moved}. {LONGER}", rows(copies, "bytes_per_second"), rate)
     for who in ("server", "client"):
         yield from chart(
-            f"CPU seconds for each GiB, {who}", f"{moved}. {shorter}", rows(copies, f"{who}_cpu_per_gib"), seconds
+            f"CPU seconds for each GiB, {who}", f"{moved}. {SHORTER}", rows(copies, f"{who}_cpu_per_gib"), seconds
         )
     for who in ("server", "client"):
         words = f"Of all kinds, in a run of its own under strace{counted_words(copies)}."
@@ -84,16 +103,11 @@ def plots(data: Mapping[str, Any]) -> Iterator[dict[str, str]]:
         words = f"{moved}. What it had in memory at the most, libraries and mapped files included."
         yield from chart(f"Peak memory, {who}", words, rows(copies, f"{who}_peak"), memory)
 
-    if entries := [*ratio_bars(data), *unjudged(data)]:
-        words = (
-            "Ours divided by the peer's: the median with its quartiles, run in pairs. The tick is what it must come to."
-        )
-        yield plot("Against peers", words, ratios(entries))
 
-    small = data.get("small", [])
-    yield from chart("Files of 1 KiB, so many at once: connections a second", longer, rows(small, "rate"), plain)
+def plots_of_small_files(small: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
+    yield from chart("Files of 1 KiB, so many at once: connections a second", LONGER, rows(small, "rate"), plain)
     yield from chart(
-        "Files of 1 KiB: CPU of the server for a connection", shorter, rows(small, "server_cpu"), microseconds
+        "Files of 1 KiB: CPU of the server for a connection", SHORTER, rows(small, "server_cpu"), microseconds
     )
     words = "TCP segments of both sides: three to open it, and each acknowledgement, count too."
     yield from chart("Files of 1 KiB: packets for a connection", words, rows(small, "packets"), plain)
@@ -101,12 +115,13 @@ def plots(data: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     times = [row for key in ("p50", "p99", "worst") for row in rows(small, key, f": {key}")]
     yield from chart("Files of 1 KiB: time of a connection", words, times, milliseconds)
 
-    many = data["many"]
+
+def plots_of_many(many: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
     yield from chart(
-        "Many downloads of 10 MiB at once: all together, bytes a second", longer, rows(many, "bytes_per_second"), rate
+        "Many downloads of 10 MiB at once: all together, bytes a second", LONGER, rows(many, "bytes_per_second"), rate
     )
-    yield from chart("Many at once: time of the median client", shorter, rows(many, "p50"), seconds)
-    yield from chart("Many at once: time of the worst client", shorter, rows(many, "worst"), seconds)
+    yield from chart("Many at once: time of the median client", SHORTER, rows(many, "p50"), seconds)
+    yield from chart("Many at once: time of the worst client", SHORTER, rows(many, "worst"), seconds)
     yield from chart(
         "Many at once: time of the worst client by the median one's", "1 is fair.", rows(many, "worst_by_median"), plain
     )
@@ -114,7 +129,8 @@ def plots(data: Mapping[str, Any]) -> Iterator[dict[str, str]]:
         "Many at once: memory of the server", "The peaks of its processes, added up.", rows(many, "memory"), memory
     )
 
-    growth = data["growth"]
+
+def plots_of_growth(growth: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
     if times_by_size := spots(growth, "seconds"):
         words = "Both axes are logarithmic: a straight line is in proportion. The strokes are quartiles."
         yield plot("Time by file size", words, lines({"": times_by_size}, seconds))
@@ -124,13 +140,6 @@ def plots(data: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     if any(peaks.values()):
         words = "What a worker and the client had in memory at the most, in any run of that size."
         yield plot("Peak memory by file size", words, lines(peaks, memory))
-
-    if feedback := data["feedback"]:
-        words = f"After an edit of one line of stage {feedback['stage']:02}, measured once."
-        found = [
-            Row("built", feedback["build"]), Row(f"{feedback['checks']} checks have a verdict", feedback["verdict"]),
-        ]
-        yield from chart("Time to feedback", words, found, seconds)
 
 
 def chart(title: str, words: str, found: Sequence["Row"], unit: Callable[[float], str]) -> Iterator[dict[str, str]]:
