@@ -254,7 +254,7 @@ def test_a_stage_that_was_not_handed_in_has_not_passed(tmp_path: Path, runner: d
 def export(name: str, results: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "bytetrain.grading.adapters", name, str(results)]
     return subprocess.run(
-        command, cwd=paths.REPO / "harness", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, cwd=paths.REPO / "harness", stdout=subprocess.PIPE, stderr=subprocess.PIPE, errors="surrogateescape"
     )
 
 

@@ -174,7 +174,9 @@ def figures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         sys.executable, "-m", "bytetrain.bench", "--quick", "--pairs", "1", "--only=against_trains,against_fork",
         f"--json={file}",
     ]
-    done = subprocess.run(command, cwd=HARNESS, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run(
+        command, cwd=HARNESS, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="surrogateescape"
+    )
     assert done.returncode in (0, 1), done.stdout
     assert "<svg" in file.with_suffix(".html").read_text()
     data: dict[str, Any] = json.loads(file.read_text())
@@ -307,12 +309,15 @@ def test_a_bar_says_what_it_was_judged_with(capsys: pytest.CaptureFixture[str]) 
 
 def test_the_load_generator_counts_what_it_reads(figures: dict[str, Any], tmp_path: Path) -> None:
     tools.build_tools()
-    done = subprocess.run([contestants.BUILT_TOOLS / "load", "127.0.0.1"], capture_output=True, text=True)
+    done = subprocess.run(
+        [contestants.BUILT_TOOLS / "load", "127.0.0.1"], capture_output=True, errors="surrogateescape"
+    )
     assert done.returncode == 2 and "usage: load" in done.stderr
 
 
 def test_a_comparison_that_does_not_exist_is_refused() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "bytetrain.bench", "--only", "speed"], cwd=HARNESS, capture_output=True, text=True
+        [sys.executable, "-m", "bytetrain.bench", "--only", "speed"], cwd=HARNESS, capture_output=True,
+        errors="surrogateescape"
     )
     assert done.returncode == 3 and "--only speed: there are against_cp," in done.stderr

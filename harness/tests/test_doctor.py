@@ -245,7 +245,7 @@ def test_what_runs_before_anything_is_installed_reads_no_toml() -> None:
     modules = "bytetrain.doctor, bytetrain.programs.containment, bytetrain.grading.adapters"
     script = f"import sys; sys.modules.update(tomllib=None, tomli=None); import {modules}"
     done = subprocess.run(
-        [doctor.SYSTEM_PYTHON, "-S", "-s", "-c", script], env=environment, capture_output=True, text=True
+        [doctor.SYSTEM_PYTHON, "-S", "-s", "-c", script], env=environment, capture_output=True, errors="surrogateescape"
     )
     assert (done.returncode, done.stderr) == (0, "")
 

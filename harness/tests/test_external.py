@@ -23,7 +23,7 @@ def graded(check: str, submission: Path, folder: Path, file: Optional[Path] = No
     options = ["-s", f"--check={check}", "--stage=3", f"--external-port={port}"]
     command = grading_command(submission, folder / "results.json", *options)
     server: Optional[subprocess.Popen[str]] = None
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as run:
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, errors="surrogateescape") as run:
         assert run.stdout is not None
         for line in run.stdout:
             if server is None and f" {port} " in line:

@@ -93,7 +93,7 @@ def run(submission: Path, *options: str, harness: Path = REPO / "harness") -> st
     always = ["-p", "no:randomly", "--no-calls", "--containment=limits"]
     command = grading_command(submission, submission.parent / "results.json", *always, *options, harness=harness)
     done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="surrogateescape"
     )
     text = (
         done.stdout.replace(str(submission), "SUBMISSION").replace(str(harness), "HARNESS").replace(str(REPO), "CLONE")

@@ -50,7 +50,7 @@ class Clone:
     def run(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """stderr is in stdout, as a terminal shows them."""
         return subprocess.run(
-            [self.folder / "lab", *words], cwd="/", env={**self.environment, **environment}, text=True,
+            [self.folder / "lab", *words], cwd="/", env={**self.environment, **environment}, errors="surrogateescape",
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )
 

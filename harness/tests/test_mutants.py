@@ -54,7 +54,9 @@ def test_a_mutant_applies_and_names_checks_of_its_stage(each: Mutant, tmp_path: 
     assert reference is not None
     shutil.copytree(reference, tmp_path / "stage")
     command = ["patch", "-p1", "--fuzz=0", "--no-backup-if-mismatch", "-i", str(each.path)]
-    done = subprocess.run(command, cwd=tmp_path / "stage", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run(
+        command, cwd=tmp_path / "stage", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="surrogateescape"
+    )
     assert done.returncode == 0, done.stdout
 
 

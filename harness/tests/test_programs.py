@@ -65,7 +65,9 @@ def test_signals_that_a_shell_ignored_are_back_at_their_defaults() -> None:
     )
     told = f"{ours}; print(grep.start().wait().stdout.split()[1]); grep.stop()"
     shell = "trap '' INT QUIT TERM HUP; exec \"$0\" -c \"$1\""
-    done = subprocess.run(["sh", "-c", shell, sys.executable, told], cwd=HARNESS, capture_output=True, text=True)
+    done = subprocess.run(
+        ["sh", "-c", shell, sys.executable, told], cwd=HARNESS, capture_output=True, errors="surrogateescape"
+    )
     assert (done.stdout, done.stderr) == ("0" * 16 + "\n", "")
 
 

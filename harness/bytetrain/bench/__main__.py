@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
@@ -18,6 +17,7 @@ from ..programs.build import Programs, build
 from ..programs.sessions import prepare
 from ..telling.ending import end_with
 from ..telling.sizes import MiB, size_words
+from ..telling.text import as_json, without_bytes
 from ..upkeep.flake import commit, machine
 from ..wire.files import FileStore
 from . import comparisons, contestants, copies, feedback, growth, many, network
@@ -54,8 +54,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         print(f"bench: {error}", file=sys.stderr)
         return 3
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    options.json.with_suffix(".html").write_text(page(data), encoding="utf-8")
+    options.json.write_text(as_json(data), encoding="utf-8")
+    options.json.with_suffix(".html").write_text(without_bytes(page(data)), encoding="utf-8")
     print(f"\nfigures: {options.json}\npage:    {options.json.with_suffix('.html')}")
     return 1 if any(bar["missed_in_ci"] for bar in data["bars"]) else 0
 

@@ -26,7 +26,9 @@ def enter(arguments: Sequence[str]) -> str:
     if _INSIDE in os.environ:
         return ""
     unshare = ["unshare", "--net"] if os.getuid() == 0 else ["unshare", "--user", "--map-root-user", "--net"]
-    probe = subprocess.run([*unshare, "sh", "-c", _PREPARED], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    probe = subprocess.run(
+        [*unshare, "sh", "-c", _PREPARED], stdin=subprocess.DEVNULL, capture_output=True, errors="surrogateescape"
+    )
     if probe.returncode != 0:
         return (probe.stderr.strip().splitlines() or ["unshare failed"])[-1]
     os.environ[_INSIDE] = "1"

@@ -14,7 +14,7 @@ def build_tools() -> None:
         ["cmake", "-S", SOURCES, "-B", BUILT_TOOLS, "-DCMAKE_BUILD_TYPE=Release"], ["cmake", "--build", BUILT_TOOLS],
     ):
         done = subprocess.run(
-            [str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="surrogateescape"
         )
         if done.returncode != 0:
             raise BenchError(f"the tools of the bench can't be built:\n{done.stdout}")

@@ -71,7 +71,7 @@ def why_no_sandbox() -> str:
     if shutil.which("bwrap") is None:
         return "bubblewrap is not installed (./lab setup --teacher)"
     be_subreaper()
-    done = subprocess.run([*_ROOT, "true"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    done = subprocess.run([*_ROOT, "true"], stdin=subprocess.DEVNULL, capture_output=True, errors="surrogateescape")
     _reap_init()
     lines = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
     return "" if done.returncode == 0 else f"bubblewrap doesn't work here: {lines[-1]}"

@@ -31,6 +31,7 @@ from ..course.folders import stage_dir
 from ..course.paths import BUILD, REPO, STAGES
 from ..grading.command import grading_command
 from ..telling.ending import end_with
+from ..telling.text import as_json
 
 MUTANTS = REPO / "harness" / "mutants"
 WORK = BUILD / "mutants"
@@ -167,7 +168,9 @@ class Bench:
 
     def _patch(self, mutant: Mutant, source: Path) -> None:
         command = ["patch", "-p1", "--fuzz=0", "--quiet", "--no-backup-if-mismatch", "-i", str(mutant.path)]
-        done = subprocess.run(command, cwd=source, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        done = subprocess.run(
+            command, cwd=source, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="surrogateescape"
+        )
         if done.returncode != 0:
             raise Unusable(
                 f"{mutant.name} no longer applies to {source.name}: {' '.join(done.stdout.split())}\n"
@@ -186,7 +189,7 @@ def _reference(mutant: Mutant) -> Path:
 
 
 def _run(command: list[str], what: str) -> None:
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="surrogateescape")
     if done.returncode != 0:
         errors = [line for line in done.stdout.splitlines() if "error" in line.lower()][:5]
         raise Unusable(f"{what} doesn't build:\n" + "\n".join(f"  {line}" for line in errors))
@@ -211,7 +214,8 @@ def verdicts_of(submission: Path, stage: int, checks: Sequence[str], results: Pa
     command = grading_command(submission, results, "--no-calls", "--one-failure", "--containment=limits", *chosen)
     environment = {**os.environ, "BYTETRAIN_LIMIT": f"{_LIMIT:g}"}
     done = subprocess.run(
-        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        errors="surrogateescape"
     )
     if not results.exists():
         raise Unusable(f"the grader gave no results (status {done.returncode}):\n{done.stdout[-2000:]}")
@@ -299,7 +303,7 @@ def conclude(outcomes: Sequence[Outcome], whole: bool) -> int:
     idle = idle_checks(outcomes) if whole else []
     matrix = {each.mutant.name: {"mistake": each.mutant.mistake, "verdicts": each.verdicts} for each in outcomes}
     MATRIX.parent.mkdir(parents=True, exist_ok=True)
-    MATRIX.write_text(json.dumps(matrix, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    MATRIX.write_text(as_json(matrix), encoding="utf-8")
     killed = len(outcomes) - len(unusable) - len(survivors)
     print(f"\n{killed} of {len(outcomes)} mutants killed by every check that names their mistake")
     for each in survivors:  # again, at the end: above, their rows are lost among those of the killed
