@@ -45,7 +45,8 @@ class Clone:
         self.commit()
 
     def git(self, *words: str) -> None:
-        identity = ("-c", "user.name=Nobody", "-c", "user.email=nobody@nowhere.invalid")
+        # Newer versions of git begin to tidy up in the background after a commit: nobody is to be left behind.
+        identity = ("-c", "user.name=Nobody", "-c", "user.email=nobody@nowhere.invalid", "-c", "maintenance.auto=false")
         subprocess.run(["git", "-C", str(self.root), *identity, *words], check=True, capture_output=True)
 
     def commit(self) -> None:
