@@ -86,5 +86,9 @@ while True:
         pass
     elif fault in ("zombie", "orphans"):
         signal.pause()
-    else:
-        os.wait()
+    else:  # blocked, a signal can't come between a last look for it and the wait, and be slept over
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGCHLD})
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+        if signal.sigwait({signal.SIGTERM, signal.SIGCHLD}) == signal.SIGTERM:
+            leave(signal.SIGTERM, None)
