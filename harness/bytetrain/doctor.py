@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from .telling.sizes import GiB, KiB
-from .telling.text import print_whatever_comes
+from .telling.text import end_with_the_reader, print_whatever_comes
 
 CLONE = Path(__file__).resolve().parents[2]
 SYSTEM_PYTHON = "/usr/bin/python3"
@@ -445,6 +445,7 @@ def report(findings: Sequence[Finding]) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     print_whatever_comes()
+    end_with_the_reader()
     if list(arguments) == ["--first"]:  # ./lab, before it does anything
         found = obstacle(NEEDED_TO_BUILD)
         if found:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -273,6 +275,20 @@ def test_the_command(results: Results, tmp_path: Path) -> None:
     write(results.as_data(), tmp_path / "results.json")
     done = export("autolab", tmp_path / "results.json")
     assert done.returncode == 0 and json.loads(done.stdout.splitlines()[-1])["scores"]
+
+
+@pytest.mark.parametrize("module", ["bytetrain.grading.adapters", "bytetrain.doctor"])
+def test_a_reader_that_has_gone_is_no_traceback(module: str, results: Results, tmp_path: Path) -> None:
+    write(results.as_data(), tmp_path / "results.json")
+    words = ["autolab", str(tmp_path / "results.json")] if module.endswith("adapters") else []
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "wb") as pipe:
+        done = subprocess.run(
+            [sys.executable, "-m", module, *words], env={**os.environ, "PYTHONPATH": str(paths.HARNESS)},
+            stdout=pipe, stderr=subprocess.PIPE, text=True,
+        )
+    assert (done.returncode, done.stderr) == (-signal.SIGPIPE, "")
 
 
 # JUnit XML, which pytest writes

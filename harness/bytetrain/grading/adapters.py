@@ -19,7 +19,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-from ..telling.text import print_whatever_comes, without_bytes
+from ..telling.text import end_with_the_reader, print_whatever_comes, without_bytes
 from .schema import OUR_FAULT, SCHEMA
 
 Data = dict[str, Any]
@@ -191,6 +191,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     parser.add_argument("results", type=Path, metavar="results.json")
     options = parser.parse_args(arguments)
     print_whatever_comes()
+    end_with_the_reader()
     try:
         print(without_bytes(FORMATS[options.format](load_results(options.results))))
     except ValueError as error:

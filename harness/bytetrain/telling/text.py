@@ -9,6 +9,7 @@ from __future__ import annotations  # doctor runs on any python3
 import codecs
 import io
 import json
+import signal
 import sys
 from typing import Union
 
@@ -31,6 +32,11 @@ def print_whatever_comes() -> None:
     for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=_KEPT)
+
+
+def end_with_the_reader() -> None:
+    """For a command that only prints: it ends as cat does when whoever reads has gone (`| head`). See signal(7)."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
 
 def has_bytes(text: str) -> bool:

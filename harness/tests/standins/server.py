@@ -81,14 +81,15 @@ while fault == "forks":
         send_file(accepted)
         os._exit(0)
     accepted.close()
+while fault == "spin":
+    pass
+# Blocked, a signal can't come between a last look for it and the wait, and be slept over.
+awaited = {signal.SIGTERM, signal.SIGINT} | (set() if fault in ("zombie", "orphans") else {signal.SIGCHLD})
+signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
 while True:
-    if fault == "spin":
-        pass
-    elif fault in ("zombie", "orphans"):
-        signal.pause()
-    else:  # blocked, a signal can't come between a last look for it and the wait, and be slept over
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGCHLD})
+    if signal.SIGCHLD in awaited:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
-        if signal.sigwait({signal.SIGTERM, signal.SIGCHLD}) == signal.SIGTERM:
-            leave(signal.SIGTERM, None)
+    received = signal.sigwait(awaited)
+    if received != signal.SIGCHLD:
+        leave(received, None)
