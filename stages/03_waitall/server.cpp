@@ -8,18 +8,22 @@
 #include "plumbing/command_line.hpp"
 #include "plumbing/network.hpp"
 #include "plumbing/options.hpp"
+#include "plumbing/output.hpp"
+#include "plumbing/start.hpp"
 #include "pool.hpp"
 #include "send_file.hpp"
 
 int main(int argc, char* argv[]) {
   try {
+    start_program();
     const ServerOptions options = parse_server_options(argc, argv);
     check_file(options.file);
     Descriptor listener = listen_on(options.host, options.port);
     const std::string address = local_address(listener.get());
     ::signal(SIGPIPE, SIG_IGN);  // a client that is gone is an error of send (EPIPE), not our end
     Pool pool{std::move(listener), options};
-    std::cout << "listening on " << address << std::endl;  // flushed: somebody waits for this line
+    if (!print_line("listening on " + address))
+      log("server: listening on " + address + ", and standard output takes no line");
     pool.serve();
   } catch (const UsageError& error) {
     log(std::string("server: ") + error.what() + '\n' + server_usage);

@@ -9,6 +9,7 @@
 #include <csignal>
 
 #include "channel.hpp"
+#include "plumbing/output.hpp"
 #include "worker.hpp"
 
 Pool::Pool(Descriptor listener, const ServerOptions& options)

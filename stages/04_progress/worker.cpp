@@ -2,6 +2,7 @@
 #include "worker.hpp"
 
 #include "channel.hpp"
+#include "plumbing/output.hpp"
 #include "send_file.hpp"
 
 namespace {

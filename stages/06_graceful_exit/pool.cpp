@@ -9,6 +9,7 @@
 
 #include <csignal>
 
+#include "plumbing/output.hpp"
 #include "worker.hpp"
 
 namespace {
@@ -31,7 +32,6 @@ std::string told(pid_t pid, int status) {
 }  // namespace
 
 void block_signals() {
-  ::signal(SIGCHLD, SIG_DFL);  // ignored, as some parents leave it, nobody would hear of dead workers
   const sigset_t set = signals();
   check("sigprocmask", ::sigprocmask(SIG_BLOCK, &set, nullptr));
 }

@@ -5,11 +5,12 @@
 
 #include <charconv>
 #include <cstdlib>
-#include <iostream>
 #include <map>
 #include <stdexcept>
 #include <string>
 #include <vector>
+
+#include "plumbing/output.hpp"
 
 /// A command line that can't be understood: what() says why; the program answers with its usage and status 2.
 struct UsageError : std::runtime_error {
@@ -30,16 +31,17 @@ inline CommandLine parse_command_line(int argc, char* argv[], const std::string&
   opterr = 0;  // the message is ours
   optind = 0;  // from the start: the unit tests parse more than once
   int index = 0;
-  for (int found; (found = ::getopt_long(argc, argv, "", known.data(), &index)) != -1;) {
+  // "-": operands come in their turn, as 1. Without it they are moved behind the options, but for POSIXLY_CORRECT.
+  for (int found; (found = ::getopt_long(argc, argv, "-", known.data(), &index)) != -1;) {
     if (found == '?')
       throw UsageError("unknown option, or one without its value: " + std::string(argv[optind - 1]));
-    line.options[known[static_cast<std::size_t>(index)].name] = optarg != nullptr ? optarg : "";
+    if (found == 1)
+      line.operands.emplace_back(optarg);
+    else
+      line.options[known[static_cast<std::size_t>(index)].name] = optarg != nullptr ? optarg : "";
   }
-  if (line.options.contains("help")) {
-    std::cout << usage << std::endl;
-    std::exit(0);
-  }
-  line.operands.assign(argv + optind, argv + argc);
+  if (line.options.contains("help")) std::exit(print_line(usage) ? 0 : 1);
+  line.operands.insert(line.operands.end(), argv + optind, argv + argc);  // what comes after "--"
   if (line.operands.size() < least) throw UsageError("too few arguments");
   if (line.operands.size() > most) throw UsageError("too many arguments: " + line.operands[most]);
   return line;

@@ -1,12 +1,11 @@
-// system.hpp: what every system call of a stage needs: an error that is never overlooked, a
-// descriptor that closes itself, and a line in the log.
-// See also: errno(3), close(2), write(2).
+// system.hpp: what every system call of a stage needs: an error that is never overlooked, and a
+// descriptor that closes itself.
+// See also: errno(3), close(2).
 #pragma once
 
 #include <unistd.h>
 
 #include <cerrno>
-#include <iostream>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -42,6 +41,3 @@ class Descriptor {
  private:
   int fd_ = -1;
 };
-
-/// One line on standard error, in one write(2): lines of several processes don't mix.
-inline void log(const std::string& message) { std::cerr << message + '\n'; }
