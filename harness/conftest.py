@@ -8,7 +8,6 @@ tests/.
 from __future__ import annotations  # pytest 6 has no public names for some of its types
 
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Union
@@ -25,6 +24,7 @@ from bytetrain.kernel import trace  # noqa: E402
 from bytetrain.programs import sessions  # noqa: E402
 from bytetrain.programs.build import BuildFailed, NotGraded, Programs, build  # noqa: E402
 from bytetrain.programs.start import Starter, Tracing  # noqa: E402
+from bytetrain.programs.workplace import temporary_folder  # noqa: E402
 from bytetrain.telling import story  # noqa: E402
 from bytetrain.wire.files import FileStore  # noqa: E402
 
@@ -82,8 +82,8 @@ def store() -> Iterator[FileStore]:
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """An empty folder for one check, removed at its end."""
-    with tempfile.TemporaryDirectory(prefix="bytetrain-") as path:
-        yield Path(path)
+    with temporary_folder() as path:
+        yield path
 
 
 @pytest.fixture(autouse=True)

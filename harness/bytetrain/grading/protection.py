@@ -6,19 +6,20 @@ See programs/containment.py (the sandbox) and programs/limits.py.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 import pytest
 
+from .. import HarnessError
 from ..course.paths import REPO, STAGES
 from ..kernel.processes import close_to_others
 from ..programs import containment, limits
-from ..programs.build import build_folder
 from .command import command_of_pytest
-from .hooks import first
+from .hooks import around, first, last
 from .results import ERROR
-from .selection import check_options, submission_of
+from .selection import check_options, chosen_stages, submission_of
 
 MODES = ("auto", "bubblewrap", "limits", "off")
 
@@ -38,20 +39,39 @@ def pytest_cmdline_main(config: pytest.Config) -> Optional[int]:
         return None
     check_options(config)
     config.pluginmanager.getplugin("capturemanager").stop_global_capturing()  # the run inside has the terminal
-    outputs = [config.getoption("--results"), config.getoption("xmlpath", None)]
+    wanted = {"results": config.getoption("--results"), "junit": config.getoption("xmlpath", None)}
     sandbox = containment.Sandbox(
-        build_folder(submission_of(config), str(config.getoption("--preset"))),
         shown=[REPO, submission_of(config), Path(str(config.rootpath))],
-        outputs=[Path(each).resolve() for each in outputs if each],
+        outputs={name: Path(each).resolve() for name, each in wanted.items() if each},
+        patience=len(chosen_stages(config)) * limits.STAGE_TIME,
     )
-    status = sandbox.run(command_of_pytest(*config.invocation_params.args))
-    if status > ERROR and status not in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED):
-        print(
-            f"the run inside the sandbox has not come to its end (status {status}): something has killed it",
-            file=sys.stderr,
-        )
+    try:
+        return sandbox.run(command_of_pytest(*config.invocation_params.args))
+    except HarnessError as error:
+        print(error, file=sys.stderr)
         return ERROR
-    return status
+
+
+@around
+def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
+    """Inside, JUnit XML goes to its descriptor as well; its file is named as ever."""
+    descriptor = containment.output("junit")
+    writers: list[Any] = [
+        each for each in session.config.pluginmanager.get_plugins()
+        if descriptor is not None and hasattr(each, "logfile") and hasattr(each, "add_global_property")
+    ]
+    files = [each.logfile for each in writers]
+    for each in writers:
+        each.logfile = f"/proc/self/fd/{descriptor}"
+    yield
+    for each, file in zip(writers, files):
+        each.logfile = file
+
+
+@last
+def pytest_unconfigure() -> None:
+    """Inside: only now is what was written a result."""
+    containment.say("ended")
 
 
 def _wants_sandbox(config: pytest.Config) -> bool:

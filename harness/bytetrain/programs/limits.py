@@ -7,7 +7,6 @@ that tell which one it was.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import resource
 import shutil
@@ -22,13 +21,15 @@ from typing import Optional
 from .. import Failure, HarnessError
 from ..kernel.processes import ProcessFacts, descendants, owner, processes, threads
 from ..telling.sizes import GiB, MiB
+from .workplace import remove
 
 PROCESSES = 1500  # the largest pool that a check asks for has 512 workers
 OUTPUT = 64 * MiB  # of one program; the contract asks for a line
 DISK = 3 * GiB  # in the folder of one check; the largest file that is saved has 2 GiB, mostly of holes
 FILES = 20_000  # in that folder
-STRAYS = GiB  # of files beside it, in a sandbox
+STRAYS = 64 * MiB  # of files beside it, in a sandbox
 RESERVE = 256 * MiB  # of free disk, which nobody may touch
+STAGE_TIME = float(os.environ.get("BYTETRAIN_STAGE_LIMIT", "1200"))  # seconds for all checks of a stage in a row
 _BETWEEN = 0.2  # seconds between two looks
 
 
@@ -134,7 +135,7 @@ class Watch:
         if self.breach is not None:
             end_descendants()
             for stray in self._strays():  # else whoever comes later has no room
-                _remove(stray)
+                remove(stray)
 
     def _too_many_processes(self) -> Optional[Exception]:
         if len(os.listdir("/proc")) < PROCESSES:  # a cheap look, which tells nearly always that all is well
@@ -159,11 +160,12 @@ class Watch:
             return Failure(f"the disk fills up: there are {actual} in the folder of this check, and all was ended.",
                            expected=f"at most {DISK // MiB} MiB in {FILES} files", actual=actual)
         strays = self._strays()
-        beside = sum(disk_usage(stray).size for stray in strays)
-        if beside > STRAYS:
-            actual = f"{beside // MiB} MiB beside the folder of this check: {', '.join(map(str, strays[:3]))}"
+        usages = [disk_usage(stray) for stray in strays]
+        size, files = sum(each.size for each in usages), sum(each.files for each in usages)
+        if size > STRAYS or files > FILES:
+            actual = f"{size // MiB} MiB beside the folder of this check: {', '.join(map(str, strays[:3]))}"
             return Failure(f"the disk fills up: there are {actual}; and all was ended.",
-                           expected=f"at most {STRAYS // MiB} MiB", actual=actual)
+                           expected=f"at most {STRAYS // MiB} MiB in {FILES} files", actual=actual)
         free = shutil.disk_usage(self._folder).free
         if free >= RESERVE:
             return None
@@ -172,14 +174,6 @@ class Watch:
             "this check"
         )
         return Failure(words) if found.size >= GiB else HarnessError(words)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        with contextlib.suppress(OSError):
-            path.unlink()
 
 
 def end_descendants() -> None:

@@ -29,7 +29,7 @@ Argument = Union[str, Path]
 SelfProgram = TypeVar("SelfProgram", bound="Program")
 
 SANITIZER_STATUS = 99  # so that a finding is never taken for the status 1 of a well-told failure
-KEPT = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TERM", "TMPDIR", "LD_LIBRARY_PATH")  # environ(7)
+KEPT = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TERM", "LD_LIBRARY_PATH")  # environ(7)
 _READY = re.compile(r"listening on (\S+):(\d+)\n")
 
 
