@@ -46,13 +46,20 @@ void send_by_copy(int connection, int file, std::uint64_t size) {
 }
 
 /// If the file is cut, its pages are gone from the mapping: send stops before them or fails with EFAULT.
-/// Code of our own that touched such a page would die of SIGBUS.
+/// Code of our own that touched such a page would die of SIGBUS. But a page that is cut in its middle stays, and
+/// what was cut off reads as zeros (mmap(2), NOTES). So the last page is read: read says how much of it is there.
 void send_by_mmap(int connection, int file, std::uint64_t size) {
   if (size == 0) return;  // an empty mapping is EINVAL
-  const Mapping mapping{file, size, PROT_READ};
-  send_exactly(connection, mapping.bytes());
+  const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  const std::uint64_t last_page = (size - 1) / page * page;  // where it begins
+  if (last_page > 0) send_exactly(connection, Mapping{file, last_page, PROT_READ}.bytes());
+  check("lseek", ::lseek(file, static_cast<off_t>(last_page), SEEK_SET));
+  send_by_copy(connection, file, size - last_page);
 }
 
+/// No snapshot: the queue refers to the cached pages until the client has acknowledged them. What is written to them
+/// meanwhile goes out instead of what was there; a cut puts zeros behind the new end, up to the end of the page or
+/// of the larger block that the cache has there. No call fails (sendfile(2), NOTES). So it is with splice, not copy.
 void send_by_sendfile(int connection, int file, std::uint64_t size) {
   while (size > 0) {
     const ssize_t sent = ::sendfile(connection, file, nullptr, size);

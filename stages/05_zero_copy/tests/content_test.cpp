@@ -87,6 +87,17 @@ TEST_P(Send, AFileThatWasCutIsAnErrorBehindItsLastByte) {
   EXPECT_TRUE(sent == pattern(65536).substr(0, sent.size())) << "not one byte that was not in the file";
 }
 
+TEST_P(Send, AFileThatWasCutWithinItsLastPageIsAnError) {
+  for (const std::size_t size : Sizes{51, 4096, 4097 + 50, 65536, 3 * 65536}) {
+    const SocketPair pair = tcp_pair();
+    const Descriptor file = file_with(directory_, pattern(size));
+    std::filesystem::resize_file(directory_.path() / "from", size - 50);
+    EXPECT_THROW(send_(pair.left.get(), file.get(), size), std::runtime_error) << size << " bytes";
+    end_stream(pair.left.get());
+    EXPECT_LT(take(pair.right.get()).size(), size);
+  }
+}
+
 TEST_P(Send, AFileThatWasEmptiedIsAnError) {
   const SocketPair pair = unix_pair();
   const Descriptor file = file_with(directory_, pattern(10000));
