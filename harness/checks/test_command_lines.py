@@ -135,6 +135,22 @@ def test_unreadable_file(pair: Programs, folder: Path, run: Run) -> None:
         start_refused(run(*like_anybody(), pair.server, "127.0.0.1", "0", "2", secret), "secret.bin", DENIED)
 
 
+@pytest.mark.check("server.file_says_empty")
+def test_file_that_says_it_is_empty(pair: Programs, folder: Path, launch: Launch, start: Starter) -> None:
+    made_when_read = Path("/proc/version")
+    copy = folder / made_when_read.name
+    copy.write_bytes(made_when_read.read_bytes() if made_when_read.is_file() else b"")
+    if not copy.stat().st_size or made_when_read.stat().st_size:
+        raise NotApplicable(f"{made_when_read} isn't a file here that says 0 bytes and has more")
+    with told(f"FILE is {made_when_read}: it says that it has 0 bytes, and has {copy.stat().st_size}"):
+        server = launch(pair.server, "127.0.0.1", "0", "2", made_when_read)
+        wait_until(lambda: server.stdout or not server.running, "it listens or ends", seen=lambda: activity(server.pid))
+        if not server.running:
+            start_refused(server.wait(), made_when_read.name)
+        else:
+            serves(start.server(made_when_read), pair.stage, copy)
+
+
 def like_anybody() -> list[Argument]:
     """To be put in front of a command: root, who can read every file, gives up that privilege. capabilities(7)"""
     if os.geteuid() != 0:

@@ -135,12 +135,16 @@ void send_file(int connection, const char* path) {
 int open_file(const char* path, uint64_t* size) {
   struct stat status;
   const int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a FIFO would hold us
+  char first;
+  const bool has_bytes = file != -1 && pread(file, &first, 1, 0) == 1;
   if (file == -1 || fstat(file, &status) == -1)
     complain("%s: %s", path, strerror(errno));
   else if (!S_ISREG(status.st_mode))
     complain("%s: %s", path, S_ISDIR(status.st_mode) ? strerror(EISDIR) : "Not a regular file");
   else if (STAGE == 1 && status.st_size > BODY_MAX)
     complain("%s: %jd bytes, and one train carries at most %d", path, (intmax_t)status.st_size, BODY_MAX);
+  else if (status.st_size == 0 && has_bytes)  // as in /proc
+    complain("%s: has more than the 0 bytes that it says", path);
   else {
     *size = (uint64_t)status.st_size;
     return file;

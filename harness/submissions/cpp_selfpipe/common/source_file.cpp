@@ -21,10 +21,14 @@ Fd open_to_read(const std::string& path) {
 
 std::uint64_t size_of_regular(const std::string& path, const Fd& file) {
   struct stat facts {};
+  char first = 0;
+  const bool has_bytes = ::pread(file.get(), &first, 1, 0) == 1;
   must(shown(path), ::fstat(file.get(), &facts));
   if (S_ISDIR(facts.st_mode)) fail(shown(path), EISDIR);
   if (!S_ISREG(facts.st_mode)) throw Failure{shown(path) + ": not a regular file"};
   const auto size = static_cast<std::uint64_t>(facts.st_size);
+  // In /proc the bytes are made when they are read, and no size is told before.
+  if (size == 0 && has_bytes) throw Failure{shown(path) + ": has more than the 0 bytes that it says"};
   if (content == Content::one_train && size > longest_body)
     throw Failure{shown(path) + ": has " + std::to_string(size) + " bytes; one train carries at most " +
                   std::to_string(longest_body)};
