@@ -1,5 +1,5 @@
 """The reference's servers, when a file is cut within its last page while it is sent, and standard error may be closed:
-what a client gets is the beginning of the file, in every way of sending; neither zeros nor a line of the log follow.
+what a client gets is the beginning of the file, in every way of sending; neither zeros nor a line of the log follow."""
 
 from __future__ import annotations
 
