@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
+import json
 import os
+import pty
 import shlex
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from bytetrain.course.paths import HARNESS
 from bytetrain.kernel.processes import processes
 from bytetrain.programs import containment
+from bytetrain.programs.workplace import place_of_a_run, remove
 from bytetrain.telling.text import has_bytes
+from bytetrain.telling.waiting import wait_until
 
 from .trial import Graded, Trial
 
 STANDINS = Path(__file__).parent / "standins"
 CHECKS = """
+import json
 import os
+import pty
 import pytest
 from bytetrain import Failure
 from bytetrain.telling.waiting import wait_until
 
 @pytest.mark.check("server.deed")
 def test_deed(stage, store, start):
-    server = start.server(store.seeded(1), options=[os.environ["BYTETRAIN_DEED"]])
+    server = start.server(store.seeded(1), options=os.environ["BYTETRAIN_DEED"].split())
     wait_until(lambda: not server.running or "the deed is done" in server.stderr, "the deed is done")
     print(server.stderr)
     raise Failure("a deed earns no points")
@@ -49,6 +59,7 @@ def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Where the grader makes its temporary files; nothing is left there."""
     folder = Path(tempfile.mkdtemp(prefix="bytetrain-attack-"))
     monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
     yield folder
     assert sorted(folder.iterdir()) == []
     folder.rmdir()
@@ -136,3 +147,113 @@ def test_a_sandbox_that_can_not_start_says_so(trial: Trial, monkeypatch: pytest.
     (trial.folder / "results.json").write_text("{}")
     graded = trial.grade("--containment", "bubblewrap")
     assert graded.status == 3 and "the sandbox could not be started (status 1)" in graded.output
+
+
+def test_a_deadline_holds_for_who_is_stopped() -> None:
+    program = (
+        "import os, signal, sys; sys.path.insert(0, sys.argv[1]); from bytetrain.kernel.deadline import Deadline\n"
+        "deadline = Deadline(); deadline.set(0.2); os.kill(os.getpid(), signal.SIGSTOP)"
+    )
+    assert subprocess.run([sys.executable, "-c", program, HARNESS]).returncode == -signal.SIGKILL
+
+
+@needs_bubblewrap
+def test_the_first_process_can_not_be_stopped(attack: Attack) -> None:
+    graded = attack("stops", "bubblewrap", "-n0")
+    assert honest(graded), graded.output
+
+
+@pytest.mark.parametrize("mode", [BUBBLEWRAP, "limits"])
+def test_who_stops_its_judge_earns_nothing_and_wins_no_time(mode: str, attack: Attack, trial: Trial) -> None:
+    """The worker of pytest-xdist; what it was at is a harness error, and nobody's points."""
+    if has_bytes(str(trial.folder)):
+        pytest.skip("pytest-xdist can't tell its workers of this path")
+    graded = attack("stops worker", mode, "-n1", "--timeout=2")
+    assert graded.status == 3 and graded.data["points"] == 5, graded.output
+    assert graded.verdicts() == {"server.next 1": "pass"} and "crashed" in graded.output
+
+
+def test_a_stage_has_so_much_time_and_no_more(attack: Attack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BYTETRAIN_STAGE_LIMIT", "0")
+    graded = attack("looks", "limits", "-n0")
+    assert graded.status == 1 and graded.verdicts() == {"server.deed 1": "fail", "server.next 1": "fail"}
+    assert "the time of stage 01 is up" in graded.story("server.next")["message"]
+
+
+@needs_bubblewrap
+def test_a_run_has_so_much_time_and_no_more(attack: Attack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes on inside; what was graded by then is kept."""
+    monkeypatch.setenv("BYTETRAIN_STAGE_LIMIT", "3")
+    graded = attack("slow", "bubblewrap", "-n0", "--stage", "1")
+    assert graded.status in (2, 3) and "the run has taken all the time it has" in graded.output
+    assert graded.data.get("points", 0) == 0
+
+
+@pytest.mark.parametrize("mode", [BUBBLEWRAP, "limits"])
+@pytest.mark.parametrize("workers", ["-n0", "-n2"])
+@pytest.mark.parametrize("how", ["Ctrl-C", "SIGTERM"])
+def test_who_interrupts_a_run_keeps_what_was_graded(
+    how: str, workers: str, mode: str, trial: Trial, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C is pressed in a terminal: the signal goes to whoever is in its foreground."""
+    if workers != "-n0" and has_bytes(str(trial.folder)):
+        pytest.skip("pytest-xdist can't tell its workers of this path")
+    monkeypatch.setenv("BYTETRAIN_DEED", "slow")
+    checks = trial.folder / "harness" / "checks"
+    passing = '\n@pytest.mark.check("server.next")\ndef test_another(stage):\n    pass\n'
+    (checks / "test_early.py").write_text("import pytest\n" + passing)
+    leader, terminal = pty.openpty()
+    command = [*trial.command, "--no-calls", "--containment", mode, workers]
+    with subprocess.Popen(
+        [sys.executable, str(STANDINS / "in_terminal.py"), *command], cwd=trial.folder, stdin=terminal,
+        stdout=terminal, stderr=terminal, start_new_session=True,
+    ) as run:
+        os.close(terminal)
+        said = b""
+        while b"test_another" not in said or b"PASSED" not in said:
+            said += os.read(leader, 10_000)
+        wait_until(lambda: bool(slow_ones(trial)), "the next check has begun")
+        if how == "Ctrl-C":
+            os.write(leader, b"\x03")
+        else:
+            run.send_signal(signal.SIGTERM)
+        with suppress(OSError):  # EIO: nobody has the terminal any more
+            while more := os.read(leader, 10_000):
+                said += more
+    os.close(leader)
+    data = json.loads((trial.folder / "results.json").read_text())
+    assert run.returncode == 2, said.decode()
+    assert data["points"] == 5 and not data["complete"]
+
+
+def slow_ones(trial: Trial) -> list[int]:
+    """The pids of its servers."""
+    return [each.pid for each in processes() if f"{trial.submission}/01_attack/attacker.py" in command_line(each.pid)]
+
+
+def test_what_a_killed_run_has_left_is_swept_by_the_next(temporary: Path) -> None:
+    left = temporary / "bytetrain-run-killed"
+    (left / "deep" / "deeper").mkdir(parents=True)
+    with place_of_a_run() as mine, place_of_a_run() as other:
+        assert not left.exists() and mine.exists() and other.exists()
+
+
+def test_whatever_programs_have_made_is_removed(temporary: Path) -> None:
+    """1500 folders, each in the other, are deeper than a path may be long; and some are closed."""
+    top = os.open(temporary, os.O_RDONLY)
+    here = top
+    os.mkdir("place", dir_fd=here)
+    inner = os.open("place", os.O_RDONLY, dir_fd=here)
+    for number in range(1500):
+        os.mkdir("d" * 200, dir_fd=inner)
+        deeper = os.open("d" * 200, os.O_RDONLY, dir_fd=inner)
+        os.close(os.open("0", os.O_CREAT | os.O_WRONLY, dir_fd=deeper))
+        os.chmod(deeper, 0o700 if number % 2 else 0)
+        os.close(inner)
+        inner = deeper
+    os.close(inner)
+    os.close(top)
+    (temporary / "place" / "0").mkdir()
+    (temporary / "place" / "loop").symlink_to(temporary)
+    remove(temporary / "place")
+    assert not (temporary / "place").exists()

@@ -26,8 +26,8 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -159,7 +159,7 @@ class Sandbox:
         for path in self.outputs.values():
             path.parent.mkdir(parents=True, exist_ok=True)
         BUILD.parent.mkdir(parents=True, exist_ok=True)
-        with place_of_a_run() as place, _ended_by_signals():
+        with place_of_a_run() as place:
             (place / _WORK).mkdir()
             kept = {name: os.memfd_create(name) for name in self.outputs}
             try:
@@ -225,21 +225,21 @@ class _Run:
 
     def wait(self) -> None:
         """Until it ends, or is to be ended."""
-        asked = 0
         while True:
             try:
                 left = self._deadline - time.monotonic()
                 if left <= 0:
                     if self.late:
                         return
-                    self.late, self._deadline = True, time.monotonic() + GRACE
+                    self.late = True
+                    print("the run has taken all the time it has, and is to end now", file=sys.stderr)
                     self._ask_to_end()
                 elif select.select([self._heard], [], [], min(left, 3600))[0] and not self._hear():
                     return
             except KeyboardInterrupt:  # the run inside tells what it has seen so far
-                asked += 1
-                if asked > 2:
+                if self.late:
                     return
+                self.late = True
                 self._ask_to_end()
 
     def _hear(self) -> bool:
@@ -259,16 +259,12 @@ class _Run:
 
     def _ask_to_end(self) -> None:
         """As Ctrl-C does in a terminal: the grader and its workers get it, and programs don't, which lead sessions."""
+        self._deadline = time.monotonic() + GRACE
         first = self._first()
-        if first is None or not self._signal_group(first):
-            self.sandbox.kill()
-
-    def _signal_group(self, first: int) -> bool:
         try:
-            os.killpg(first, signal.SIGINT)
-            return True
-        except OSError:  # it leads no group yet
-            return False
+            os.killpg(first or self.sandbox.pid, signal.SIGINT)
+        except ProcessLookupError:  # it leads no group yet
+            self.kill()
 
     def kill(self) -> None:
         """Ends it, if it is still there."""
@@ -278,26 +274,10 @@ class _Run:
 
     def what_happened(self, status: int) -> str:
         if self.late:
-            return "the run inside the sandbox has not come to its end in time, and did not listen: it was ended"
+            return "the run inside the sandbox did not listen, and was ended"
         if self.begun or status >= 128 or status < 0:
             return f"the run inside the sandbox has not come to its end (status {status}): something has killed it"
         return f"the sandbox could not be started (status {status}): bubblewrap's own words are above"
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """SIGTERM and SIGHUP end this process, as ever, but it tidies up first."""
-
-    def end(number: int, frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)
-              if signal.getsignal(number) is not signal.SIG_IGN}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _take_out(descriptor: int, path: Path) -> None:

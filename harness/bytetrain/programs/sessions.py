@@ -26,6 +26,12 @@ def prepare() -> None:
             signal.signal(number, signal.SIG_DFL)
 
 
+def end_orderly_on_signals() -> None:
+    """SIGTERM and SIGHUP are what Ctrl-C is: what was found out is told, and nothing is left behind."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+
+
 def members(session: int) -> list[ProcessFacts]:
     """Our descendants in a session. (A session number may be reused by strangers, once ours has ended.)"""
     return [each for each in descendants(os.getpid()) if each.session == session]

@@ -1,10 +1,11 @@
 """A server that is after the points, or after the machine, for the harness's own tests:
 
-    attacker.py DEED HOST PORT WORKERS FILE
+    attacker.py DEED [WHOM] HOST PORT WORKERS FILE
 
 It listens, says so, does its deed, tells how it went, and waits for a signal. Everything it does is bounded.
     forges    looks for the results on command lines and among descriptors, writes them, then stops and kills graders
-    stops     stops whoever judges it
+    stops     stops all graders, or (WHOM: worker) only the process that started it
+    slow      does nothing, for long
     looks     at what the first process was started with, at keyrings, and for a terminal
     devices   fills /dev            memory   fills /dev/shm       names    makes many files in /tmp
     unlinked  fills the disk with a file that has no name
@@ -52,7 +53,7 @@ def forge() -> None:
         attempt(path, lambda: overwrite(path))
         attempt(f"chmod {path}", lambda: os.chmod(path, 0o444))
     for pid in sorted(graders()):
-        if pid == 1 or "-n0" in sys.argv:
+        if pid <= 2:  # the first processes of a sandbox: the others would be no more than checks that end early
             attempt("stop", lambda: os.kill(pid, signal.SIGSTOP))
             attempt("kill", lambda: os.kill(pid, signal.SIGKILL))
 
@@ -63,7 +64,7 @@ def overwrite(path: str) -> None:
 
 
 def stop_graders() -> None:
-    for pid in sorted(graders(), reverse=True):
+    for pid in [os.getppid()] if "worker" in sys.argv else graders():
         attempt("stop", lambda: os.kill(pid, signal.SIGSTOP))
 
 
@@ -97,12 +98,13 @@ def go_deep() -> None:
 
 DEEDS: dict[str, Callable[[], object]] = {
     "forges": forge, "stops": stop_graders, "looks": look, "names": many_names, "deep": go_deep,
+    "slow": lambda: time.sleep(LIFE),
     "devices": lambda: attempt("devices", lambda: fill("/dev/filler", 400)),
     "memory": lambda: attempt("memory", lambda: fill("/dev/shm/filler", 400)),
     "unlinked": lambda: attempt("unlinked", lambda: fill("filler", 1000, unlink=True)),
 }
 if __name__ == "__main__":
-    listener = socket.create_server((sys.argv[2], int(sys.argv[3])))
+    listener = socket.create_server((sys.argv[-4], int(sys.argv[-3])))
     print("listening on {}:{}".format(*listener.getsockname()), flush=True)
     DEEDS[sys.argv[1]]()
     print("the deed is done", file=sys.stderr, flush=True)
