@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from bytetrain import Failure  # noqa: E402
 from bytetrain.grading import calls  # noqa: E402
-from bytetrain.grading.attached import on_item  # noqa: E402
+from bytetrain.grading.attached import on_config, on_item  # noqa: E402
 from bytetrain.grading.selection import sides_of, submission_of  # noqa: E402
 from bytetrain.kernel import trace  # noqa: E402
 from bytetrain.programs import sessions  # noqa: E402
@@ -45,19 +45,20 @@ def preset(pytestconfig: pytest.Config) -> str:
 
 
 @pytest.fixture(scope="session")
-def built(submission: Path, preset: str) -> Builder:
-    """built(3) builds stage 03 once in a session; it skips where the stage is missing, and fails where it's broken."""
+def built(submission: Path, preset: str, pytestconfig: pytest.Config) -> Builder:
+    """built(3) builds stage 03 once in a session; NotGraded where the stage is missing, a Failure where it's broken."""
+    folders = on_config(pytestconfig).results.folders
     known: dict[int, Union[Programs, NotGraded, BuildFailed]] = {}
 
     def of_stage(number: int) -> Programs:
         if number not in known:
             try:
-                known[number] = build(submission, number, preset)
+                known[number] = build(submission, number, preset, folders)
             except (NotGraded, BuildFailed) as error:
                 known[number] = error
         result = known[number]
         if isinstance(result, NotGraded):
-            pytest.skip(str(result))
+            raise NotGraded(str(result))
         if isinstance(result, BuildFailed):
             raise BuildFailed(str(result))
         return result

@@ -280,7 +280,8 @@ def test_slow_client_is_not_dropped(pair: Programs, store: FileStore, start: Sta
         except Failure:
             if pauses.longest <= AT_MOST:
                 raise
-    raise NotApplicable(f"this machine is too busy: {SLOW_TRIES} times we could not read at least every {AT_MOST:g} s")
+    # Who is busy may be the program.
+    raise HarnessError(f"this machine is too busy: {SLOW_TRIES} times we could not read at least every {AT_MOST:g} s")
 
 
 class Pauses:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Callable
 
 import pytest
 
-from bytetrain import NotApplicable
+from bytetrain import HarnessError, NotApplicable
 from bytetrain.course.traits import brings
 from bytetrain.judging.acts import Pool, big_size, hand_over, read_cut_short, read_whole, serves, stalled, uses_no_cpu
 from bytetrain.judging.verdicts import has_status, received, refused, snapshot
@@ -115,14 +116,26 @@ STEP, BEHIND = 16 * MiB, 32 * MiB  # BEHIND: more than may be under way between 
 ROOM = 5 * GiB  # for two of such checks at a time, of clients that reserve all the room before they begin
 
 
-def require_room(folder: Path) -> None:
-    """NotApplicable where 2 GiB can't be saved: a client that reserves the room would fail, and be right."""
+def room_in(folder: Path) -> int:
+    """Bytes that can be saved there."""
     free = shutil.disk_usage(folder).free - RESERVE
     if is_in_memory(folder):
         lines = Path("/proc/meminfo").read_text().splitlines()
         free = min(free, *(int(line.split()[1]) * KiB for line in lines if line.startswith("MemAvailable")))
-    if free < ROOM:
-        raise NotApplicable(f"in {folder.parent} there is no room for files of 2 GiB: {ROOM // GiB} GiB should be free")
+    return free
+
+
+ROOM_AT_FIRST = room_in(Path(tempfile.gettempdir()))  # before a program runs, which might fill it
+
+
+def require_room(folder: Path) -> None:
+    """NotApplicable where 2 GiB can't be saved: a client that reserves the room would fail, and be right. What has
+    become of room that was there, nobody knows: HarnessError."""
+    words = f"in {folder.parent} there is no room for files of 2 GiB: {ROOM // GiB} GiB should be free"
+    if ROOM_AT_FIRST < ROOM:
+        raise NotApplicable(words)
+    if room_in(folder) < ROOM:
+        raise HarnessError(f"{words}, and were at first")
 
 
 def sends_marked(connection: Connection, file: Marked, client: Client) -> None:

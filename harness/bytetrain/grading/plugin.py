@@ -5,6 +5,7 @@ With pytest-xdist the records are made where a check runs, and travel to the con
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from copy import copy
@@ -21,7 +22,7 @@ from ..telling.story import Step
 from ..telling.text import has_bytes, without_bytes
 from . import calls, protection, words
 from .attached import OnConfig, on_config, on_item, on_report, put_on_config, put_on_report
-from .hooks import around, first, last
+from .hooks import around, first, last, of_another_plugin
 from .records import Record, Verdict, fill_in
 from .results import Results, forget, write
 from .schema import OUR_FAULT
@@ -69,9 +70,23 @@ def pytest_configure(config: pytest.Config) -> None:
     results = Results(
         rubric_of(config), submission_of(config), str(config.getoption("--preset")), chosen_stages(config)
     )
+    results.folders = _decided_elsewhere(config) or results.folders
     results.protection = protection.protection_in_words(config)
     results.partial = any(map(config.getoption, LEAVE_OUT))
     put_on_config(config, OnConfig(results))
+
+
+def _decided_elsewhere(config: pytest.Config) -> dict[int, Path]:
+    """What was handed in: a worker of xdist, which may come late, takes the word of its controller."""
+    told = json.loads(getattr(config, "workerinput", {}).get("bytetrain_folders", "{}"))
+    return {int(number): Path(folder) for number, folder in told.items()}
+
+
+@of_another_plugin
+def pytest_configure_node(node: Any) -> None:
+    """For each worker of xdist: as JSON, which takes any path."""
+    folders = on_config(node.config).results.folders
+    node.workerinput["bytetrain_folders"] = json.dumps({number: str(path) for number, path in folders.items()})
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -152,7 +167,7 @@ def _for_pytest(item: pytest.Item, report: Any, record: Record) -> None:
     ours = record.verdict is Verdict.HARNESS_ERROR
     message = without_bytes(record.message)  # what is told is the record; this is for JUnit, and it travels
     report.outcome, report.longrepr = "failed", f"{OUR_FAULT}\n{message}" if ours else message
-    if record.verdict is Verdict.NOT_APPLICABLE:
+    if record.verdict in (Verdict.NOT_APPLICABLE, Verdict.NOT_GRADED):
         path, line, _ = item.location
         report.outcome, report.longrepr = "skipped", (path, (line or 0) + 1, f"Skipped: {message}")
     # This report has to end the item: one more tells.

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 
 from .. import Failure, NotApplicable
-from ..programs.build import BuildFailed
+from ..programs.build import BuildFailed, NotGraded
 from ..programs.output import shown, status_in_words
 from ..programs.program import Program
 from ..telling.story import Story
@@ -20,7 +20,8 @@ class Verdict(str, Enum):
 
     FAIL = "fail"
     HARNESS_ERROR = "harness error"  # ours or the machine's: never the student's
-    NOT_APPLICABLE = "not applicable"  # and why
+    NOT_GRADED = "not graded"  # nothing was handed in for it: no points
+    NOT_APPLICABLE = "not applicable"  # and why; only what a submission can't bring about, for it pays
     PASS = "pass"
 
     @staticmethod
@@ -100,6 +101,8 @@ def fill_in(record: Record, error: BaseException, story: Story, programs: list[P
         record.message = str(error)
         record.expected, record.actual = error.expected, error.actual
         record.build_failed = isinstance(error, BuildFailed)
+    elif isinstance(error, NotGraded):
+        record.verdict, record.message = Verdict.NOT_GRADED, str(error)
     elif isinstance(error, NotApplicable):
         record.verdict, record.message = Verdict.NOT_APPLICABLE, str(error)
     else:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..course.catalogue import Check, Rubric, load_stage
-from ..course.folders import stage_dir
+from ..course.folders import handed_in
 from ..course.paths import STAGES
 from ..programs import containment
 from ..telling.text import as_json
@@ -30,6 +30,7 @@ class Results:
         self.submission = submission
         self.preset = preset
         self.stages = stages  # those that were asked for
+        self.folders = handed_in(submission)  # of the stages that it holds; decided before any program of it runs
         self.protection = ""  # what keeps the submission from doing harm
         self.partial = False  # True if checks or cases were chosen, or the run was interrupted
         self.began = time.time()
@@ -68,7 +69,7 @@ class Results:
         return next((case for case in self.cases(check, stage) if case.verdict is verdict), None)
 
     def handed_in(self, stage: int) -> bool:
-        return stage_dir(self.submission, stage) is not None
+        return stage in self.folders
 
     def build_failure(self, stage: int) -> Optional[Record]:
         """Why a stage could not be built."""
@@ -143,7 +144,7 @@ class Results:
         wrong = told if told is not None and verdict in (Verdict.FAIL, Verdict.HARNESS_ERROR) else None
         return {
             "id": check.id, "stage": stage, "verdict": verdict.value if verdict else "not run",
-            "why": told.message if told is not None and verdict is Verdict.NOT_APPLICABLE else "",
+            "why": told.message if told is not None and verdict in (Verdict.NOT_APPLICABLE, Verdict.NOT_GRADED) else "",
             "points": _points(0 if self.build_failure(stage) else self.earned(check, stage)),
             "of": _points(self.rubric.points(check, stage)),
             "title": check.title.en, "title_zh": check.title.zh, "lesson": check.lesson, "page": check.page,

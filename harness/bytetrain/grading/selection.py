@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -65,6 +66,8 @@ def check_options(config: pytest.Config) -> None:
     chosen_checks(config)
     if not submission_of(config).is_dir():
         raise pytest.UsageError(f"--submission {submission_of(config)}: there is no such folder")
+    if not os.access(submission_of(config), os.R_OK | os.X_OK):
+        raise pytest.UsageError(f"--submission {submission_of(config)}: this folder is closed to you")
 
 
 def parametrize(metafunc: pytest.Metafunc) -> None:

@@ -5,14 +5,14 @@ import hashlib
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
 from .. import Failure
-from ..course.folders import stage_dir
+from ..course.folders import handed_in
 from ..course.paths import BUILD, REPO
 from ..telling.sizes import KiB
 from .limits import Printed, Watch
@@ -40,22 +40,40 @@ class Programs:
     client: Path
 
 
-def build(submission: Path, stage: int, preset: str = "release") -> Programs:
+def build(
+    submission: Path, stage: int, preset: str = "release", folders: Optional[Mapping[int, Path]] = None
+) -> Programs:
     """Builds one stage if something has changed, and says where its programs are.
 
-    A stage folder without a CMakeLists.txt must hold the executables `server` and `client` themselves.
+    A stage folder without a CMakeLists.txt must hold the executables `server` and `client` themselves. `folders`: what
+    was handed in, where that has been decided already.
     Raises NotGraded if the folder is missing, and BuildFailed. Processes that build the same stage take turns.
     """
     submission = submission.resolve()
-    folder = stage_dir(submission, stage)
+    folder = (handed_in(submission) if folders is None else folders).get(stage)
     if folder is None:
         raise NotGraded(f"{submission} has no folder {stage:02d}_*: stage {stage:02d} is not graded")
+    _is_all_there(submission, folder)
     if not (folder / "CMakeLists.txt").is_file():
         return Programs(stage, folder, _as_it_is(folder, "server"), _as_it_is(folder, "client"))
     target = build_dir(submission, folder, preset)
     with _alone(target):  # while CMake configures, folders come and go
         _cmake(folder, target, preset)
         return Programs(stage, folder, _built(target, "server", folder), _built(target, "client", folder))
+
+
+def _is_all_there(submission: Path, folder: Path) -> None:
+    """BuildFailed if what makes a stage can't be read, or is a link that leads out of the submission: to what others
+    have written, or to what comes only later."""
+    try:
+        for path in (folder, *(folder / name for name in ("CMakeLists.txt", "server", "client"))):
+            leads_to = Path(os.path.realpath(path))
+            if path.is_symlink() and submission not in leads_to.parents:
+                raise BuildFailed(f"{path} is a link that leads out of the submission, to {leads_to}: "
+                                  "hand in what it leads to")
+        os.listdir(folder)
+    except OSError as error:
+        raise BuildFailed(f"{folder} can't be graded: {error.strerror} (chmod -R u+rwX {folder})") from None
 
 
 def build_dir(submission: Path, folder: Path, preset: str) -> Path:
