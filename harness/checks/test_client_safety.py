@@ -27,7 +27,7 @@ from bytetrain.programs.program import Client, Conditions
 from bytetrain.programs.start import Starter
 from bytetrain.telling.sizes import KiB
 from bytetrain.telling.story import expect, told
-from bytetrain.wire.files import FileStore, content
+from bytetrain.wire.files import FileStore, Original, content
 from bytetrain.wire.framing import HEAD, encode_content, encode_size, encode_train, fitting, pieces
 from bytetrain.wire.peers import Connection, Ended, RawServer
 
@@ -276,10 +276,10 @@ def test_early_end_inside_a_train_is_a_failure(stage: int, how: str, meet: Meet)
 @pytest.mark.check("client.older_replaced")
 def test_older_file_is_replaced(meet: Meet, store: FileStore, target: Path) -> None:
     meeting = meet()
-    original = store.seeded(fitting(meeting.stage, 2500))
+    original = store.in_memory(fitting(meeting.stage, 2500))
     (target / NAME.decode()).rename(target / original.name)
     with told("there is an older file of that name, and a new one comes whole"):
-        hand_over(meeting.connection, meeting.stage, original.name.encode(), original.read_bytes())
+        hand_over(meeting.connection, meeting.stage, original.name.encode(), Original(original).read())
         received(meeting.closes(), target, original)
 
 

@@ -24,7 +24,9 @@ from bytetrain.programs.start import Starter
 from bytetrain.telling.sizes import GiB, KiB, MiB
 from bytetrain.telling.story import expect, told
 from bytetrain.wire.faults import Timeout
-from bytetrain.wire.files import FileStore, content, drop_pages, is_in_memory, punch_hole, write_file, write_sparse
+from bytetrain.wire.files import (
+    FileStore, Original, content, drop_pages, is_in_memory, punch_hole, write_file, write_sparse,
+)
 from bytetrain.wire.framing import Parser, encode_size, encode_train
 from bytetrain.wire.peers import Connection, RawClient, RawServer
 from bytetrain.wire.proxy import Proxy
@@ -324,12 +326,15 @@ def test_client_reports_a_file_that_was_cut(folder: Path, target: Path, start: S
 
 
 @pytest.mark.check("pair.page_edges")
-def test_content_at_the_edge_of_pages(pair: Programs, folder: Path, raw_server: RawServer, start: Starter) -> None:
+def test_content_at_the_edge_of_pages(
+    pair: Programs, store: FileStore, folder: Path, raw_server: RawServer, start: Starter
+) -> None:
     for size in (4095, 4096, 4097, MiB - 1, MiB, MiB + 1):
         original = write_file(folder / f"edge-{size}.bin", size)
         with told(f"a file of {size} bytes"):
             serves(start.server(original), pair.stage, original)
+            original = store.in_memory(size, original.name)
             client = start.client(raw_server.port)
             with raw_server.accept() as connection:
-                hand_over(connection, pair.stage, original.name.encode(), original.read_bytes())
+                hand_over(connection, pair.stage, original.name.encode(), Original(original).read())
             received(client.wait(), client.directory, original)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from bytetrain.grading.adapters import load_results
 from bytetrain.telling.text import has_bytes
 
 from .conftest import make_submission
 from .trial import Trial
 
 CHECKS = """
-import os
+import signal
 import pytest
 from bytetrain.judging.verdicts import received
 
@@ -23,8 +27,12 @@ def test_transfer(stage, store, start):
     file = store.seeded(1000)
     client = start.client(start.server(file).port)
     received(client.wait(), client.directory, file)
+
+@pytest.mark.check("pair.mask")
+def test_mask(stage):
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()  # what programs inherit
 """
-RANGES = {"pair.transfer": (1, 6)}
+RANGES = {"pair.transfer": (1, 6), "pair.mask": (4, 4)}
 
 
 @pytest.fixture
@@ -88,3 +96,81 @@ def test_a_stage_that_is_closed_to_us_is_theirs(trial: Trial) -> None:
     graded = trial.grade("-n0", "--stage=6")
     closed.chmod(0o755)
     assert graded.status == 1 and "can't be graded: Permission denied" in graded.output
+
+
+# What is compared lies in memory
+
+
+def replace_program(trial: Trial, name: str, text: str) -> None:
+    """Each stage gets such a Python program."""
+    for stage in trial.submission.iterdir():
+        (stage / name).write_bytes(os.fsencode(f"#!{sys.executable}\n{text}"))
+
+
+COPIES = """import glob, os, shutil, socket, sys, time
+connection = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+name = connection.recv(1 << 16)[4:].split(b"\\0")[0].decode(errors="replace")
+while connection.recv(1 << 16): pass
+for found in sorted(glob.glob("/tmp/bytetrain-*/**/seed1-2500.bin", recursive=True)):
+    shutil.copyfile(found, os.path.join(sys.argv[3], os.path.basename(found)))
+print("received seed1-2500.bin, 2500 bytes")
+"""
+IN_MEMORY = """
+import pytest
+from bytetrain.judging.acts import hand_over
+from bytetrain.judging.verdicts import received
+from bytetrain.wire.files import Original
+from bytetrain.wire.peers import RawServer
+
+@pytest.mark.check("client.copies")
+def test_copies(stage, store, start):
+    store.seeded(2500)  # what a server of theirs was given
+    original = store.in_memory(2500)
+    with RawServer() as raw_server:
+        client = start.client(raw_server.port)
+        with raw_server.accept() as connection:
+            hand_over(connection, stage, original.name.encode(), Original(original).read())
+        received(client.wait(), client.directory, original)
+"""
+
+
+def test_a_client_finds_nowhere_what_our_server_sends(trial: Trial, tmp_path: Path) -> None:
+    other = Trial.of(tmp_path / "other", trial.submission, IN_MEMORY, {"client.copies": (6, 6)})
+    assert other.grade("-n0", "--stage=6").verdicts() == {"client.copies 6": "pass"}
+    replace_program(trial, "client", COPIES)
+    graded = other.grade("-n0", "--stage=6", "--containment=limits")
+    assert graded.verdicts() == {"client.copies 6": "fail"} and "the file is not what was sent" in graded.output
+
+
+@pytest.mark.parametrize(
+    ("deed", "words"),
+    [("chmod u+w {file}; : > {file}", "was changed"), ("rm -f {file}; : > {file}", "was changed, or replaced"),
+     ("touch -c -m {file}", "was changed")],
+)
+def test_a_server_that_touches_its_file_is_found_out(deed: str, words: str, trial: Trial) -> None:
+    before_serving(trial, 6, deed.format(file='"$4"'))
+    graded = trial.grade("-n0", "--stage=6")
+    assert graded.verdicts() == {"pair.transfer 6": "fail"} and graded.status == 1, graded.output
+    if "touch" in deed:
+        assert f"seed1-1000.bin, {words}" in graded.output
+
+
+def test_each_run_has_a_seed_of_its_own_and_its_stories_tell_it(trial: Trial) -> None:
+    before_serving(trial, 6, "exit 7")
+    command = [word for word in trial.command if word != "--seed=0"]
+    seeds = set()
+    for _ in range(2):
+        subprocess.run([*command, "-n0", "--stage=6", "--no-calls"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        told = load_results(trial.folder / "results.json")["checks"][0]["story"]["again"]
+        seeds.add(told.partition("--seed ")[2].split()[0])
+    assert len(seeds) == 2 and all(map(str.isdecimal, seeds))
+    assert " --seed " not in trial.grade("-n0", "--stage=6").story("pair.transfer")["again"]
+
+
+def test_signals_that_were_blocked_when_we_were_started_are_not_for_programs(trial: Trial) -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGCHLD})
+    try:
+        graded = trial.grade("-n0", "--stage=4", only="pair.mask")
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGCHLD})
+    assert graded.verdicts() == {"pair.mask 4": "pass"}, graded.output

@@ -20,6 +20,7 @@ from ..programs import containment, sessions
 from ..telling import story
 from ..telling.story import Step
 from ..telling.text import has_bytes, without_bytes
+from ..wire.files import set_seed_of_run
 from . import calls, protection, words
 from .attached import OnConfig, on_config, on_item, on_report, put_on_config, put_on_report
 from .hooks import around, first, last, of_another_plugin
@@ -27,7 +28,7 @@ from .records import Record, Verdict, fill_in
 from .results import Results, forget, write
 from .schema import OUR_FAULT
 from .selection import (
-    add_options, case_of, check_of, check_options, chosen_stages, parametrize, rubric_of, select, stage_of,
+    add_options, case_of, check_of, check_options, chosen_stages, draw_seed, parametrize, rubric_of, select, stage_of,
     submission_of,
 )
 
@@ -67,6 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "long: takes seconds, or waits for a time of the contract: begin with it")
     sessions.prepare()
     check_options(config)
+    set_seed_of_run(draw_seed(config))
     results = Results(
         rubric_of(config), submission_of(config), str(config.getoption("--preset")), chosen_stages(config)
     )
@@ -184,6 +186,8 @@ def _what_was_graded(config: pytest.Config) -> list[str]:
     """The options by which a replay finds the same programs, as they were given."""
     submission, preset = str(config.getoption("--submission")), str(config.getoption("--preset"))
     named = [] if submission_of(config) == STAGES else ["--submission", submission]
+    seed = draw_seed(config)
+    named += ["--seed", str(seed)] if seed else []
     return named + ([] if preset == "release" else ["--preset", preset])
 
 

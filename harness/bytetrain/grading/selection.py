@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Optional
@@ -25,6 +26,10 @@ def add_options(group: Any) -> None:
     )
     group.addoption("--case", metavar="CASE", default=None, help="this case of a check only, as its story names it")
     group.addoption(
+        "--seed", metavar="N", type=int, default=None,
+        help="what the content of all files depends on (default: drawn for each run; 0 for the reference)",
+    )
+    group.addoption(
         "--preset", metavar="NAME", default="release", help="a preset of CMakePresets.json (default: release)"
     )
 
@@ -37,6 +42,13 @@ def rubric_of(config: pytest.Config) -> Rubric:
     """The catalogue beside the conftest.py of this run."""
     beside = Path(str(config.rootpath)) / CHECKS.name
     return rubric(beside if beside.is_file() else CHECKS)
+
+
+def draw_seed(config: pytest.Config) -> int:
+    """The seed of this run; pytest-xdist gives its workers the options as they are then."""
+    if config.getoption("--seed") is None:
+        config.option.seed = 0 if submission_of(config) == STAGES else 1 + secrets.randbelow(10**9)
+    return int(config.getoption("--seed"))
 
 
 def chosen_stages(config: pytest.Config) -> list[int]:

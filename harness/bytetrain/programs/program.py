@@ -213,6 +213,7 @@ class Server(Program):
         under: Conditions = Conditions(),
     ) -> None:
         super().__init__([executable, *options, host, str(port), str(workers), file], under)
+        self.file = file
         self.host = host
         self.port = port
 
