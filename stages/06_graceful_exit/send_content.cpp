@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "plumbing/system.hpp"
+#include "stall.hpp"
 #include "train.hpp"
 #include "zero_copy.hpp"
 
@@ -63,7 +64,7 @@ void send_by_mmap(int connection, int file, std::uint64_t size) {
 void send_by_sendfile(int connection, int file, std::uint64_t size) {
   while (size > 0) {
     const ssize_t sent = ::sendfile(connection, file, nullptr, size);
-    if (sent == -1 && errno == EINTR) continue;
+    if (sent == -1 && try_again(connection)) continue;
     size -= more_than_none("sendfile", sent);
   }
 }
@@ -78,7 +79,7 @@ void send_by_splice(int connection, int file, std::uint64_t size) {
     const unsigned more = size > 0 ? SPLICE_F_MORE : 0;  // don't send a small packet: there is more to come
     while (in_pipe > 0) {
       const ssize_t sent = ::splice(pipe.out.get(), nullptr, connection, nullptr, in_pipe, more);
-      if (sent == -1 && errno == EINTR) continue;
+      if (sent == -1 && try_again(connection)) continue;
       in_pipe -= static_cast<std::size_t>(check("splice", sent));
     }
   }

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "plumbing/system.hpp"
+#include "stall.hpp"
 
 // A stream socket promises bytes in order, never how many a call moves. send stops early after a signal
 // (SIGSTOP and SIGCONT are enough) and recv takes what is there; MSG_WAITALL waits for the rest, but not
@@ -19,7 +20,7 @@
 void send_exactly(int socket, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const ssize_t sent = ::send(socket, bytes.data(), bytes.size(), 0);
-    if (sent == -1 && errno == EINTR) continue;
+    if (sent == -1 && try_again(socket)) continue;
     bytes = bytes.subspan(static_cast<std::size_t>(check("send", sent)));
   }
 }

@@ -87,11 +87,6 @@ TEST_F(ExitDeathTest, ClientsAfterSigtermAreRefused) {
   EXPECT_EXIT(story(), testing::ExitedWithCode(0), "^$");
 }
 
-TEST_F(ExitDeathTest, WorkersAreReapedThoughWhoeverStartsTheServerIgnoresSigchld) {
-  EXPECT_EXIT((::signal(SIGCHLD, SIG_IGN), serve_with(SIGTERM), leave(true)), testing::ExitedWithCode(0),
-              "^$");
-}
-
 TEST_F(ExitDeathTest, ChildrenThatAreNoWorkersAreReapedAsWell) {
   const auto story = [&] {
     block_signals();
