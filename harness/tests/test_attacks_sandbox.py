@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pty
@@ -17,10 +18,12 @@ from pathlib import Path
 
 import pytest
 
-from bytetrain.course.paths import HARNESS
+from bytetrain.course.paths import BUILD, HARNESS
 from bytetrain.kernel.processes import processes
-from bytetrain.programs import containment
+from bytetrain.programs import containment, limits
+from bytetrain.programs.output import Capture
 from bytetrain.programs.workplace import place_of_a_run, remove
+from bytetrain.telling.sizes import MiB
 from bytetrain.telling.text import has_bytes
 from bytetrain.telling.waiting import wait_until
 
@@ -28,6 +31,7 @@ from .trial import Graded, Trial
 
 STANDINS = Path(__file__).parent / "standins"
 CHECKS = """
+import errno
 import json
 import os
 import pty
@@ -257,3 +261,107 @@ def test_whatever_programs_have_made_is_removed(temporary: Path) -> None:
     (temporary / "place" / "loop").symlink_to(temporary)
     remove(temporary / "place")
     assert not (temporary / "place").exists()
+
+
+@needs_bubblewrap
+@pytest.mark.parametrize(("deed", "words"), [
+    ("devices", "devices: Read-only file system"),
+    ("memory", "memory: No space left on device"),
+    ("names", "the deed is done"),
+    ("deep", "files in the folder of this check"),
+])
+def test_no_room_is_lost(deed: str, words: str, attack: Attack) -> None:
+    """The next check finds all of it free again."""
+    graded = attack(deed, "bubblewrap", "-n0")
+    assert honest(graded) and words in " ".join(graded.output.split()), graded.output
+
+
+def test_files_without_a_name_are_counted(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "DISK", 64 * MiB)
+    with tempfile.TemporaryDirectory() as folder, limits.Watch(Path(folder), tuple) as watch:
+        command = [sys.executable, str(STANDINS / "attacker.py"), "unlinked", "127.0.0.1", "0", "2", "FILE"]
+        with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as attacker:
+            attacker.wait()
+    assert "in files that have no name any more" in str(watch.breach)
+
+
+def test_a_folder_deeper_than_any_path_is_too_much(temporary: Path) -> None:
+    subprocess.run([sys.executable, "-c", "import os\nfor _ in range(30): os.mkdir('d' * 200); os.chdir('d' * 200)"],
+                   cwd=temporary)
+    assert limits.disk_usage(temporary).files > limits.FILES
+    remove(next(temporary.iterdir()))
+
+
+def test_an_output_that_is_closed_meanwhile_does_not_end_the_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(descriptor: int) -> os.stat_result:
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+    capture = Capture()
+    monkeypatch.setattr(os, "fstat", closed)
+    assert capture.size == 0
+    monkeypatch.undo()
+    capture.close()
+
+
+BUILD_THAT_HARMS = """
+cmake_minimum_required(VERSION 3.22)
+project(attack NONE)
+execute_process(COMMAND {python} {script} OUTPUT_VARIABLE said ERROR_VARIABLE said)
+message(FATAL_ERROR "it said: ${{said}}")
+"""
+
+
+@pytest.mark.parametrize("mode", [BUBBLEWRAP, "limits"])
+def test_a_build_has_no_terminal_and_leaves_nobody(mode: str, trial: Trial, temporary: Path) -> None:
+    """Else it could type into the teacher's shell: TIOCSTI, ioctl_tty(2)."""
+    stage = trial.submission / "01_attack"
+    script = stage / "build.py"
+    script.write_text(
+        "import os, time\n"
+        "if os.fork() == 0:\n"
+        "    os.setsid()\n"
+        "    if os.fork(): os._exit(0)\n"
+        "    for number in (0, 1, 2): os.close(number)\n"
+        "    time.sleep(300)\n"
+        "print('first', open('/proc/self/oom_score_adj').read())\n"
+        "try: os.open('/dev/tty', os.O_RDWR); print('a terminal')\n"
+        "except OSError as error: print(error.strerror)\n"
+    )
+    (stage / "CMakeLists.txt").write_text(BUILD_THAT_HARMS.format(python=sys.executable, script=script))
+    leader, terminal = pty.openpty()
+    command = [*trial.command, "--no-calls", "--containment", mode, "-n0"]
+    with subprocess.Popen([sys.executable, str(STANDINS / "in_terminal.py"), *command], cwd=trial.folder,
+                          stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True) as run:
+        os.close(terminal)
+        said = b""
+        with suppress(OSError):  # EIO: nobody has the terminal any more
+            while more := os.read(leader, 10_000):
+                said += more
+    os.close(leader)
+    data = json.loads((trial.folder / "results.json").read_text())
+    assert run.returncode == 1 and data["points"] == 0, said.decode()
+    assert data["stages"][0]["state"] == "build failed"
+    assert "No such device or address" in data["stages"][0]["message"] and "first 1000" in data["stages"][0]["message"]
+
+
+@needs_bubblewrap
+def test_nobody_sees_what_others_have_built_and_nothing_built_is_left(trial: Trial, temporary: Path) -> None:
+    other = BUILD / "other-submission" / "server"
+    other.parent.mkdir(parents=True, exist_ok=True)
+    other.write_text("#!/bin/sh")
+    before = set(BUILD.iterdir())
+    stage = trial.submission / "01_attack"
+    (stage / "CMakeLists.txt").write_text(
+        f"cmake_minimum_required(VERSION 3.22)\nproject(attack NONE)\nfile(GLOB found {BUILD.parent}/* {BUILD}/*)\n"
+        "file(GLOB mine ${CMAKE_BINARY_DIR}/*.txt)\n"
+        'file(WRITE ${CMAKE_BINARY_DIR}/x.txt x)\nmessage(FATAL_ERROR "found: ${found} ${mine}.")\n'
+    )
+    try:
+        for _ in range(2):
+            graded = trial.grade("--containment", "bubblewrap", "-n0")
+            message = " ".join(graded.data["stages"][0]["message"].replace("|", "").split())
+            assert graded.data["stages"][0]["state"] == "build failed" and "other-submission" not in message
+            assert "found:" in message and "x.txt" not in message and "results" not in message
+        assert set(BUILD.iterdir()) == before
+    finally:
+        remove(other.parent)

@@ -15,7 +15,8 @@ from .. import Failure
 from ..course.folders import handed_in
 from ..course.paths import BUILD, REPO
 from ..telling.sizes import KiB
-from .limits import Printed, Watch
+from .limits import Printed, Watch, be_first_to_die, limit_files
+from .sessions import end_left_over, left_over
 
 PRESETS = REPO / "CMakePresets.json"
 LOG_TAIL = 40  # lines of a failed build that are shown
@@ -137,9 +138,7 @@ def _run(command: list[str], log: Path, output: int, folder: Path) -> None:
     what = f"`{' '.join(command)}`"
     try:
         with Watch(log.parent, lambda: [Printed(f"build of {folder.name}", os.fstat(output).st_size)]) as watch:
-            done = subprocess.run(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, timeout=_PATIENCE
-            )
+            status = _in_its_own_session(command, output)
     except FileNotFoundError:
         raise BuildFailed(f"{folder} can't be built: there is no cmake on this machine (./lab setup)") from None
     except subprocess.TimeoutExpired:
@@ -150,8 +149,26 @@ def _run(command: list[str], log: Path, output: int, folder: Path) -> None:
         raise BuildFailed(f"{folder} can't be built: {watch.breach}{_end_of(log)}")
     if watch.breach is not None:
         raise watch.breach
-    if done.returncode != 0:
-        raise BuildFailed(f"{folder} can't be built: {what} ended with status {done.returncode}{_end_of(log)}")
+    if status != 0:
+        raise BuildFailed(f"{folder} can't be built: {what} ended with status {status}{_end_of(log)}")
+
+
+def _in_its_own_session(command: list[str], output: int) -> int:
+    """Runs one command, without a terminal, and ends whatever it leaves behind. Returns its status."""
+    before = {each.pid for each in left_over()}
+    try:
+        with subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        ) as build:
+            be_first_to_die(build.pid)
+            limit_files(build.pid)
+            try:
+                return build.wait(_PATIENCE)
+            except BaseException:
+                build.kill()
+                raise
+    finally:
+        end_left_over(before)
 
 
 def _end_of(log: Path) -> str:

@@ -7,10 +7,13 @@ that tell which one it was.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import resource
 import shutil
 import signal
+import stat
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +22,7 @@ from types import TracebackType
 from typing import Optional
 
 from .. import Failure, HarnessError
+from ..kernel.descriptors import descriptors
 from ..kernel.processes import ProcessFacts, descendants, owner, processes, threads
 from ..telling.sizes import GiB, MiB
 from .workplace import remove
@@ -58,6 +62,12 @@ def be_first_to_die(pid: int) -> None:
         pass
 
 
+def limit_files(pid: int) -> None:
+    """A program that builds writes no larger file: setrlimit(2), RLIMIT_FSIZE. Servers and clients have large ones."""
+    with contextlib.suppress(ProcessLookupError):
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (GiB, GiB))
+
+
 @dataclass(frozen=True)
 class DiskUsage:
     """What a file or a folder takes on the disk."""
@@ -84,9 +94,22 @@ def disk_usage(path: Path) -> DiskUsage:
                     size += entry.stat(follow_symlinks=False).st_blocks * 512
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(entry.path)
-        except OSError:  # gone between two looks, or closed to us
-            continue
+        except OSError as error:  # gone between two looks, or closed to us
+            if error.errno == errno.ENAMETOOLONG:  # deeper than anybody needs: we can't look there, so it is too much
+                files += FILES + 1
     return DiskUsage(size, files)
+
+
+def nameless_usage(whose: Sequence[ProcessFacts], device: int) -> int:
+    """Bytes of a file system that the files take which processes hold and which have no name any more."""
+    found: dict[int, int] = {}
+    for each in whose:
+        for number in descriptors(each.pid):
+            with contextlib.suppress(OSError):  # closed between two looks
+                seen = os.stat(f"/proc/{each.pid}/fd/{number}")
+                if seen.st_nlink == 0 and seen.st_dev == device and stat.S_ISREG(seen.st_mode):
+                    found[seen.st_ino] = seen.st_blocks * 512
+    return sum(found.values())
 
 
 @dataclass(frozen=True)
@@ -110,11 +133,13 @@ class Watch:
         self._strays = strays
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
+        self._free = 0  # bytes, at the start
 
     def __enter__(self) -> "Watch":
         free = shutil.disk_usage(self._folder).free
         if free < RESERVE:
             raise HarnessError(f"only {free // MiB} MiB are free in {self._folder.parent}: make room, and grade again")
+        self._free = free
         self._thread.start()
         return self
 
@@ -167,6 +192,12 @@ class Watch:
             return Failure(f"the disk fills up: there are {actual}; and all was ended.",
                            expected=f"at most {STRAYS // MiB} MiB in {FILES} files", actual=actual)
         free = shutil.disk_usage(self._folder).free
+        if self._free - free > DISK:  # only then: a look at every descriptor takes its time
+            nameless = nameless_usage(descendants(os.getpid()), self._folder.stat().st_dev)
+            if found.size + nameless > DISK:
+                actual = f"{nameless // MiB} MiB in files that have no name any more"
+                return Failure(f"the disk fills up: there are {actual}, and all was ended.",
+                               expected=f"at most {DISK // MiB} MiB", actual=actual)
         if free >= RESERVE:
             return None
         words = (
