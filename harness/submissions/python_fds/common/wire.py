@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Optional
 
 from .messages import Failure
+from .stall import wait_for_room
 
 LARGEST_BODY = 1000
 _HEAD = struct.Struct(">I")
@@ -80,7 +81,11 @@ def _send_by_the_kernel(connection: socket.socket, file: io.FileIO, size: int) -
     offset = 0
     while offset < size:
         # At most 0x7ffff000 bytes a call, and fewer if a signal comes: sendfile(2).
-        sent = os.sendfile(connection.fileno(), file.fileno(), offset, size - offset)
+        try:
+            sent = os.sendfile(connection.fileno(), file.fileno(), offset, size - offset)
+        except BlockingIOError:  # only where waiting is limited
+            wait_for_room(connection)
+            continue
         if sent == 0:
             raise Failure(f"the file has become {size - offset} bytes shorter while it was sent")
         offset += sent

@@ -8,12 +8,11 @@ from typing import Optional
 
 from .messages import Failure, about, say
 from .source import open_source
+from .stall import limit_waiting
 from .wire import send_file
 
 IDLE = b"i"  # a worker's only word to the parent: it can take another connection
 CONNECTION = b"c"  # the byte that a connection travels with: SCM_RIGHTS needs one, unix(7)
-_TCP_USER_TIMEOUT = 18  # linux/tcp.h
-_STALL_LIMIT = 30_000  # milliseconds
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,7 @@ class Worker:
         # What we send comes in large pieces. A small one, like the last of a file, need not wait for others: tcp(7).
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self.stage >= 6:
-            # The kernel ends the connection if not one byte is taken for so long, and the blocked call with it.
-            connection.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, _STALL_LIMIT)
+            limit_waiting(connection)
 
 
 def _take(channel: socket.socket) -> Optional[socket.socket]:
