@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
-from bytetrain.grading.adapters import load_results
+from bytetrain.grading.adapters import autolab, gradescope, load_results
 from bytetrain.telling.text import has_bytes
 
 from .conftest import make_submission
@@ -174,3 +176,31 @@ def test_signals_that_were_blocked_when_we_were_started_are_not_for_programs(tri
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGCHLD})
     assert graded.verdicts() == {"pair.mask 4": "pass"}, graded.output
+
+
+# What they print
+
+
+@pytest.mark.parametrize("port", ["99999", "9" * 5000, "-1", "\\0331"], ids=["99999", "5000 digits", "-1", "ESC"])
+def test_a_port_that_is_none_is_theirs(port: str, trial: Trial) -> None:
+    before_serving(trial, 6, f"printf 'listening on 127.0.0.1:{port}\\n'; exit 0")
+    graded = trial.grade("-n0", "--stage=6")
+    assert graded.verdicts() == {"pair.transfer 6": "fail"} and graded.status == 1, graded.output
+    assert "waited for this, in vain" in graded.output
+
+
+EVIL = "\\033]52;c;ZXZpbA==\\007\\033[2J\\000\\377\\302\\233\\177"
+
+
+def test_no_terminal_gets_control_characters_of_theirs(trial: Trial, tmp_path: Path) -> None:
+    before_serving(trial, 6, f"printf 'listening {EVIL}\\n'; printf 'server: {EVIL}\\n' >&2; exit 1")
+    graded = trial.grade("-n0", "--stage=6", "--color=no", f"--junitxml={tmp_path / 'junit.xml'}")
+    replayed = trial.grade("-n0", "--stage=6", "--color=no", "--replay", "-s")
+    results = load_results(trial.folder / "results.json")
+    texts = {"terminal": graded.output, "replay": replayed.output, "results": str(results["checks"][0]["story"])}
+    ElementTree.parse(tmp_path / "junit.xml")
+    texts["junit"] = (tmp_path / "junit.xml").read_text(encoding="utf-8")
+    texts["gradescope"], texts["autolab"] = json.loads(gradescope(results))["tests"][0]["output"], autolab(results)
+    for name, text in texts.items():
+        assert not any(char in text for char in "\033\007\0\x9b\x7f"), name
+        assert "]52;c;" in text or name == "autolab", name

@@ -19,7 +19,7 @@ from ..course.paths import BUILD, REPO, STAGES
 from ..programs import containment, sessions
 from ..telling import story
 from ..telling.story import Step
-from ..telling.text import has_bytes, without_bytes
+from ..telling.text import has_bytes, visible, without_bytes
 from ..wire.files import set_seed_of_run
 from . import calls, protection, words
 from .attached import OnConfig, on_config, on_item, on_report, put_on_config, put_on_report
@@ -124,7 +124,7 @@ def _live() -> Callable[[Step], None]:
         at = (step.ended or step.began) - story.current().began
         result = f": {step.result}" if step.result else ""
         mark, indent = words.mark(step.kind, step.outcome), "    " * step.depth
-        print(f"{at:9.3f} s {mark} {indent}{step.whole}{result}", flush=True)
+        print(visible(f"{at:9.3f} s {mark} {indent}{step.whole}{result}"), flush=True)
 
     return tell
 
@@ -297,7 +297,7 @@ class Teller:
         self._terminal.ensure_newline()
         self._terminal.write_line("")
         for text, style in lines:
-            self._terminal.write_line(text, **{each: True for each in style.split()})
+            self._terminal.write_line(visible(text), **{each: True for each in style.split()})
         self._terminal.write_line("")
         self._terminal.flush()  # whoever reads it through a pipe sees it at once as well
 

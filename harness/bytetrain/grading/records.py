@@ -13,6 +13,7 @@ from ..programs.build import BuildFailed, NotGraded
 from ..programs.output import shown, status_in_words
 from ..programs.program import Program
 from ..telling.story import Story
+from ..telling.text import visible
 
 
 class Verdict(str, Enum):
@@ -43,7 +44,8 @@ class Output:
     def of(cls, program: Program) -> "Output":
         status = program.status
         fate = "still running" if status is None else status_in_words(status)
-        return cls(" ".join(program.command), fate, shown(program.stdout), shown(program.stderr))
+        printed = (visible(shown(text), bytes_too=True) for text in (program.stdout, program.stderr))
+        return cls(visible(" ".join(program.command)), fate, *printed)
 
 
 @dataclass
@@ -108,7 +110,11 @@ def fill_in(record: Record, error: BaseException, story: Story, programs: list[P
     else:
         record.verdict = Verdict.HARNESS_ERROR
         record.message = _in_words(error)
-    record.steps = story.as_data()
+    record.message, record.expected, record.actual = map(visible, (record.message, record.expected, record.actual))
+    record.steps = [
+        {key: visible(value) if isinstance(value, str) else value for key, value in step.items()}
+        for step in story.as_data()
+    ]
     record.replay = list(story.replay)
     record.output = [asdict(Output.of(program)) for program in programs]
 

@@ -79,7 +79,8 @@ def _is_all_there(submission: Path, folder: Path) -> None:
 
 def build_dir(submission: Path, folder: Path, preset: str) -> Path:
     """Where a stage is built: build/harness/<hash of the submission's path>-<preset>/03_waitall."""
-    return build_folder(submission, preset) / folder.name
+    name = os.fsdecode(os.fsencode(folder.name)[:100])  # there is a log beside it, and a lock, with longer names
+    return build_folder(submission, preset) / name
 
 
 def build_folder(submission: Path, preset: str) -> Path:
