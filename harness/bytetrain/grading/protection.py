@@ -5,6 +5,7 @@ See programs/containment.py (the sandbox) and programs/limits.py.
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import tempfile
@@ -145,7 +146,7 @@ def _make_place(config: pytest.Config) -> None:
     kept = ExitStack()
     place = kept.enter_context(place_of_a_run())
     os.environ["TMPDIR"] = tempfile.tempdir = str(place)
-    config.add_cleanup(kept.close)
+    atexit.register(kept.close)  # after pytest, which tidies up in it then as well: the last to register is the first
 
 
 def _patience_of_the_run(config: pytest.Config) -> float:
