@@ -40,7 +40,9 @@ void check_name(std::string_view name) {
 
 TargetFile::TargetFile(const std::filesystem::path& directory, std::string_view name) : name_(name) {
   check_name(name);
-  directory_ = Descriptor{check(directory, ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC))};
+  // O_PATH: to save a file takes the rights to write and to search the directory, not to read it.
+  const auto open_directory = [&] { return ::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC); };
+  directory_ = Descriptor{check(directory, uninterrupted(open_directory))};
   if (!open_without_name()) open_with_temporary_name();
 }
 
@@ -49,10 +51,12 @@ TargetFile::~TargetFile() {
 }
 
 /// A file without a name is gone with this process, however it ends: even SIGKILL leaves nothing behind.
-/// Returns false on a file system that can't do it (a Windows drive under WSL, some network drives).
+/// Returns false on a file system that can't do it (a Windows drive under WSL, some network drives), and without
+/// /proc: the way there is the one that link_as will need. Any other error the temporary name meets as well.
 bool TargetFile::open_without_name() {
-  file_ = Descriptor{::openat(directory_.get(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0666)};
-  if (!file_ && errno != EOPNOTSUPP && errno != EISDIR) check("create " + printable(name_), -1);
+  const std::string self = "/proc/self/fd/" + std::to_string(directory_.get());
+  const auto open_tmpfile = [&] { return ::open(self.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0666); };
+  file_ = Descriptor{uninterrupted(open_tmpfile)};
   return static_cast<bool>(file_);
 }
 
@@ -61,7 +65,7 @@ void TargetFile::open_with_temporary_name() {
     temporary_ = temporary_name(number);
     const int flags = O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC;
     file_ = Descriptor{::openat(directory_.get(), temporary_.c_str(), flags, 0666)};
-    if (file_ || errno == EEXIST) continue;
+    if (file_ || errno == EEXIST || errno == EINTR) continue;
     temporary_.clear();
     check("create " + printable(name_), -1);
   }
@@ -80,7 +84,10 @@ void TargetFile::write(std::span<const std::byte> bytes) {
 /// Names the nameless file. Returns false where there is such a file: linkat replaces nothing.
 bool TargetFile::link_as(const std::string& name) {
   const std::string self = "/proc/self/fd/" + std::to_string(file_.get());
-  if (::linkat(AT_FDCWD, self.c_str(), directory_.get(), name.c_str(), AT_SYMLINK_FOLLOW) == 0) return true;
+  const auto link = [&] {
+    return ::linkat(AT_FDCWD, self.c_str(), directory_.get(), name.c_str(), AT_SYMLINK_FOLLOW);
+  };
+  if (uninterrupted(link) == 0) return true;
   if (errno != EEXIST) check("save " + printable(name_), -1);
   return false;
 }
@@ -96,7 +103,9 @@ void TargetFile::commit() {
     if (link_as(name_)) return;
     link_as_temporary_name();  // there is an older file, and only a file with a name can take its place
   }
-  check("save " + printable(name_),
-        ::renameat(directory_.get(), temporary_.c_str(), directory_.get(), name_.c_str()));
+  const auto rename = [&] {
+    return ::renameat(directory_.get(), temporary_.c_str(), directory_.get(), name_.c_str());
+  };
+  check("save " + printable(name_), uninterrupted(rename));
   temporary_.clear();
 }

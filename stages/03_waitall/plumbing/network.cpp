@@ -29,7 +29,8 @@ bool listens(int socket, const addrinfo& address) {
 }
 
 bool connects(int socket, const addrinfo& address) {
-  return ::connect(socket, address.ai_addr, address.ai_addrlen) == 0;
+  // After EINTR it goes on by itself, and a second call waits for its end: what SA_RESTART does. signal(7)
+  return uninterrupted([&] { return ::connect(socket, address.ai_addr, address.ai_addrlen); }) == 0;
 }
 
 /// The first address of `addresses` with which `works` succeeds; otherwise the last one's errno is thrown.

@@ -18,6 +18,15 @@ Result check(const std::string& what, Result result) {
   return result;
 }
 
+/// Makes a call once more for as long as a signal interrupts it: no work of the call's is done by then.
+/// `call` returns -1 and sets errno. Also for what seldom gives EINTR: a slow disk, a network drive, FUSE. signal(7).
+template <typename Call>
+auto uninterrupted(const Call& call) {
+  auto result = call();
+  while (result == -1 && errno == EINTR) result = call();
+  return result;
+}
+
 /// Owns one file descriptor: closes it once, can be moved, can't be copied by accident.
 class Descriptor {
  public:

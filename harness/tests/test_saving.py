@@ -1,0 +1,118 @@
+"""The reference's clients save a file although each call of theirs is interrupted once, without the right to read
+DIRECTORY, and without /proc. signal(7), open(2) on O_PATH and O_TMPFILE.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bytetrain.course.paths import STAGES
+from bytetrain.course.traits import stage_numbers
+from bytetrain.kernel import trace
+from bytetrain.kernel.trace import Event, Trace
+from bytetrain.programs.build import Programs, build
+from bytetrain.programs.program import Client, Conditions, Server
+from bytetrain.wire.files import write_file
+
+needs_ptrace = pytest.mark.skipif(not trace.available(), reason=str(trace.why_no_strace()))
+# What connects, opens, makes room, writes and saves. Not recv: in stages 01 and 02 an interrupted one is a lesson.
+CALLS = ("connect", "openat", "fallocate", "write", "linkat", "renameat")
+
+
+@pytest.fixture(scope="module", params=stage_numbers())
+def pair(request: pytest.FixtureRequest, preset: str) -> Programs:
+    return build(STAGES, int(request.param), preset)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return write_file(tmp_path / "file.bin", 900)
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    folder = tmp_path / "target"
+    folder.mkdir()
+    return folder
+
+
+def saves(pair: Programs, port: int, file: Path, target: Path, under: Conditions) -> None:
+    with Client(pair.client, port, target, under=under) as client:
+        done = client.wait()
+        assert done.status == 0, done
+        if under.trace:
+            under.trace.wait_written()
+    assert [each.name for each in target.iterdir()] == [file.name]
+    assert (target / file.name).read_bytes() == file.read_bytes()
+
+
+def is_ours(call: Event, target: Path) -> bool:
+    """Whether the program made it, and not the loader, which opens libraries."""
+    return call.name != "openat" or str(target) in call.arguments or "O_TMPFILE" in call.arguments
+
+
+@needs_ptrace
+@pytest.mark.parametrize("older", [False, True], ids=["new", "older-file"])
+def test_each_call_is_interrupted_once(pair: Programs, file: Path, target: Path, tmp_path: Path, older: bool) -> None:
+    if older:
+        shutil.copy(file, target / file.name)
+    with Server(pair.server, file, workers=1) as server:
+        seen = Trace(tmp_path / "seen", ",".join(CALLS))
+        saves(pair, server.port, file, target, Conditions(trace=seen))
+        tried = []
+        for name in CALLS:
+            for nth, call in enumerate(seen.calls(name), start=1):
+                if not is_ours(call, target):
+                    continue
+                if not older:
+                    (target / file.name).unlink()
+                traced = Trace(tmp_path / f"{name}-{nth}", name, inject=[f"{name}:error=EINTR:when={nth}"])
+                saves(pair, server.port, file, target, Conditions(trace=traced))
+                assert [each.error for each in traced.calls(name)].count("EINTR") == 1
+                tried.append(name)
+    assert {"connect", "openat", "write", "linkat"} | ({"renameat"} if older else set()) <= set(tried)
+    assert pair.stage < 5 or "fallocate" in tried
+
+
+def like_anybody() -> list[str]:
+    """Root, who may do everything, gives that up: capabilities(7)."""
+    if os.geteuid() != 0:
+        return []
+    without = "-dac_override,-dac_read_search"
+    prefix = [shutil.which("setpriv") or "", f"--bounding-set={without}", f"--inh-caps={without}"]
+    if not prefix[0] or subprocess.run([*prefix, "true"], stderr=subprocess.DEVNULL).returncode != 0:
+        pytest.skip("root can read every folder, and can't give that up here (setpriv)")
+    return prefix
+
+
+def test_directory_that_can_not_be_read(pair: Programs, file: Path, target: Path) -> None:
+    prefix = like_anybody()
+    target.chmod(0o300)
+    with Server(pair.server, file, workers=1) as server, Client(
+        pair.client, server.port, target, under=Conditions(prefix=prefix)
+    ) as client:
+        done = client.wait()
+    target.chmod(0o700)
+    assert done.status == 0, done
+    assert (target / file.name).read_bytes() == file.read_bytes()
+
+
+def without_proc() -> list[str]:
+    """In namespaces of its own, with an empty folder where /proc was: mount_namespaces(7)."""
+    prefix = ["unshare", "-Urm", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh"]
+    if subprocess.run([*prefix, "true"], stderr=subprocess.DEVNULL).returncode != 0:
+        pytest.skip("no namespaces here (unshare)")
+    return prefix
+
+
+@pytest.mark.parametrize("older", [False, True], ids=["new", "older-file"])
+def test_without_proc(pair: Programs, file: Path, target: Path, older: bool) -> None:
+    if older:
+        (target / file.name).write_text("older")
+    with Server(pair.server, file, workers=1) as server:
+        saves(pair, server.port, file, target, Conditions(prefix=without_proc()))
