@@ -243,14 +243,21 @@ def answer(pair: Programs, client: Program, raw_server: RawServer) -> Finished:
     return client.wait()
 
 
+DEAF = {  # standard outputs that take no line, as bash makes them
+    "full": ("/dev/full", ">/dev/full"),  # every write fails with ENOSPC, as on a full disk
+    "without a reader": ("a pipe whose reader has gone", "> >(:); wait $!"),  # EPIPE, and SIGPIPE before it
+}
+
+
 @pytest.mark.check("client.output_full")
+@pytest.mark.parametrize("output", DEAF)
 def test_client_can_not_tell_that_it_is_done(
-    pair: Programs, target: Path, raw_server: RawServer, start: Starter
+    pair: Programs, output: str, target: Path, raw_server: RawServer, start: Starter
 ) -> None:
-    # /dev/full: every write fails with ENOSPC, as on a full disk.
-    quiet = ["bash", "-c", 'exec "$@" >/dev/full', "quiet"]
-    client = start.client(raw_server.port, target, under=Conditions(prefix=quiet))
-    with told("the client's standard output is /dev/full: nobody can be told that the file is there"):
+    what, redirection = DEAF[output]
+    deaf = ["bash", "-c", f'exec {redirection}; exec "$@"', "deaf"]
+    client = start.client(raw_server.port, target, under=Conditions(prefix=deaf))
+    with told(f"the client's standard output is {what}: nobody can be told that the file is there"):
         finished = answer(pair, client, raw_server)
         expect_status_1(finished)
 

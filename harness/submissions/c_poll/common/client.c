@@ -19,6 +19,7 @@ const char* program_name = "client";
 
 int main(int argc, char* argv[]) {
   signal(SIGXFSZ, SIG_IGN);  // a file that may not grow any more is a failed write, not the end
+  signal(SIGPIPE, SIG_IGN);  // and so is a standard output that nobody reads any more
   static const struct setting none[] = {{NULL, 0, 0, NULL}};
   char** words = operands(argc, argv, none, 2, 3, usage);
   const char *host = words[0], *port = words[1], *path = words[2] != NULL ? words[2] : ".";
