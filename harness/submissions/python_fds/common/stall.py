@@ -1,4 +1,4 @@
-"""A client that takes not one byte for 30 s is dropped; a slow one is not: what it has not yet acknowledged is counted."""
+"""A client that takes not one byte for 30 s is dropped; a slow one is not: what it has not acknowledged is counted."""
 
 import fcntl
 import select
