@@ -90,8 +90,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     relay.add_argument("--cut", type=int, action="append", default=[], metavar="OFFSET")
     relay.add_argument("--hold", type=int, metavar="OFFSET")
     options = parser.parse_args(arguments)
-    signal.pthread_sigmask(signal.SIG_BLOCK, GO_ON | ({signal.SIGTERM} if options.command == "proxy" else set()))
     prepare()
+    signal.pthread_sigmask(signal.SIG_BLOCK, GO_ON | ({signal.SIGTERM} if options.command == "proxy" else set()))
     if options.command == "client":
         client(options.port, options.read, options.then)
     else:
