@@ -41,9 +41,9 @@ void check_size(const std::filesystem::path& path, int file, std::uint64_t size)
 
 }  // namespace
 
-void check_file(const std::filesystem::path& path) {
-  const Descriptor file = open_regular_file(path);
-  check_size(path, file.get(), size_of(file.get()));
+void check_file(const std::filesystem::path& file) {
+  const Descriptor opened = open_regular_file(file);
+  check_size(file, opened.get(), size_of(opened.get()));
 }
 
 void send_file(int connection, const ServerOptions& options) {

@@ -9,8 +9,8 @@
 
 namespace {
 
-using std::chrono_literals::operator""ms;
-using std::chrono_literals::operator""h;
+constexpr std::chrono::milliseconds short_time{40};
+constexpr std::chrono::hours long_time{24};
 
 /// A client, and the server's side of its connection, with little room on the way.
 struct Connected {
@@ -40,7 +40,7 @@ using WayToSend = decltype(ways_to_send)::value_type;
 class Stall : public testing::TestWithParam<WayToSend> {};
 
 TEST_P(Stall, AClientThatTakesNothingIsGivenUp) {
-  Connected connected{40ms};
+  Connected connected{short_time};
   const auto send = [&] { connected.send(GetParam().second, much); };
   EXPECT_EQ(message_of(send), "the client took not one byte for 0 s");
   connected.server.close();
@@ -49,7 +49,7 @@ TEST_P(Stall, AClientThatTakesNothingIsGivenUp) {
 }
 
 TEST_P(Stall, AClientThatIsGoneIsAnError) {
-  Connected connected{24h};
+  Connected connected{long_time};
   Background sender(connected.server.get(), [&] {
     // EPIPE from a call that had moved some bytes before, ECONNRESET from others.
     const std::string said = message_of([&] { connected.send(GetParam().second, much); });
@@ -61,7 +61,7 @@ TEST_P(Stall, AClientThatIsGoneIsAnError) {
 }
 
 TEST_P(Stall, AClientThatTakesAllLateGetsAll) {
-  const Connected connected{24h};
+  const Connected connected{long_time};
   Background sender(connected.server.get(), [&] { connected.send(GetParam().second, much); });
   sender.wait_until_blocked();
   EXPECT_EQ(take(connected.client.get(), much.size()).size(), much.size());
@@ -72,7 +72,7 @@ INSTANTIATE_TEST_SUITE_P(Ways, Stall, testing::ValuesIn(ways_to_send),
                          [](const auto& test) { return std::string(test.param.first); });
 
 TEST(Stalled, TrainsAsWell) {
-  const Connected connected{40ms};
+  const Connected connected{short_time};
   const std::string body(max_body, 'x');
   const auto send = [&] {
     for (;;) send_train(connected.server.get(), bytes_of(body));
@@ -81,7 +81,7 @@ TEST(Stalled, TrainsAsWell) {
 }
 
 TEST(TryAgain, KnowsWhichErrorsPass) {
-  const Connected connected{24h};
+  const Connected connected{long_time};
   for (const int error : {EINTR, EAGAIN}) {
     errno = error;
     EXPECT_TRUE(try_again(connected.server.get()));  // there is room
