@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "channel.hpp"
+#include "plumbing/start.hpp"
 #include "support.hpp"
 
 namespace {
@@ -93,7 +94,8 @@ TEST_F(PoolDeathTest, ADeadWorkerIsReapedAndReplaced) {
 }
 
 TEST_F(PoolDeathTest, WhoeverStartsTheServerMayIgnoreSigchld) {
-  EXPECT_EXIT((::signal(SIGCHLD, SIG_IGN), serve_with_a_dead_worker()), testing::KilledBySignal(SIGUSR1),
+  EXPECT_EXIT((::signal(SIGCHLD, SIG_IGN), start_program(), serve_with_a_dead_worker()),
+              testing::KilledBySignal(SIGUSR1),
               "^server: worker [0-9]+ was ended by signal 1; another takes its place\n$");
 }
 
