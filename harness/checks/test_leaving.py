@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
@@ -255,47 +256,57 @@ def test_stalled_client_is_dropped(pair: Programs, big: Path, start: Starter, op
             orphaned.reap_left_behind(4 * DEFAULT_TIMEOUT)
 
 
-# Seconds: the slow part of a transfer, our pauses in it, the longest that counts.
-SLOW, BETWEEN, AT_MOST = 3.5, 0.3, 0.7
+# Seconds: the slow part of a transfer, and the longest pause of ours in it that counts.
+SLOW, AT_MOST = 3.5, 0.7
 SLOW_TRIES = 10
-TOO_BUSY = f"this machine is too busy: {SLOW_TRIES} times we could not read at least every {AT_MOST:g} s"
 
 
-def needs_stall_timeout(options: Timeouts) -> Sequence[str]:
-    """A stall timeout of 2 s."""
+@dataclass(frozen=True)
+class Slowness:
+    """How a client reads that is slow, and has not stalled."""
+
+    words: str
+    buffer: int  # bytes: its SO_RCVBUF
+    most: int  # bytes that it takes at a time
+    between: float  # seconds that it rests
+    whole: bool  # whether it reads the rest at once; else it leaves after the slow part
+
+
+SLOWNESS = {
+    "all that has come": Slowness("takes all that has come, then rests for 0.3 s", 256 * KiB, MiB, 0.3, True),
+    # To TCP a window smaller than a segment is closed: what comes, comes at the pace of the sender's probe timer.
+    "little": Slowness("has little room, takes 2 KiB, then rests for 0.05 s", 16 * KiB, 2 * KiB, 0.05, False),
+}
+
+
+@pytest.mark.check("exit.slow_client")
+@pytest.mark.long
+@pytest.mark.parametrize("takes", SLOWNESS)
+def test_slow_client_is_not_dropped(
+    pair: Programs, takes: str, store: FileStore, start: Starter, options: Timeouts
+) -> None:
     given = options("--stall-timeout=2")
     if not given:
         raise NotApplicable(
             "this server has no option --stall-timeout, and to be slower than 30 s would take too long here"
         )
-    return given
-
-
-@pytest.mark.check("exit.slow_client")
-@pytest.mark.long
-@pytest.mark.parametrize("buffer", [256, 16], ids=lambda size: f"{size} KiB")
-def test_slow_client_is_not_dropped(
-    pair: Programs, buffer: int, store: FileStore, start: Starter, options: Timeouts
-) -> None:
-    given = needs_stall_timeout(options)
+    how = SLOWNESS[takes]
     original = store.seeded(big_size() + 32 * MiB)  # far more than we take while we are slow
     server = start.server(original, options=given)
-    takes = f"something every {BETWEEN:g} s, for {SLOW:g} s, and then the rest" if buffer > 16 else "2 KiB every 0.05 s"
-    words = f"the stall timeout is 2 s; a client with a receive buffer of {buffer} KiB takes {takes}"
     for _ in range(SLOW_TRIES):
         pauses = Pauses()
         try:
-            with told(words), RawClient(server.port, receive_buffer=buffer * KiB) as connection:
-                if buffer > 16:
-                    complain_about(read_slowly(connection, pair.stage, pauses), original)
-                else:
-                    read_little(connection, pair.stage, pauses)
-            if buffer > 16 or pauses.longest <= AT_MOST:
-                return
+            with told(f"the stall timeout is 2 s; for {SLOW:g} s a client {how.words}"):
+                with RawClient(server.port, receive_buffer=how.buffer) as connection:
+                    parser = read_slowly(connection, pair.stage, how, pauses)
+                if how.whole:
+                    parser.end()
+                    complain_about(parser, original)
+            return
         except Failure:
             if pauses.longest <= AT_MOST:
                 raise
-    raise NotApplicable(TOO_BUSY)
+    raise NotApplicable(f"this machine is too busy: {SLOW_TRIES} times we could not read at least every {AT_MOST:g} s")
 
 
 class Pauses:
@@ -315,50 +326,26 @@ class Pauses:
             self._since = began
 
 
-def read_some_of(connection: RawClient, most: int, parser: Parser) -> bytes:
-    """What comes next; Failure, and how far it had come, if that is a reset."""
-    __tracebackhide__ = True
-    try:
-        return connection.read_some(most)
-    except Ended:
-        words = f"the connection was reset after {parser.received} bytes of content"
-        raise Failure(words, expected="the whole file", actual=words) from None
-
-
-def read_slowly(connection: RawClient, stage: int, pauses: Pauses) -> Parser:
-    """Reads a transfer to its end. For a while it takes all that has come, so that the window opens again, and then
-    nothing for a moment; and so on."""
+def read_slowly(connection: RawClient, stage: int, how: Slowness, pauses: Pauses) -> Parser:
+    """Reads for a while as `how` says, and then the rest, if there shall be one. Failure if it is cut off."""
     __tracebackhide__ = True
     parser, began = Parser(stage, keep=False), time.monotonic()
-    with expecting("our client takes what has come, again and again, until it has all"), quietly():
+    with expecting(f"our client {how.words}, again and again"), quietly():
         while True:
-            with pauses.end():
-                data = read_some_of(connection, MiB, parser)
-            if not data:
+            try:
+                with pauses.end():
+                    data = connection.read_some(how.most)
+            except Ended:
+                words = f"the connection was reset after {parser.received} bytes of content"
+                raise Failure(words, expected="the whole file", actual=words) from None
+            now = time.monotonic()
+            if not data or (now > began + SLOW and not how.whole):
                 break
             parser.feed(data)
-            now = time.monotonic()
             if now < began + SLOW:
-                wait_until(lambda: time.monotonic() >= now + BETWEEN, "our client takes nothing for a moment")
-    parser.end()
+                wait_until(lambda: time.monotonic() >= now + how.between, "our client takes nothing for a moment")
+    expect(bool(data) or how.whole, f"it has ended after {parser.received} bytes of content", expected="more bytes")
     return parser
-
-
-def read_little(connection: RawClient, stage: int, pauses: Pauses) -> None:
-    """Takes a little, again and again. To TCP a window smaller than a segment is closed: what comes, comes at the pace
-    of the sender's probe timer. Not to the end of the transfer: that would take minutes."""
-    __tracebackhide__ = True
-    parser, began = Parser(stage, keep=False), time.monotonic()
-    with expecting("our client takes a little, again and again, and is not dropped"), quietly():
-        while time.monotonic() < began + 2 * SLOW and pauses.longest <= AT_MOST:
-            with pauses.end():
-                data = read_some_of(connection, 2 * KiB, parser)
-            if not data:
-                words = f"the connection was closed after {parser.received} bytes of content"
-                raise Failure(words, expected="more of the file", actual=words)
-            parser.feed(data)
-            now = time.monotonic()
-            wait_until(lambda: time.monotonic() >= now + BETWEEN / 6, "our client takes nothing for a moment")
 
 
 @pytest.mark.check("exit.right_after_ready")

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Optional
 
@@ -172,6 +172,22 @@ class Log:
             except BlockingIOError:
                 continue
 
+    def read_to_the_end(self, program: Program) -> bytes:
+        """What a program says until it ends, behind what the FIFO was filled with."""
+        said = b""
+
+        def came() -> bool:
+            nonlocal said
+            ended = not program.running  # first: then nothing comes any more
+            assert self.reader is not None
+            with suppress(BlockingIOError):
+                while some := os.read(self.reader, 65536):
+                    said += some
+            return ended
+
+        wait_until(came, "it has said its last words")
+        return said.lstrip(b".")
+
     def leave(self) -> None:
         if self.reader is not None:
             os.close(self.reader)
@@ -208,6 +224,20 @@ def test_a_log_that_nobody_reads(pair: Programs, file: Path, log: Log, what: Cal
     with Server(pair.server, file, workers=2, under=log.under) as server:
         what(log)
         has_much_to_log(pair, server, file)
+
+
+def test_the_last_words_wait_for_a_reader(pair: Programs, log: Log, tmp_path: Path) -> None:
+    """What a program says when it ends is neither lost nor cut where standard error is full: a slow pager reads it."""
+    operand = "x" * 6000
+    for words, status in ((["127.0.0.1", "0", "1", "missing"], 1), (["1", "2", "3", "4", operand], 2)):
+        log.fill()
+        with Program([pair.server, *words], Conditions(cwd=tmp_path, prefix=log.under.prefix)) as program:
+            said = log.read_to_the_end(program)
+            assert program.wait().status == status
+        if status == 1:
+            assert said == b"server: missing: No such file or directory\n"
+        else:
+            assert operand.encode() + b"\nusage: " in said and said.endswith(b"\n")
 
 
 def test_a_log_on_a_full_disk(pair: Programs, file: Path) -> None:

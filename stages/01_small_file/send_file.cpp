@@ -12,7 +12,8 @@ namespace {
 
 /// Opens for reading. O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever; files don't care.
 Descriptor open_regular_file(const std::filesystem::path& path) {
-  Descriptor file{check(path, ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC))};
+  const auto open = [&] { return ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC); };
+  Descriptor file{check(path, uninterrupted(open))};
   struct stat about {};
   check(path, ::fstat(file.get(), &about));
   if (S_ISDIR(about.st_mode)) throw std::system_error(EISDIR, std::generic_category(), path);
@@ -23,7 +24,8 @@ Descriptor open_regular_file(const std::filesystem::path& path) {
 /// The whole file, which must fit into one body.
 std::span<const std::byte> read_content(const std::filesystem::path& path, Body& storage) {
   const Descriptor file = open_regular_file(path);
-  const ssize_t size = check(path, ::read(file.get(), storage.data(), storage.size()));
+  const ssize_t size =
+      check(path, uninterrupted([&] { return ::read(file.get(), storage.data(), storage.size()); }));
   std::byte more{};
   if (check(path, ::read(file.get(), &more, 1)) != 0)
     throw std::runtime_error(path.string() + ": larger than " + std::to_string(max_body) +

@@ -11,7 +11,8 @@ namespace {
 
 /// Opens for reading. O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever; files don't care.
 Descriptor open_regular_file(const std::filesystem::path& path) {
-  Descriptor file{check(path, ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC))};
+  const auto open = [&] { return ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC); };
+  Descriptor file{check(path, uninterrupted(open))};
   struct stat about {};
   check(path, ::fstat(file.get(), &about));
   if (S_ISDIR(about.st_mode)) throw std::system_error(EISDIR, std::generic_category(), path);
@@ -29,7 +30,8 @@ void send_file(int connection, const ServerOptions& options) {
   Body storage{};
   ssize_t size = 0;
   do {
-    size = check(options.file, ::read(file.get(), storage.data(), storage.size()));
+    size = check(options.file,
+                 uninterrupted([&] { return ::read(file.get(), storage.data(), storage.size()); }));
     send_train(connection, std::span{storage}.first(static_cast<std::size_t>(size)));
   } while (size > 0);  // the last train is the empty one: the end
 }

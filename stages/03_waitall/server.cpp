@@ -26,10 +26,10 @@ int main(int argc, char* argv[]) {
       log("server: listening on " + address + ", and standard output takes no line");
     pool.serve();
   } catch (const UsageError& error) {
-    log(std::string("server: ") + error.what() + '\n' + server_usage);
+    report(std::string("server: ") + error.what() + '\n' + server_usage);
     return 2;
   } catch (const std::exception& error) {
-    log(std::string("server: ") + error.what());
+    report(std::string("server: ") + error.what());
     return 1;
   }
 }

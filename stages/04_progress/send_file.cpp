@@ -13,7 +13,8 @@ namespace {
 
 /// Opens for reading. O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever; files don't care.
 Descriptor open_regular_file(const std::filesystem::path& path) {
-  Descriptor file{check(path, ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC))};
+  const auto open = [&] { return ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC); };
+  Descriptor file{check(path, uninterrupted(open))};
   struct stat about {};
   check(path, ::fstat(file.get(), &about));
   if (S_ISDIR(about.st_mode)) throw std::system_error(EISDIR, std::generic_category(), path);
@@ -56,7 +57,8 @@ void send_file(int connection, const ServerOptions& options) {
   for (std::uint64_t sent = 0; sent < size;) {
     // A file that has grown since is cut at the announced size; one that has become shorter can't be mended.
     const std::size_t wanted = std::min<std::uint64_t>(storage.size(), size - sent);
-    const ssize_t got = check(options.file, ::read(file.get(), storage.data(), wanted));
+    const ssize_t got =
+        check(options.file, uninterrupted([&] { return ::read(file.get(), storage.data(), wanted); }));
     if (got == 0) throw std::runtime_error(options.file.string() + ": became shorter while it was sent");
     send_train(connection, std::span{storage}.first(static_cast<std::size_t>(got)));
     sent += static_cast<std::uint64_t>(got);

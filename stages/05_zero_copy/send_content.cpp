@@ -39,7 +39,8 @@ void send_by_copy(int connection, int file, std::uint64_t size) {
   std::vector<std::byte> buffer(piece);
   while (size > 0) {
     const std::size_t wanted = std::min<std::uint64_t>(buffer.size(), size);
-    const std::size_t got = more_than_none("read", ::read(file, buffer.data(), wanted));
+    const auto read = [&] { return ::read(file, buffer.data(), wanted); };
+    const std::size_t got = more_than_none("read", uninterrupted(read));
     send_exactly(connection, std::span{buffer}.first(got));
     size -= got;
   }
@@ -72,8 +73,8 @@ void send_by_splice(int connection, int file, std::uint64_t size) {
   const Pipe pipe;
   while (size > 0) {
     const std::size_t wanted = std::min<std::uint64_t>(pipe.capacity, size);
-    std::size_t in_pipe =
-        more_than_none("splice", ::splice(file, nullptr, pipe.in.get(), nullptr, wanted, 0));
+    const auto fill = [&] { return ::splice(file, nullptr, pipe.in.get(), nullptr, wanted, 0); };
+    std::size_t in_pipe = more_than_none("splice", uninterrupted(fill));
     size -= in_pipe;
     const unsigned more = size > 0 ? SPLICE_F_MORE : 0;  // don't send a small packet: there is more to come
     while (in_pipe > 0) {

@@ -11,7 +11,8 @@ namespace {
 
 /// Opens for reading. O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever; files don't care.
 Descriptor open_regular_file(const std::filesystem::path& path) {
-  Descriptor file{check(path, ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC))};
+  const auto open = [&] { return ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC); };
+  Descriptor file{check(path, uninterrupted(open))};
   struct stat about {};
   check(path, ::fstat(file.get(), &about));
   if (S_ISDIR(about.st_mode)) throw std::system_error(EISDIR, std::generic_category(), path);
