@@ -65,19 +65,24 @@ def test_directory_that_can_not_be_read(pair: Programs, file: Path, target: Path
     assert (target / file.name).read_bytes() == file.read_bytes()
 
 
-def without_proc() -> list[str]:
-    """In namespaces of its own, with an empty folder where /proc was: mount_namespaces(7)."""
-    prefix = ["unshare", "-Urm", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh"]
+# Sanitizers read their options in /proc/self/environ: nothing else is left there.
+HIDE_PROC = """
+cp /proc/self/environ "$0" && mount -t tmpfs none /proc && mkdir /proc/self && cp "$0" /proc/self/environ && exec "$@"
+"""
+
+
+def without_proc(folder: Path) -> list[str]:
+    """In namespaces of its own, with a folder where /proc was: mount_namespaces(7)."""
+    prefix = ["unshare", "-Urm", "sh", "-c", HIDE_PROC, str(folder / "environ")]
     if subprocess.run([*prefix, "true"], stderr=subprocess.DEVNULL).returncode != 0:
         pytest.skip("no namespaces here (unshare)")
     return prefix
 
 
 @pytest.mark.parametrize("older", [False, True], ids=["new", "older-file"])
-def test_without_proc(pair: Programs, file: Path, target: Path, older: bool) -> None:
+def test_without_proc(pair: Programs, file: Path, target: Path, tmp_path: Path, older: bool) -> None:
     if older:
         (target / file.name).write_text("older")
+    leaks_off = {"ASAN_OPTIONS": environment(traced=True)["ASAN_OPTIONS"]}  # LeakSanitizer can't do without /proc
     with Server(pair.server, file, workers=1) as server:
-        # LeakSanitizer needs /proc, as it needs not to be traced.
-        leaks_off = {"ASAN_OPTIONS": environment(traced=True)["ASAN_OPTIONS"]}
-        saves(pair, server.port, file, target, Conditions(prefix=without_proc(), env=leaks_off))
+        saves(pair, server.port, file, target, Conditions(prefix=without_proc(tmp_path), env=leaks_off))
