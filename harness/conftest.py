@@ -8,7 +8,6 @@ tests/.
 from __future__ import annotations  # pytest 6 has no public names for some of its types
 
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Union
@@ -19,12 +18,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from bytetrain import Failure  # noqa: E402
 from bytetrain.grading import calls  # noqa: E402
-from bytetrain.grading.attached import on_item  # noqa: E402
+from bytetrain.grading.attached import on_config, on_item  # noqa: E402
 from bytetrain.grading.selection import sides_of, submission_of  # noqa: E402
 from bytetrain.kernel import trace  # noqa: E402
 from bytetrain.programs import sessions  # noqa: E402
 from bytetrain.programs.build import BuildFailed, NotGraded, Programs, build  # noqa: E402
 from bytetrain.programs.start import Starter, Tracing  # noqa: E402
+from bytetrain.programs.workplace import temporary_folder  # noqa: E402
 from bytetrain.telling import story  # noqa: E402
 from bytetrain.wire.files import FileStore  # noqa: E402
 
@@ -45,19 +45,20 @@ def preset(pytestconfig: pytest.Config) -> str:
 
 
 @pytest.fixture(scope="session")
-def built(submission: Path, preset: str) -> Builder:
-    """built(3) builds stage 03 once in a session; it skips where the stage is missing, and fails where it's broken."""
+def built(submission: Path, preset: str, pytestconfig: pytest.Config) -> Builder:
+    """built(3) builds stage 03 once in a session; NotGraded where the stage is missing, a Failure where it's broken."""
+    folders = on_config(pytestconfig).results.folders
     known: dict[int, Union[Programs, NotGraded, BuildFailed]] = {}
 
     def of_stage(number: int) -> Programs:
         if number not in known:
             try:
-                known[number] = build(submission, number, preset)
+                known[number] = build(submission, number, preset, folders)
             except (NotGraded, BuildFailed) as error:
                 known[number] = error
         result = known[number]
         if isinstance(result, NotGraded):
-            pytest.skip(str(result))
+            raise NotGraded(str(result))
         if isinstance(result, BuildFailed):
             raise BuildFailed(str(result))
         return result
@@ -82,8 +83,8 @@ def store() -> Iterator[FileStore]:
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """An empty folder for one check, removed at its end."""
-    with tempfile.TemporaryDirectory(prefix="bytetrain-") as path:
-        yield Path(path)
+    with temporary_folder() as path:
+        yield path
 
 
 @pytest.fixture(autouse=True)

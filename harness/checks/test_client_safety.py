@@ -8,14 +8,16 @@ from __future__ import annotations
 import itertools
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from subprocess import PIPE
 from typing import Protocol
 
 import pytest
 
-from bytetrain import NotApplicable
+from bytetrain import Failure, NotApplicable
 from bytetrain.course.traits import traits
 from bytetrain.judging.acts import hand_over, hand_over_trains
 from bytetrain.judging.verdicts import has_status, received, refused, snapshot
@@ -25,7 +27,7 @@ from bytetrain.programs.program import Client, Conditions
 from bytetrain.programs.start import Starter
 from bytetrain.telling.sizes import KiB
 from bytetrain.telling.story import expect, told
-from bytetrain.wire.files import FileStore, content
+from bytetrain.wire.files import FileStore, Original, content
 from bytetrain.wire.framing import HEAD, encode_content, encode_size, encode_train, fitting, pieces
 from bytetrain.wire.peers import Connection, Ended, RawServer
 
@@ -274,10 +276,10 @@ def test_early_end_inside_a_train_is_a_failure(stage: int, how: str, meet: Meet)
 @pytest.mark.check("client.older_replaced")
 def test_older_file_is_replaced(meet: Meet, store: FileStore, target: Path) -> None:
     meeting = meet()
-    original = store.seeded(fitting(meeting.stage, 2500))
+    original = store.in_memory(fitting(meeting.stage, 2500))
     (target / NAME.decode()).rename(target / original.name)
     with told("there is an older file of that name, and a new one comes whole"):
-        hand_over(meeting.connection, meeting.stage, original.name.encode(), original.read_bytes())
+        hand_over(meeting.connection, meeting.stage, original.name.encode(), Original(original).read())
         received(meeting.closes(), target, original)
 
 
@@ -379,20 +381,37 @@ def limited(size: int) -> list[str]:
 ON_SMALL_DISK = 'mount -t tmpfs -o "size=$1" none "$2" && cd "$2" && printf %s "$4" > "$3" && shift 4 && exec "$@"'
 
 
+def small_disk(pages: int, directory: Path) -> list[str]:
+    """The words that are put in front of a program: see `on_small_disk`."""
+    size = pages * os.sysconf("SC_PAGESIZE")
+    words = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", ON_SMALL_DISK, "small disk"]
+    return [*words, str(size), str(directory), NAME.decode(), OLDER.decode()]
+
+
+def why_no_small_disk() -> str:
+    """Why none can be had, or looked at from outside; "" if that works."""
+    with tempfile.TemporaryDirectory(prefix="bytetrain-") as folder:
+        waits = [*small_disk(4, Path(folder)), "sh", "-c", "echo mounted; read end"]
+        try:
+            with subprocess.Popen(waits, stdin=PIPE, stdout=PIPE, stderr=PIPE, errors="surrogateescape") as tried:
+                assert tried.stdin and tried.stdout and tried.stderr
+                if tried.stdout.readline():
+                    os.listdir(f"/proc/{tried.pid}/root{folder}")
+                    return ""
+                return (tried.stderr.read().strip().splitlines() or ["it could not be mounted"])[-1]
+        except OSError as error:
+            return str(error)
+
+
+WHY_NO_SMALL_DISK = why_no_small_disk()  # asked before a program runs, which might see to it that there is none
+
+
 def on_small_disk(pages: int, directory: Path) -> list[str]:
     """Runs a program that finds a file system of so many pages in a directory, the first one with an older file. Nobody
     else sees it: it is mounted in a namespace of its own, and goes with it. NotApplicable where none can be had."""
-    size = pages * os.sysconf("SC_PAGESIZE")
-    words = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", ON_SMALL_DISK, "small disk"]
-    words += [str(size), str(directory), NAME.decode(), OLDER.decode()]
-    try:
-        tried = subprocess.run([*words, "true"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
-        why = tried.stderr.strip() or f"status {tried.returncode}" if tried.returncode != 0 else ""
-    except FileNotFoundError as error:
-        why = str(error)
-    if why:
-        raise NotApplicable(f"no small file system can be mounted here, in a user namespace: {why.splitlines()[-1]}")
-    return words
+    if WHY_NO_SMALL_DISK:
+        raise NotApplicable(f"no small file system can be mounted here, in a user namespace: {WHY_NO_SMALL_DISK}")
+    return small_disk(pages, directory)
 
 
 @contextmanager
@@ -401,7 +420,8 @@ def as_seen_by(client: Client, directory: Path) -> Iterator[Path]:
     try:
         opened = os.open(f"/proc/{client.pid}/root{directory}", os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
-        raise NotApplicable(f"the file systems of another process can't be looked at here: {error}") from None
+        words = f"what the client saves on its small file system can't be seen: {error.strerror}"
+        raise Failure(words, expected="a client that lives, and hides nothing", actual=str(error.strerror)) from None
     try:
         yield Path(f"/proc/self/fd/{opened}")
     finally:

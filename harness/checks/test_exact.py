@@ -19,7 +19,7 @@ from bytetrain.telling import story
 from bytetrain.telling.sizes import MiB
 from bytetrain.telling.story import told
 from bytetrain.wire.faults import Slicer
-from bytetrain.wire.files import FileStore
+from bytetrain.wire.files import FileStore, Original
 from bytetrain.wire.framing import HEAD, Parser, boundaries, head_offsets, stream
 from bytetrain.wire.peers import RawServer
 from bytetrain.wire.proxy import Proxy
@@ -33,8 +33,8 @@ SIZE = 2500  # bytes: three trains of content
 @pytest.fixture
 def cut(pair: Programs, store: FileStore, raw_server: RawServer, start: Starter) -> Cut:
     """cut([3, 7]) hands a client the stream of a file in pieces that end at these offsets; it should save the file."""
-    original = store.seeded(SIZE)
-    name, content = original.name.encode(), original.read_bytes()
+    original = store.in_memory(SIZE)
+    name, content = original.name.encode(), Original(original).read()
 
     def check(cuts: Iterable[int]) -> None:
         __tracebackhide__ = True
@@ -138,8 +138,8 @@ def test_receiver_is_stopped_and_goes_on(
     place: str, pair: Programs, store: FileStore, raw_server: RawServer, start: Starter
 ) -> None:
     # MSG_WAITALL returns short after SIGSTOP and SIGCONT, although the program has no handler for any signal.
-    original = store.seeded(SIZE)
-    name, content = original.name.encode(), original.read_bytes()
+    original = store.in_memory(SIZE)
+    name, content = original.name.encode(), Original(original).read()
     whole, ends = stream(pair.stage, name, content), boundaries(pair.stage, name, content)
     offsets = {"first head": 2, "name": HEAD + 5, "second head": ends[0] + 3, "second body": ends[0] + HEAD + 5}
     offset = offsets.get(place, ends[-1] - 600)

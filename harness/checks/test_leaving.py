@@ -306,7 +306,9 @@ def test_slow_client_is_not_dropped(
         except Failure:
             if pauses.longest <= AT_MOST:
                 raise
-    raise NotApplicable(f"this machine is too busy: {SLOW_TRIES} times we could not read at least every {AT_MOST:g} s")
+    raise HarnessError(  # not "not applicable": who is busy may be the program
+        f"this machine is too busy: {SLOW_TRIES} times we could not read at least every {AT_MOST:g} s"
+    )
 
 
 class Pauses:

@@ -21,7 +21,7 @@ from bytetrain.programs.start import Starter
 from bytetrain.programs.terminal import TerminalClient
 from bytetrain.telling.story import expect, told
 from bytetrain.telling.waiting import NeverHappened, wait_until
-from bytetrain.wire.files import FileStore, content
+from bytetrain.wire.files import FileStore, Original, content, size_of
 from bytetrain.wire.framing import LARGEST_BODY, encode_content, encode_size, encode_train, stream
 from bytetrain.wire.peers import Connection, RawServer
 
@@ -76,12 +76,12 @@ def rest_of(connection: Connection, stage: int, data: bytes) -> None:
 
 @pytest.mark.check("progress.last_line")
 def test_last_line_is_exact(pair: Programs, store: FileStore, raw_server: RawServer, start: Starter) -> None:
-    original = store.seeded(20_000_001)  # more than the 24 bits of a float can tell
+    original = store.in_memory(20_000_001)  # more than the 24 bits of a float can tell
     client = start.terminal_client(raw_server.port)
     started = time.monotonic()
-    with told(f"a file of {original.stat().st_size} bytes comes to a client whose standard error is a terminal"):
+    with told(f"a file of {size_of(original)} bytes comes to a client whose standard error is a terminal"):
         with raw_server.accept() as connection:
-            hand_over(connection, pair.stage, original.name.encode(), original.read_bytes())
+            hand_over(connection, pair.stage, original.name.encode(), Original(original).read())
         finished = client.wait()
         elapsed = time.monotonic() - started
         has_status(finished, 0)
@@ -106,11 +106,11 @@ def test_last_line_is_exact(pair: Programs, store: FileStore, raw_server: RawSer
 
 @pytest.mark.check("progress.one_line")
 def test_one_line(pair: Programs, store: FileStore, raw_server: RawServer, start: Starter) -> None:
-    original = store.seeded(1_000_000)
+    original = store.in_memory(1_000_000)
     client = start.terminal_client(raw_server.port)
     with told("a file of 1 MB comes to a client whose standard error is a terminal"):
         with raw_server.accept() as connection:
-            hand_over(connection, pair.stage, original.name.encode(), original.read_bytes())
+            hand_over(connection, pair.stage, original.name.encode(), Original(original).read())
         received(client.wait(), client.directory, original)
         expect(
             "\r" in client.stderr, f"the line is not drawn again in its place, with \\r: {client.stderr!r}",

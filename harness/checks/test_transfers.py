@@ -18,7 +18,7 @@ from bytetrain.programs.program import Client, Conditions
 from bytetrain.programs.start import Starter
 from bytetrain.telling.sizes import MiB
 from bytetrain.telling.story import expect, expecting, told
-from bytetrain.wire.files import FileStore, write_file
+from bytetrain.wire.files import FileStore, Original, write_file
 from bytetrain.wire.framing import Parser, encode_size, encode_train, fitting, pieces
 from bytetrain.wire.peers import Ended, RawClient, RawServer
 
@@ -57,8 +57,8 @@ def test_server_sends_every_size(pair: Programs, store: FileStore, start: Starte
 @pytest.mark.check("client.sizes")
 def test_client_saves_every_size(pair: Programs, store: FileStore, raw_server: RawServer, start: Starter) -> None:
     for size in sizes(pair.stage):
-        original = store.seeded(size)
-        client = receive(pair, raw_server, start, original.name.encode(), original.read_bytes())
+        original = store.in_memory(size)
+        client = receive(pair, raw_server, start, original.name.encode(), Original(original).read())
         with told(f"our server hands a file of {size} bytes to the client"):
             received(client.wait(), client.directory, original)
 
@@ -84,11 +84,11 @@ def test_pair_transfers_a_sparse_file(pair: Programs, store: FileStore, start: S
 
 @pytest.mark.check("client.short_trains")
 def test_trains_may_be_shorter_than_they_could_be(
-    pair: Programs, folder: Path, raw_server: RawServer, start: Starter
+    pair: Programs, store: FileStore, raw_server: RawServer, start: Starter
 ) -> None:
     sizes = (1, 1000, 999, 3, 500)  # "at most 1000 bytes": a short train is no end
-    original = write_file(folder / "short", sum(sizes))
-    data, client = original.read_bytes(), start.client(raw_server.port)
+    original = store.in_memory(sum(sizes), "short")
+    data, client = Original(original).read(), start.client(raw_server.port)
     bodies = [data[end - size : end] for size, end in zip(sizes, itertools.accumulate(sizes))]
     head = [b"short"] + ([encode_size(len(data))] if traits(pair.stage).announces_size else [])
     tail = [b""] if traits(pair.stage).ends_with_empty_train else []
@@ -114,13 +114,15 @@ def test_name_arrives_as_it_is(
     folder: Path,
     target: Path,
     name: str,
+    store: FileStore,
     raw_server: RawServer,
     start: Starter,
 ) -> None:
     original = write_file(folder / name, 500)
     with told(f"the name is {name!r}, {len(os.fsencode(name))} bytes"):
         serves(start.server(original), pair.stage, original)
-        client = receive(pair, raw_server, start, os.fsencode(name), original.read_bytes())
+        original = store.in_memory(500, name)
+        client = receive(pair, raw_server, start, os.fsencode(name), Original(original).read())
         finished = client.wait()
         if not name.isprintable():  # its line may show such a name in another way
             finished = replace(finished, stdout=f"received {name}, 500 bytes\n")
@@ -138,10 +140,10 @@ def test_file_without_a_folder_in_its_path(pair: Programs, folder: Path, start: 
 def test_client_saves_in_the_current_directory(
     pair: Programs, store: FileStore, raw_server: RawServer, start: Starter
 ) -> None:
-    original = store.seeded(999)
+    original = store.in_memory(999)
     client = start.client(raw_server.port, name_directory=False)
     with told("DIRECTORY is left out: the file belongs in the current one"), raw_server.accept() as connection:
-        hand_over(connection, pair.stage, original.name.encode(), original.read_bytes())
+        hand_over(connection, pair.stage, original.name.encode(), Original(original).read())
         received(client.wait(), client.directory, original)
 
 
@@ -198,8 +200,8 @@ def test_client_saves_nothing_in_the_current_directory(
     # In /proc nobody can make a file, not even for a while.
     elsewhere = Path(current) if current == "/proc" else folder / "elsewhere"
     elsewhere.mkdir(exist_ok=True)
-    original = store.seeded(999)
-    sent = [piece.data for piece in pieces(pair.stage, original.name.encode(), original.read_bytes())]
+    original = store.in_memory(999)
+    sent = [piece.data for piece in pieces(pair.stage, original.name.encode(), Original(original).read())]
     words = f"the current directory is {current}, and DIRECTORY is another one: {os.path.relpath(target, elsewhere)}"
     for whole in (False, True):
         client = start.client(raw_server.port, target, under=Conditions(cwd=elsewhere))

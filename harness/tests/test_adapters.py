@@ -239,11 +239,11 @@ def test_classroom50_without_its_runner(
 
 def test_a_stage_that_was_not_handed_in_has_not_passed(tmp_path: Path, runner: dict[str, str]) -> None:
     found = Results(rubric(), tmp_path, "release", [3])
-    found.add(Record("client.head_split", 3, "", Verdict.NOT_APPLICABLE, message="there is no stage 03"))
+    found.add(Record("client.head_split", 3, "", Verdict.NOT_GRADED, message="there is no stage 03"))
     test = by_name(gradescope(found)["tests"], "client.head_split")
     assert looks_failed(test) and test["score"] == 0 and "there is no stage 03" in test["output"]
     assert (
-        autolab(found)[0]["stage 03"][f"{title('client.head_split')} (not applicable)"]["hint"]
+        autolab(found)[0]["stage 03"][f"{title('client.head_split')} (not graded)"]["hint"]
         == "there is no stage 03"
     )
     test = by_name(classroom50(found)["tests"], "client.head_split")

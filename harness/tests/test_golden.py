@@ -90,7 +90,7 @@ def test_needs_a_build(stage, pair): pass
 
 def run(submission: Path, *options: str, harness: Path = REPO / "harness") -> str:
     """What the grader says of a submission, made fit to be compared."""
-    always = ["-p", "no:randomly", "--no-calls", "--containment=limits"]
+    always = ["-p", "no:randomly", "--seed=0", "--no-calls", "--containment=limits"]
     command = grading_command(submission, submission.parent / "results.json", *always, *options, harness=harness)
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="surrogateescape"

@@ -117,7 +117,7 @@ def test_missing_stages_earn_nothing_and_broken_ones_fail(grade: Grade, tmp_path
     (tmp_path / "submission" / "04_stand_in" / "client").unlink()
     graded = grade("--stage", "3,4,5", only="pair.*")
     told = graded.verdicts("pair.transfer")
-    assert told == {"pair.transfer 3": "not applicable", "pair.transfer 4": "fail", "pair.transfer 5": "pass"}
+    assert told == {"pair.transfer 3": "not graded", "pair.transfer 4": "fail", "pair.transfer 5": "pass"}
     assert [stage["state"] for stage in graded.data["stages"]][2:5] == ["missing", "build failed", "graded"]
     assert [stage["points"] for stage in graded.data["stages"]][2:5] == [0, 0, traits(5).points]
     assert "not handed in" in graded.output and "no executable client" in graded.output

@@ -83,7 +83,7 @@ class Trial:
     def command(self) -> list[str]:
         """What grades all of it."""
         results = self.folder / "results.json"
-        return grading_command(self.submission, results, "-vv", harness=self.folder / "harness")
+        return grading_command(self.submission, results, "-vv", "--seed=0", harness=self.folder / "harness")
 
     def grade(self, *options: str, only: str = "") -> Graded:
         results = self.folder / "results.json"

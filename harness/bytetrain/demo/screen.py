@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..telling.text import visible
+
 WIDTH = 100
 _PLAIN = box.Box("    \n    \n -- \n    \n    \n    \n    \n    \n")  # only a line under the head
 
@@ -57,7 +59,8 @@ class Screen:
 
     def line(self, text: str, indent: int = 0, style: str = "", mark: str = "") -> None:
         """A paragraph; `mark` stands in front of its first line, in the indent."""
-        wrapped = Text(text, style=style).wrap(self._console, max(20, self._console.width - indent), overflow="fold")
+        shown = Text(visible(text), style=style)
+        wrapped = shown.wrap(self._console, max(20, self._console.width - indent), overflow="fold")
         for number, part in enumerate(wrapped):
             part.rstrip()
             start = Text(f"{mark if number == 0 else '':<{indent}}"[:indent], style=style)

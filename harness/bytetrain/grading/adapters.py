@@ -25,7 +25,8 @@ from .schema import OUR_FAULT, SCHEMA
 Data = dict[str, Any]
 TEXT_LIMIT = 4000  # characters of one test's output
 AGAIN = f"{OUR_FAULT} Grade again."
-_SAID = {"not applicable": "not applicable", "harness error": "harness error, not your program's", "not run": "not run"}
+_SAID = {**{said: said for said in ("not graded", "not applicable", "not run")},
+         "harness error": "harness error, not your program's"}
 
 
 def headline(results: Data) -> str:
@@ -58,7 +59,7 @@ def output_of(check: dict[str, Any]) -> str:
 
 
 def _passed(check: dict[str, Any]) -> bool:
-    """Whether it has earned its points; what is not applicable has, unless the stage was not handed in."""
+    """Whether it has earned its points; what is not applicable has."""
     return bool(check["points"])
 
 

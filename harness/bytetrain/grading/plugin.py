@@ -5,6 +5,7 @@ With pytest-xdist the records are made where a check runs, and travel to the con
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from copy import copy
@@ -18,15 +19,16 @@ from ..course.paths import BUILD, REPO, STAGES
 from ..programs import containment, sessions
 from ..telling import story
 from ..telling.story import Step
-from ..telling.text import has_bytes, without_bytes
+from ..telling.text import has_bytes, visible, without_bytes
+from ..wire.files import set_seed_of_run
 from . import calls, protection, words
 from .attached import OnConfig, on_config, on_item, on_report, put_on_config, put_on_report
-from .hooks import around, first, last
+from .hooks import around, first, last, of_another_plugin
 from .records import Record, Verdict, fill_in
 from .results import Results, forget, write
 from .schema import OUR_FAULT
 from .selection import (
-    add_options, case_of, check_of, check_options, chosen_stages, parametrize, rubric_of, select, stage_of,
+    add_options, case_of, check_of, check_options, chosen_stages, draw_seed, parametrize, rubric_of, select, stage_of,
     submission_of,
 )
 
@@ -66,12 +68,27 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "long: takes seconds, or waits for a time of the contract: begin with it")
     sessions.prepare()
     check_options(config)
+    set_seed_of_run(draw_seed(config))
     results = Results(
         rubric_of(config), submission_of(config), str(config.getoption("--preset")), chosen_stages(config)
     )
+    results.folders = _decided_elsewhere(config) or results.folders
     results.protection = protection.protection_in_words(config)
     results.partial = any(map(config.getoption, LEAVE_OUT))
     put_on_config(config, OnConfig(results))
+
+
+def _decided_elsewhere(config: pytest.Config) -> dict[int, Path]:
+    """What was handed in: a worker of xdist, which may come late, takes the word of its controller."""
+    told = json.loads(getattr(config, "workerinput", {}).get("bytetrain_folders", "{}"))
+    return {int(number): Path(folder) for number, folder in told.items()}
+
+
+@of_another_plugin
+def pytest_configure_node(node: Any) -> None:
+    """For each worker of xdist: as JSON, which takes any path."""
+    folders = on_config(node.config).results.folders
+    node.workerinput["bytetrain_folders"] = json.dumps({number: str(path) for number, path in folders.items()})
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -107,7 +124,7 @@ def _live() -> Callable[[Step], None]:
         at = (step.ended or step.began) - story.current().began
         result = f": {step.result}" if step.result else ""
         mark, indent = words.mark(step.kind, step.outcome), "    " * step.depth
-        print(f"{at:9.3f} s {mark} {indent}{step.whole}{result}", flush=True)
+        print(visible(f"{at:9.3f} s {mark} {indent}{step.whole}{result}"), flush=True)
 
     return tell
 
@@ -152,7 +169,7 @@ def _for_pytest(item: pytest.Item, report: Any, record: Record) -> None:
     ours = record.verdict is Verdict.HARNESS_ERROR
     message = without_bytes(record.message)  # what is told is the record; this is for JUnit, and it travels
     report.outcome, report.longrepr = "failed", f"{OUR_FAULT}\n{message}" if ours else message
-    if record.verdict is Verdict.NOT_APPLICABLE:
+    if record.verdict in (Verdict.NOT_APPLICABLE, Verdict.NOT_GRADED):
         path, line, _ = item.location
         report.outcome, report.longrepr = "skipped", (path, (line or 0) + 1, f"Skipped: {message}")
     # This report has to end the item: one more tells.
@@ -169,6 +186,8 @@ def _what_was_graded(config: pytest.Config) -> list[str]:
     """The options by which a replay finds the same programs, as they were given."""
     submission, preset = str(config.getoption("--submission")), str(config.getoption("--preset"))
     named = [] if submission_of(config) == STAGES else ["--submission", submission]
+    seed = draw_seed(config)
+    named += ["--seed", str(seed)] if seed else []
     return named + ([] if preset == "release" else ["--preset", preset])
 
 
@@ -278,7 +297,7 @@ class Teller:
         self._terminal.ensure_newline()
         self._terminal.write_line("")
         for text, style in lines:
-            self._terminal.write_line(text, **{each: True for each in style.split()})
+            self._terminal.write_line(visible(text), **{each: True for each in style.split()})
         self._terminal.write_line("")
         self._terminal.flush()  # whoever reads it through a pipe sees it at once as well
 

@@ -5,20 +5,29 @@ See programs/containment.py (the sandbox) and programs/limits.py.
 
 from __future__ import annotations
 
+import atexit
+import os
 import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 import pytest
 
+from .. import Failure, HarnessError
 from ..course.paths import REPO, STAGES
+from ..kernel.deadline import Deadline
 from ..kernel.processes import close_to_others
-from ..programs import containment, limits
-from ..programs.build import build_folder
+from ..programs import containment, limits, sessions
+from ..programs.workplace import place_of_a_run
 from .command import command_of_pytest
-from .hooks import first
+from .hooks import around, first, last
 from .results import ERROR
-from .selection import check_options, submission_of
+from .selection import check_options, chosen_stages, stage_of, submission_of
 
 MODES = ("auto", "bubblewrap", "limits", "off")
 
@@ -37,21 +46,41 @@ def pytest_cmdline_main(config: pytest.Config) -> Optional[int]:
     if not _wants_sandbox(config):
         return None
     check_options(config)
+    sessions.end_orderly_on_signals()
     config.pluginmanager.getplugin("capturemanager").stop_global_capturing()  # the run inside has the terminal
-    outputs = [config.getoption("--results"), config.getoption("xmlpath", None)]
+    wanted = {"results": config.getoption("--results"), "junit": config.getoption("xmlpath", None)}
     sandbox = containment.Sandbox(
-        build_folder(submission_of(config), str(config.getoption("--preset"))),
         shown=[REPO, submission_of(config), Path(str(config.rootpath))],
-        outputs=[Path(each).resolve() for each in outputs if each],
+        outputs={name: Path(each).resolve() for name, each in wanted.items() if each},
+        patience=_patience_of_the_run(config),
     )
-    status = sandbox.run(command_of_pytest(*config.invocation_params.args))
-    if status > ERROR and status not in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED):
-        print(
-            f"the run inside the sandbox has not come to its end (status {status}): something has killed it",
-            file=sys.stderr,
-        )
+    try:
+        return sandbox.run(command_of_pytest(*config.invocation_params.args))
+    except HarnessError as error:
+        print(error, file=sys.stderr)
         return ERROR
-    return status
+
+
+@around
+def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
+    """Inside, JUnit XML goes to its descriptor as well; its file is named as ever."""
+    descriptor = containment.output("junit")
+    writers: list[Any] = [
+        each for each in session.config.pluginmanager.get_plugins()
+        if descriptor is not None and hasattr(each, "logfile") and hasattr(each, "add_global_property")
+    ]
+    files = [each.logfile for each in writers]
+    for each in writers:
+        each.logfile = f"/proc/self/fd/{descriptor}"
+    yield
+    for each, file in zip(writers, files):
+        each.logfile = file
+
+
+@last
+def pytest_unconfigure() -> None:
+    """Inside: only now is what was written a result."""
+    containment.say("ended")
 
 
 def _wants_sandbox(config: pytest.Config) -> bool:
@@ -105,6 +134,60 @@ def pytest_configure(config: pytest.Config) -> None:
     if mode_of(config) != "off" and not _is_ours(config):
         limits.limit_processes()
         close_to_others()
+        if not containment.is_inside() and not hasattr(config, "workerinput"):
+            _make_place(config)
+        if config.getoption("--external-port") is None and _patience_of_an_item(config):
+            config.pluginmanager.register(_TimeLimits(config), "bytetrain-time-limits")
+
+
+def _make_place(config: pytest.Config) -> None:
+    """Without a sandbox all temporary files of a run, and of its workers, lie in one folder as well, and go with it."""
+    sessions.end_orderly_on_signals()
+    kept = ExitStack()
+    place = kept.enter_context(place_of_a_run())
+    os.environ["TMPDIR"] = tempfile.tempdir = str(place)
+    atexit.register(kept.close)  # after pytest, which tidies up in it then as well: the last to register is the first
+
+
+def _patience_of_the_run(config: pytest.Config) -> float:
+    return len(chosen_stages(config)) * limits.STAGE_TIME
+
+
+def _patience_of_an_item(config: pytest.Config) -> float:
+    """Seconds that pytest-timeout gives to an item; 0: as many as it wants."""
+    given = config.getoption("timeout", None)
+    return float(config.getini("timeout") or 0) if given is None else float(given)
+
+
+class _TimeLimits:
+    """What no program can make longer, by never coming to an end, or by stopping whoever judges it.
+
+    Whoever is stopped can't look at a clock: so the kernel ends it, later than pytest would have.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._spent: defaultdict[int, float] = defaultdict(float)  # seconds of this process, stage by stage
+        self._patience = 1.2 * _patience_of_an_item(config) + 2
+        self._of_item, self._of_run = Deadline(), Deadline()
+        self._of_run.set(_patience_of_the_run(config) + 2 * containment.GRACE)
+
+    @around
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        stage, began = stage_of(item), time.monotonic()
+        self._of_item.set(self._patience)
+        yield
+        self._of_item.set(0)
+        if isinstance(stage, int):
+            self._spent[stage] += time.monotonic() - began
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        stage = stage_of(item)
+        if isinstance(stage, int) and self._spent[stage] > limits.STAGE_TIME:
+            raise Failure(
+                f"the time of stage {stage:02d} is up: its checks have taken {self._spent[stage]:.0f} s so far, and "
+                f"{limits.STAGE_TIME:.0f} s are for all of them. This one was not begun.",
+                expected=f"all checks of the stage within {limits.STAGE_TIME:.0f} s", actual="no time is left",
+            )
 
 
 def pytest_report_header(config: pytest.Config) -> str:

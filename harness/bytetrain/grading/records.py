@@ -9,10 +9,11 @@ from enum import Enum
 from typing import Any
 
 from .. import Failure, NotApplicable
-from ..programs.build import BuildFailed
+from ..programs.build import BuildFailed, NotGraded
 from ..programs.output import shown, status_in_words
 from ..programs.program import Program
 from ..telling.story import Story
+from ..telling.text import visible
 
 
 class Verdict(str, Enum):
@@ -20,7 +21,8 @@ class Verdict(str, Enum):
 
     FAIL = "fail"
     HARNESS_ERROR = "harness error"  # ours or the machine's: never the student's
-    NOT_APPLICABLE = "not applicable"  # and why
+    NOT_GRADED = "not graded"  # nothing was handed in for it: no points
+    NOT_APPLICABLE = "not applicable"  # and why; only what a submission can't bring about, for it pays
     PASS = "pass"
 
     @staticmethod
@@ -42,7 +44,8 @@ class Output:
     def of(cls, program: Program) -> "Output":
         status = program.status
         fate = "still running" if status is None else status_in_words(status)
-        return cls(" ".join(program.command), fate, shown(program.stdout), shown(program.stderr))
+        printed = (visible(shown(text), bytes_too=True) for text in (program.stdout, program.stderr))
+        return cls(visible(" ".join(program.command)), fate, *printed)
 
 
 @dataclass
@@ -100,12 +103,18 @@ def fill_in(record: Record, error: BaseException, story: Story, programs: list[P
         record.message = str(error)
         record.expected, record.actual = error.expected, error.actual
         record.build_failed = isinstance(error, BuildFailed)
+    elif isinstance(error, NotGraded):
+        record.verdict, record.message = Verdict.NOT_GRADED, str(error)
     elif isinstance(error, NotApplicable):
         record.verdict, record.message = Verdict.NOT_APPLICABLE, str(error)
     else:
         record.verdict = Verdict.HARNESS_ERROR
         record.message = _in_words(error)
-    record.steps = story.as_data()
+    record.message, record.expected, record.actual = map(visible, (record.message, record.expected, record.actual))
+    record.steps = [
+        {key: visible(value) if isinstance(value, str) else value for key, value in step.items()}
+        for step in story.as_data()
+    ]
     record.replay = list(story.replay)
     record.output = [asdict(Output.of(program)) for program in programs]
 

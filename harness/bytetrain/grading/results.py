@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..course.catalogue import Check, Rubric, load_stage
-from ..course.folders import stage_dir
+from ..course.folders import handed_in
 from ..course.paths import STAGES
 from ..programs import containment
 from ..telling.text import as_json
@@ -30,6 +30,7 @@ class Results:
         self.submission = submission
         self.preset = preset
         self.stages = stages  # those that were asked for
+        self.folders = handed_in(submission)  # of the stages that it holds; decided before any program of it runs
         self.protection = ""  # what keeps the submission from doing harm
         self.partial = False  # True if checks or cases were chosen, or the run was interrupted
         self.began = time.time()
@@ -68,7 +69,7 @@ class Results:
         return next((case for case in self.cases(check, stage) if case.verdict is verdict), None)
 
     def handed_in(self, stage: int) -> bool:
-        return stage_dir(self.submission, stage) is not None
+        return stage in self.folders
 
     def build_failure(self, stage: int) -> Optional[Record]:
         """Why a stage could not be built."""
@@ -143,7 +144,7 @@ class Results:
         wrong = told if told is not None and verdict in (Verdict.FAIL, Verdict.HARNESS_ERROR) else None
         return {
             "id": check.id, "stage": stage, "verdict": verdict.value if verdict else "not run",
-            "why": told.message if told is not None and verdict is Verdict.NOT_APPLICABLE else "",
+            "why": told.message if told is not None and verdict in (Verdict.NOT_APPLICABLE, Verdict.NOT_GRADED) else "",
             "points": _points(0 if self.build_failure(stage) else self.earned(check, stage)),
             "of": _points(self.rubric.points(check, stage)),
             "title": check.title.en, "title_zh": check.title.zh, "lesson": check.lesson, "page": check.page,
@@ -167,8 +168,10 @@ def _points(value: Fraction | int) -> float:
 def write(data: dict[str, Any], path: Path) -> None:
     """Writes results so that a reader finds the old ones or the new ones, never a half."""
     text = as_json(data)
-    if containment.is_inside():  # the file itself is all that can be written there; whoever is outside does the rest
-        path.write_text(text, encoding="utf-8")
+    descriptor = containment.output("results")
+    if descriptor is not None:  # whoever is outside does the rest
+        with open(descriptor, "w", encoding="utf-8", closefd=False) as file:
+            file.write(text)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.new")
@@ -177,6 +180,8 @@ def write(data: dict[str, Any], path: Path) -> None:
 
 
 def forget(path: Path) -> None:
-    """Removes old results: they are none of a run that has begun, even if it is cut off. (The sandbox has done so.)"""
-    if not containment.is_inside():
+    """Removes old results: they are none of a run that has begun, even if it is cut off."""
+    if containment.output("results") is not None:
+        containment.say("begun")
+    else:
         path.unlink(missing_ok=True)

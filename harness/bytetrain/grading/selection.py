@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import secrets
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Optional
@@ -24,6 +26,10 @@ def add_options(group: Any) -> None:
     )
     group.addoption("--case", metavar="CASE", default=None, help="this case of a check only, as its story names it")
     group.addoption(
+        "--seed", metavar="N", type=int, default=None,
+        help="what the content of all files depends on (default: drawn for each run; 0 for the reference)",
+    )
+    group.addoption(
         "--preset", metavar="NAME", default="release", help="a preset of CMakePresets.json (default: release)"
     )
 
@@ -36,6 +42,13 @@ def rubric_of(config: pytest.Config) -> Rubric:
     """The catalogue beside the conftest.py of this run."""
     beside = Path(str(config.rootpath)) / CHECKS.name
     return rubric(beside if beside.is_file() else CHECKS)
+
+
+def draw_seed(config: pytest.Config) -> int:
+    """The seed of this run; pytest-xdist gives its workers the options as they are then."""
+    if config.getoption("--seed") is None:
+        config.option.seed = 0 if submission_of(config) == STAGES else 1 + secrets.randbelow(10**9)
+    return int(config.getoption("--seed"))
 
 
 def chosen_stages(config: pytest.Config) -> list[int]:
@@ -65,6 +78,8 @@ def check_options(config: pytest.Config) -> None:
     chosen_checks(config)
     if not submission_of(config).is_dir():
         raise pytest.UsageError(f"--submission {submission_of(config)}: there is no such folder")
+    if not os.access(submission_of(config), os.R_OK | os.X_OK):
+        raise pytest.UsageError(f"--submission {submission_of(config)}: this folder is closed to you")
 
 
 def parametrize(metafunc: pytest.Metafunc) -> None:

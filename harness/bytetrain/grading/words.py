@@ -19,7 +19,8 @@ _WIDTH = 110
 FIRST, LAST = 4, 14  # steps of a long story that are told: from its beginning, and up to its end
 OUTPUTS = 2  # programs whose output is shown: the last ones
 OUTPUT_LINES = 12  # of each stream of a program
-MARKS = {Verdict.FAIL: "✗", Verdict.HARNESS_ERROR: "!", Verdict.NOT_APPLICABLE: "○", Verdict.PASS: "✓"}
+MARKS = {Verdict.FAIL: "✗", Verdict.HARNESS_ERROR: "!",
+         Verdict.NOT_GRADED: "○", Verdict.NOT_APPLICABLE: "○", Verdict.PASS: "✓"}
 
 
 def story(record: Record, check: Optional[Check], *, whole: bool = False) -> Iterator[Line]:

@@ -25,7 +25,7 @@ from ..telling.sizes import MiB
 from ..telling.story import doing, expect, expecting, quietly
 from ..telling.waiting import wait_until
 from ..wire.faults import WholeTrains
-from ..wire.files import AROUND, Difference, first_difference, md5_of
+from ..wire.files import AROUND, Difference, Original, first_difference, md5_of, size_of
 from ..wire.framing import Parser, WireError, pieces, place_of
 from ..wire.peers import SMALL_BUFFER, Connection, Ended, RawClient
 from ..wire.proxy import Proxy
@@ -85,7 +85,7 @@ def read_whole(connection: Connection, stage: int, original: Path, parser: Optio
     """
     __tracebackhide__ = True
     parser = parser or Parser(stage, keep=False)
-    size = original.stat().st_size
+    size = size_of(original)
     with expecting(f"our client reads the whole of {original.name}, {size} bytes, and the end of the stream"):
         try:
             with AgainstOriginal(original, parser) as comparison:
@@ -111,28 +111,26 @@ class AgainstOriginal:
     def __init__(self, original: Path, parser: Parser) -> None:
         self.difference: Optional[Difference] = None
         self.name = original.name
-        self._original = original
+        self._original = Original(original)
         self._parser = parser
 
     def __enter__(self) -> "AgainstOriginal":
-        self._file = self._original.open("rb")
         self._parser.sink = self._look
         return self
 
     def __exit__(self, *_: object) -> None:
         self._parser.sink = None
-        self._file.close()
 
     def _look(self, data: bytes) -> None:
         if self.difference is not None:
             return
         before = self._parser.received - len(data)
-        want = os.pread(self._file.fileno(), len(data), before)
+        want = self._original.read(before, len(data))
         if want != data:
             at = first_difference(want, data)
             offset, start = before + at, before + max(0, at - AROUND)
             window = slice(max(0, at - AROUND), at + AROUND)
-            sizes = self._original.stat().st_size, self._parser.received
+            sizes = self._original.size, self._parser.received
             self.difference = Difference(offset, *sizes, start, want[window], data[window], "the stream so far")
 
 
@@ -150,7 +148,7 @@ def _so_far(parser: Parser, original: Path) -> str:
         return "all of the file had come, but not the end of the stream: does some process keep the connection?"
     if parser.name is None:
         return "not even the name had come"
-    return f"{parser.received} of the {original.stat().st_size} bytes of {original.name} had come"
+    return f"{parser.received} of the {size_of(original)} bytes of {original.name} had come"
 
 
 def complain_about(parser: Parser, original: Path) -> None:
@@ -158,7 +156,7 @@ def complain_about(parser: Parser, original: Path) -> None:
     __tracebackhide__ = True
     wanted = os.fsencode(original.name)
     expect_same("the name", parser.name, wanted)
-    size = original.stat().st_size
+    size = size_of(original)
     expect_same("bytes of content", parser.received, size)
     expect_same("the md5 of the content", parser.md5, md5_of(original))
 

@@ -12,7 +12,7 @@ from ..kernel.processes import ProcessFacts
 from ..programs.output import Finished, status_in_words
 from ..telling import story
 from ..telling.story import Problem, expect, judge
-from ..wire.files import difference, md5_of
+from ..wire.files import difference, md5_of, size_of
 from ..wire.framing import place_of
 
 Snapshot = Mapping[str, str]
@@ -74,7 +74,7 @@ def received(finished: Finished, directory: Path, original: Path, name: Optional
     __tracebackhide__ = True
     name = original.name if name is None else name
     problems = _status(finished, 0)
-    said = f"received {name}, {original.stat().st_size} bytes\n"
+    said = f"received {name}, {size_of(original)} bytes\n"
     if finished.stdout != said:
         words = f"on its standard output {finished.stdout!r} was found, and {said!r} expected"
         problems.append(Problem(words, f"{said!r} on standard output", repr(finished.stdout)))
@@ -94,7 +94,7 @@ def _saved(directory: Path, original: Path, name: str) -> list[Problem]:
     differs = difference(original, target)
     if differs is not None:
         md5s = f"md5 {md5_of(target)}, and {md5_of(original)} expected"
-        where = place_of(story.current().stage, len(os.fsencode(name)), differs.offset, original.stat().st_size)
+        where = place_of(story.current().stage, len(os.fsencode(name)), differs.offset, size_of(original))
         words = f"the file is not what was sent: {md5s}\n{differs}" + (f"\n  {where}" if where else "")
         problems.append(Problem(words, f"{differs.expected_size} bytes, those of the original", differs.in_short))
     return problems

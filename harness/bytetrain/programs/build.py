@@ -5,17 +5,18 @@ import hashlib
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
 from .. import Failure
-from ..course.folders import stage_dir
+from ..course.folders import handed_in
 from ..course.paths import BUILD, REPO
 from ..telling.sizes import KiB
-from .limits import Printed, Watch
+from .limits import Printed, Watch, be_first_to_die, limit_files
+from .sessions import end_left_over, left_over
 
 PRESETS = REPO / "CMakePresets.json"
 LOG_TAIL = 40  # lines of a failed build that are shown
@@ -40,16 +41,20 @@ class Programs:
     client: Path
 
 
-def build(submission: Path, stage: int, preset: str = "release") -> Programs:
+def build(
+    submission: Path, stage: int, preset: str = "release", folders: Optional[Mapping[int, Path]] = None
+) -> Programs:
     """Builds one stage if something has changed, and says where its programs are.
 
-    A stage folder without a CMakeLists.txt must hold the executables `server` and `client` themselves.
+    A stage folder without a CMakeLists.txt must hold the executables `server` and `client` themselves. `folders`: what
+    was handed in, where that has been decided already.
     Raises NotGraded if the folder is missing, and BuildFailed. Processes that build the same stage take turns.
     """
     submission = submission.resolve()
-    folder = stage_dir(submission, stage)
+    folder = (handed_in(submission) if folders is None else folders).get(stage)
     if folder is None:
         raise NotGraded(f"{submission} has no folder {stage:02d}_*: stage {stage:02d} is not graded")
+    _is_all_there(submission, folder)
     if not (folder / "CMakeLists.txt").is_file():
         return Programs(stage, folder, _as_it_is(folder, "server"), _as_it_is(folder, "client"))
     target = build_dir(submission, folder, preset)
@@ -58,9 +63,24 @@ def build(submission: Path, stage: int, preset: str = "release") -> Programs:
         return Programs(stage, folder, _built(target, "server", folder), _built(target, "client", folder))
 
 
+def _is_all_there(submission: Path, folder: Path) -> None:
+    """BuildFailed if what makes a stage can't be read, or is a link that leads out of the submission: to what others
+    have written, or to what comes only later."""
+    try:
+        for path in (folder, *(folder / name for name in ("CMakeLists.txt", "server", "client"))):
+            leads_to = Path(os.path.realpath(path))
+            if path.is_symlink() and submission not in leads_to.parents:
+                raise BuildFailed(f"{path} is a link that leads out of the submission, to {leads_to}: "
+                                  "hand in what it leads to")
+        os.listdir(folder)
+    except OSError as error:
+        raise BuildFailed(f"{folder} can't be graded: {error.strerror} (chmod -R u+rwX {folder})") from None
+
+
 def build_dir(submission: Path, folder: Path, preset: str) -> Path:
     """Where a stage is built: build/harness/<hash of the submission's path>-<preset>/03_waitall."""
-    return build_folder(submission, preset) / folder.name
+    name = os.fsdecode(os.fsencode(folder.name)[:100])  # there is a log beside it, and a lock, with longer names
+    return build_folder(submission, preset) / name
 
 
 def build_folder(submission: Path, preset: str) -> Path:
@@ -119,9 +139,7 @@ def _run(command: list[str], log: Path, output: int, folder: Path) -> None:
     what = f"`{' '.join(command)}`"
     try:
         with Watch(log.parent, lambda: [Printed(f"build of {folder.name}", os.fstat(output).st_size)]) as watch:
-            done = subprocess.run(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, timeout=_PATIENCE
-            )
+            status = _in_its_own_session(command, output)
     except FileNotFoundError:
         raise BuildFailed(f"{folder} can't be built: there is no cmake on this machine (./lab setup)") from None
     except subprocess.TimeoutExpired:
@@ -132,8 +150,26 @@ def _run(command: list[str], log: Path, output: int, folder: Path) -> None:
         raise BuildFailed(f"{folder} can't be built: {watch.breach}{_end_of(log)}")
     if watch.breach is not None:
         raise watch.breach
-    if done.returncode != 0:
-        raise BuildFailed(f"{folder} can't be built: {what} ended with status {done.returncode}{_end_of(log)}")
+    if status != 0:
+        raise BuildFailed(f"{folder} can't be built: {what} ended with status {status}{_end_of(log)}")
+
+
+def _in_its_own_session(command: list[str], output: int) -> int:
+    """Runs one command, without a terminal, and ends whatever it leaves behind. Returns its status."""
+    before = {each.pid for each in left_over()}
+    try:
+        with subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        ) as build:
+            be_first_to_die(build.pid)
+            limit_files(build.pid)
+            try:
+                return build.wait(_PATIENCE)
+            except BaseException:
+                build.kill()
+                raise
+    finally:
+        end_left_over(before)
 
 
 def _end_of(log: Path) -> str:

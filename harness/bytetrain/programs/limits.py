@@ -8,10 +8,12 @@ that tell which one it was.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import resource
 import shutil
 import signal
+import stat
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,15 +22,18 @@ from types import TracebackType
 from typing import Optional
 
 from .. import Failure, HarnessError
+from ..kernel.descriptors import descriptors
 from ..kernel.processes import ProcessFacts, descendants, owner, processes, threads
 from ..telling.sizes import GiB, MiB
+from .workplace import remove
 
 PROCESSES = 1500  # the largest pool that a check asks for has 512 workers
 OUTPUT = 64 * MiB  # of one program; the contract asks for a line
 DISK = 3 * GiB  # in the folder of one check; the largest file that is saved has 2 GiB, mostly of holes
 FILES = 20_000  # in that folder
-STRAYS = GiB  # of files beside it, in a sandbox
+STRAYS = 64 * MiB  # of files beside it, in a sandbox
 RESERVE = 256 * MiB  # of free disk, which nobody may touch
+STAGE_TIME = float(os.environ.get("BYTETRAIN_STAGE_LIMIT", "1200"))  # seconds for all checks of a stage in a row
 _BETWEEN = 0.2  # seconds between two looks
 
 
@@ -57,6 +62,12 @@ def be_first_to_die(pid: int) -> None:
         pass
 
 
+def limit_files(pid: int) -> None:
+    """A program that builds writes no larger file: setrlimit(2), RLIMIT_FSIZE. Servers and clients have large ones."""
+    with contextlib.suppress(ProcessLookupError):
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (GiB, GiB))
+
+
 @dataclass(frozen=True)
 class DiskUsage:
     """What a file or a folder takes on the disk."""
@@ -83,9 +94,22 @@ def disk_usage(path: Path) -> DiskUsage:
                     size += entry.stat(follow_symlinks=False).st_blocks * 512
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(entry.path)
-        except OSError:  # gone between two looks, or closed to us
-            continue
+        except OSError as error:  # gone between two looks, or closed to us
+            if error.errno == errno.ENAMETOOLONG:  # deeper than anybody needs: we can't look there, so it is too much
+                files += FILES + 1
     return DiskUsage(size, files)
+
+
+def nameless_usage(whose: Sequence[ProcessFacts], device: int) -> int:
+    """Bytes of a file system that the files take which processes hold and which have no name any more."""
+    found: dict[int, int] = {}
+    for each in whose:
+        for number in descriptors(each.pid):
+            with contextlib.suppress(OSError):  # closed between two looks
+                seen = os.stat(f"/proc/{each.pid}/fd/{number}")
+                if seen.st_nlink == 0 and seen.st_dev == device and stat.S_ISREG(seen.st_mode):
+                    found[seen.st_ino] = seen.st_blocks * 512
+    return sum(found.values())
 
 
 @dataclass(frozen=True)
@@ -109,11 +133,13 @@ class Watch:
         self._strays = strays
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
+        self._free = 0  # bytes, at the start
 
     def __enter__(self) -> "Watch":
         free = shutil.disk_usage(self._folder).free
         if free < RESERVE:
             raise HarnessError(f"only {free // MiB} MiB are free in {self._folder.parent}: make room, and grade again")
+        self._free = free
         self._thread.start()
         return self
 
@@ -134,7 +160,7 @@ class Watch:
         if self.breach is not None:
             end_descendants()
             for stray in self._strays():  # else whoever comes later has no room
-                _remove(stray)
+                remove(stray)
 
     def _too_many_processes(self) -> Optional[Exception]:
         if len(os.listdir("/proc")) < PROCESSES:  # a cheap look, which tells nearly always that all is well
@@ -159,12 +185,19 @@ class Watch:
             return Failure(f"the disk fills up: there are {actual} in the folder of this check, and all was ended.",
                            expected=f"at most {DISK // MiB} MiB in {FILES} files", actual=actual)
         strays = self._strays()
-        beside = sum(disk_usage(stray).size for stray in strays)
-        if beside > STRAYS:
-            actual = f"{beside // MiB} MiB beside the folder of this check: {', '.join(map(str, strays[:3]))}"
+        usages = [disk_usage(stray) for stray in strays]
+        size, files = sum(each.size for each in usages), sum(each.files for each in usages)
+        if size > STRAYS or files > FILES:
+            actual = f"{size // MiB} MiB beside the folder of this check: {', '.join(map(str, strays[:3]))}"
             return Failure(f"the disk fills up: there are {actual}; and all was ended.",
-                           expected=f"at most {STRAYS // MiB} MiB", actual=actual)
+                           expected=f"at most {STRAYS // MiB} MiB in {FILES} files", actual=actual)
         free = shutil.disk_usage(self._folder).free
+        if self._free - free > DISK:  # only then: a look at every descriptor takes its time
+            nameless = nameless_usage(descendants(os.getpid()), self._folder.stat().st_dev)
+            if found.size + nameless > DISK:
+                actual = f"{nameless // MiB} MiB in files that have no name any more"
+                return Failure(f"the disk fills up: there are {actual}, and all was ended.",
+                               expected=f"at most {DISK // MiB} MiB", actual=actual)
         if free >= RESERVE:
             return None
         words = (
@@ -172,14 +205,6 @@ class Watch:
             "this check"
         )
         return Failure(words) if found.size >= GiB else HarnessError(words)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        with contextlib.suppress(OSError):
-            path.unlink()
 
 
 def end_descendants() -> None:

@@ -80,7 +80,7 @@ class Capture:
         """Bytes written so far; 0 once it is closed."""
         try:
             return os.fstat(self.file.fileno()).st_size
-        except ValueError:
+        except (ValueError, OSError):  # EBADF, if another thread closes it right now
             return 0
 
     @property

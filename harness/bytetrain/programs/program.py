@@ -29,8 +29,9 @@ Argument = Union[str, Path]
 SelfProgram = TypeVar("SelfProgram", bound="Program")
 
 SANITIZER_STATUS = 99  # so that a finding is never taken for the status 1 of a well-told failure
-KEPT = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TERM", "TMPDIR", "LD_LIBRARY_PATH")  # environ(7)
-_READY = re.compile(r"listening on (\S+):(\d+)\n")
+KEPT = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TERM", "LD_LIBRARY_PATH")  # environ(7)
+_READY = re.compile(r"listening on (\S+):([0-9]{1,5})\n")
+_LAST_PORT = 65535
 
 
 def environment(extra: Optional[Mapping[str, str]] = None, *, traced: bool = False) -> dict[str, str]:
@@ -213,6 +214,7 @@ class Server(Program):
         under: Conditions = Conditions(),
     ) -> None:
         super().__init__([executable, *options, host, str(port), str(workers), file], under)
+        self.file = file
         self.host = host
         self.port = port
 
@@ -238,7 +240,7 @@ class Server(Program):
             with quietly():
                 wait_until(has_said_something, what, seen=lambda: quoted(self.stdout, self.stderr))
             found = _READY.fullmatch(self.stdout)
-            if found:
+            if found and int(found.group(2)) <= _LAST_PORT:
                 step.result = self.stdout.strip()
                 return int(found.group(2))
             said = quoted(self.stdout, self.stderr)

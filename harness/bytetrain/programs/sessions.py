@@ -13,17 +13,25 @@ from ..telling.waiting import wait_until
 
 
 def prepare() -> None:
-    """To be called once by whoever starts programs: any text can be printed, orphans come to us, no core files, signals
-    at their defaults."""
+    """To be called once by whoever starts programs: any text can be printed, orphans come to us, no core files, no
+    signal is blocked, and those that end a program are at their defaults."""
     print_whatever_comes()
     be_subreaper()
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    # Who has started us may have blocked some: that is inherited, by programs and builds as well.
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     # A shell's `&` ignores it and SIGQUIT, and programs inherit that.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
+
+
+def end_orderly_on_signals() -> None:
+    """SIGTERM and SIGHUP are what Ctrl-C is: what was found out is told, and nothing is left behind."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
 
 
 def members(session: int) -> list[ProcessFacts]:

@@ -44,6 +44,22 @@ def has_bytes(text: str) -> bool:
     return any("\udc80" <= char <= "\udcff" for char in text)
 
 
+# But for newline and tab: C0, DEL and C1, which terminals obey, and what turns a text around (Unicode, UAX #9).
+_CONTROLS = {
+    code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+    for code in (*range(32), *range(127, 160), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+    if chr(code) not in "\n\t"
+}
+_BYTES = {0xDC00 + byte: f"\\x{byte:02x}" for byte in range(128, 160)}  # C1 of terminals that know no UTF-8
+
+
+def visible(text: str, *, bytes_too: bool = False) -> str:
+    """A text of others, to be shown: control characters as escapes, so that no terminal obeys them; a carriage return
+    begins a line. `bytes_too`: also bytes that some terminals obey; in a path they stay, so that it can be copied."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_CONTROLS)
+    return text.translate(_BYTES) if bytes_too else text
+
+
 def without_bytes(text: str) -> str:
     """For readers that take only real text: a replacement character in place of each."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

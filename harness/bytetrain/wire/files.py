@@ -5,11 +5,12 @@ changes the md5. (A file of zeros hides all three.)
 """
 
 import ctypes
+import functools
 import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Optional
@@ -21,14 +22,35 @@ AROUND = 8  # bytes on either side of a difference that a window shows
 _PUNCH_HOLE = 0x02 | 0x01  # FALLOC_FL_PUNCH_HOLE and FALLOC_FL_KEEP_SIZE, which it asks for: linux/falloc.h
 
 
+_MEMORY = 1_000_000  # added to the seed of what lies in no file
+_of_run = ""  # goes into all content
+
+
+def set_seed_of_run(seed: int) -> None:
+    """All content depends on it from now on, so that no program can have it from elsewhere; 0: the same each time."""
+    global _of_run
+    _of_run = f"{seed} " if seed else ""
+
+
 def _block(number: int, seed: int, size: int = BLOCK) -> bytes:
     """The first `size` bytes of the numbered MiB: SHAKE-128 makes them at about 400 MB a second."""
-    return hashlib.shake_128(f"bytetrain {seed} {number}".encode()).digest(size)
+    return _known_block(number, seed, _of_run) if size == BLOCK else _make(number, seed, _of_run, size)
+
+
+@functools.lru_cache(maxsize=4)
+def _known_block(number: int, seed: int, of_run: str) -> bytes:
+    return _make(number, seed, of_run, BLOCK)
+
+
+def _make(number: int, seed: int, of_run: str, size: int) -> bytes:
+    return hashlib.shake_128(f"bytetrain {of_run}{seed} {number}".encode()).digest(size)
 
 
 def content(size: int, seed: int = 1, start: int = 0) -> bytes:
     """`size` bytes of the seeded content, from offset `start` on."""
     first, skip = divmod(start, BLOCK)
+    if start and skip + size <= BLOCK:
+        return _block(first, seed)[skip : skip + size]
     blocks = -(-(skip + size) // BLOCK)
     whole = b"".join(_block(first + number, seed) for number in range(blocks))
     return whole[skip : skip + size]
@@ -74,10 +96,83 @@ def is_in_memory(path: Path) -> bool:
     return any(mount.split()[2] == here and kind.split()[0] == "tmpfs" for mount, _, kind in lines)
 
 
+@dataclass(frozen=True)
+class _Made:
+    """What a store has put into a file."""
+
+    size: int
+    seed: int
+    was: Optional[tuple[int, ...]]  # see `_look_at`; None: it lies in no file
+
+
+_made: dict[Path, _Made] = {}
+
+
+def _look_at(path: Path) -> tuple[int, ...]:
+    """What tells whether somebody has changed a file, or put another one in its place."""
+    found = path.lstat()
+    return found.st_ino, found.st_mode, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+class Original:
+    """What a file should hold. If a store has made it, that is known without reading it, whatever has become of it."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.name
+        self._path = path
+        self._known = _made.get(path)
+        self.size = self._known.size if self._known else path.stat().st_size
+
+    def read(self, start: int = 0, size: Optional[int] = None) -> bytes:
+        """Up to `size` bytes from `start` on; None: all."""
+        if self._known:
+            left = max(0, self.size - start)
+            return content(left if size is None else min(size, left), self._known.seed, start)
+        with self._path.open("rb") as file:
+            file.seek(start)
+            return file.read() if size is None else file.read(size)
+
+    def pieces(self) -> Iterator[bytes]:
+        """All of it, in blocks."""
+        start = 0
+        while data := self.read(start, BLOCK):
+            yield data
+            start += len(data)
+
+
+def size_of(path: Path) -> int:
+    """Bytes that a file should hold."""
+    return Original(path).size
+
+
+def what_became_of(path: Path) -> str:
+    """What somebody has done to a file of a store, which is made anew then; "" if nobody has touched it."""
+    known = _made.get(path)
+    if known is None or known.was is None:
+        return ""
+    try:
+        if _look_at(path) == known.was:
+            return ""
+        words = "was changed, or replaced by another one"
+        path.unlink()
+    except FileNotFoundError:
+        words = "was removed"
+    del _made[path]
+    return words
+
+
 def md5_of(path: Path) -> str:
-    """The md5 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return md5_of_stream(iter(lambda: file.read(BLOCK), b""))
+    """The md5 of a file, in hexadecimal; of one of a store, that of what it should hold."""
+    known = _made.get(path)
+    if known:
+        return _known_md5(known.size, known.seed, _of_run)
+    return md5_of_stream(Original(path).pieces())
+
+
+@functools.lru_cache(maxsize=None)
+def _known_md5(size: int, seed: int, of_run: str) -> str:
+    """`of_run`: part of what is remembered."""
+    return md5_of_stream(content(min(BLOCK, size - start), seed, start) for start in range(0, size, BLOCK))
 
 
 def md5_of_stream(chunks: Iterable[bytes]) -> str:
@@ -126,13 +221,13 @@ def caret(place: int) -> str:
 
 def difference(expected: Path, got: Path) -> Optional[Difference]:
     """Where two files first differ; None if they are equal."""
-    offset = 0
-    with expected.open("rb") as left, got.open("rb") as right:
+    offset, original = 0, Original(expected)
+    with got.open("rb") as right:
         while True:
-            want, have = left.read(BLOCK), right.read(BLOCK)
+            want, have = original.read(offset, BLOCK), right.read(BLOCK)
             if want != have:
                 offset += first_difference(want, have)
-                return _window(expected, got, offset)
+                return _window(original, got, offset)
             if not want:
                 return None
             offset += len(want)
@@ -153,15 +248,13 @@ def first_difference(want: bytes, have: bytes) -> int:
     return low
 
 
-def _window(expected: Path, got: Path, offset: int) -> Difference:
+def _window(original: Original, got: Path, offset: int) -> Difference:
     start = max(0, offset - AROUND)
-    windows = []
-    for path in (expected, got):
-        with path.open("rb") as file:
-            file.seek(start)
-            windows.append(file.read(2 * AROUND))
-    sizes = expected.stat().st_size, got.stat().st_size
-    return Difference(offset, *sizes, start, windows[0], windows[1], got.name)
+    with got.open("rb") as file:
+        file.seek(start)
+        have = file.read(2 * AROUND)
+    want = original.read(start, 2 * AROUND)
+    return Difference(offset, original.size, got.stat().st_size, start, want, have, got.name)
 
 
 class FileStore:
@@ -177,7 +270,17 @@ class FileStore:
 
     def seeded(self, size: int, seed: int = 1) -> Path:
         """A file of `size` bytes of the seeded content, read-only."""
-        return self._get(f"seed{seed}-{size}.bin", lambda path: write_file(path, size, seed))
+        path = self._get(f"seed{seed}-{size}.bin", lambda path: write_file(path, size, seed))
+        if path not in _made:
+            _made[path] = _Made(size, seed, _look_at(path))
+        return path
+
+    def in_memory(self, size: int, name: str = "") -> Path:
+        """The path of a file that there is not, for `Original` and who compares: what our own server sends, no program
+        can find on the disk."""
+        path = self.folder / "in memory" / (name or f"seed1-{size}.bin")
+        _made[path] = _Made(size, 1 + _MEMORY, None)
+        return path
 
     def sparse(self, size: int) -> Path:
         """A sparse file of `size` zeros, read-only."""
@@ -192,6 +295,8 @@ class FileStore:
     def clean(self) -> None:
         """Removes the folder and everything in it."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        for path in [each for each in _made if self.folder in each.parents]:
+            del _made[path]
 
     def _get(self, name: str, write: Callable[[Path], object]) -> Path:
         path = self.folder / name

@@ -1,0 +1,206 @@
+"""Attacks on what a grade is made of, by a submission. None pays; each is told in words, and has results."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from bytetrain.grading.adapters import autolab, gradescope, load_results
+from bytetrain.telling.text import has_bytes
+
+from .conftest import make_submission
+from .trial import Trial
+
+CHECKS = """
+import signal
+import pytest
+from bytetrain.judging.verdicts import received
+
+@pytest.mark.check("pair.transfer")
+def test_transfer(stage, store, start):
+    file = store.seeded(1000)
+    client = start.client(start.server(file).port)
+    received(client.wait(), client.directory, file)
+
+@pytest.mark.check("pair.mask")
+def test_mask(stage):
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()  # what programs inherit
+"""
+RANGES = {"pair.transfer": (1, 6), "pair.mask": (4, 4)}
+
+
+@pytest.fixture
+def trial(tmp_path: Path) -> Trial:
+    """A correct submission, and one check."""
+    return Trial.of(tmp_path, make_submission(tmp_path / "submission"), CHECKS, RANGES)
+
+
+def before_serving(trial: Trial, stage: int, command: str) -> None:
+    """The server of a stage does something first."""
+    server = next(trial.submission.glob(f"{stage:02d}_*")) / "server"
+    server.write_bytes(server.read_bytes().replace(b"exec", os.fsencode(f"{command}; exec"), 1))
+
+
+@pytest.mark.parametrize("workers", ["-n0", "-n2"])
+def test_a_stage_that_appears_while_others_run_was_not_handed_in(workers: str, trial: Trial) -> None:
+    if workers != "-n0" and has_bytes(str(trial.folder)):
+        pytest.skip("pytest-xdist can't tell its workers of this path")
+    late = trial.submission / "06_stand_in"
+    hidden = late.rename(trial.folder / "hidden")
+    before_serving(trial, 1, f"cp -r '{hidden}' '{late}'")
+    before_serving(trial, 5, f"cp -r '{hidden}' '{late}'")
+    graded = trial.grade("--containment=limits", workers, "--stage=1,5,6")
+    assert late.is_dir() and graded.verdicts()["pair.transfer 6"] == "not graded", graded.output
+    states = {each["stage"]: (each["state"], each["points"]) for each in graded.data["stages"]}
+    assert states[6] == ("missing", 0) and states[1][0] == "graded" and states[1][1] > 0
+    assert "not handed in" in graded.output and graded.status == 0
+
+
+def test_a_stage_that_is_a_link_to_what_comes_later_is_refused(trial: Trial) -> None:
+    hidden = (trial.submission / "06_stand_in").rename(trial.folder / "hidden")
+    (trial.submission / "06_stand_in").symlink_to(trial.folder / "later")
+    before_serving(trial, 5, f"cp -r '{hidden}' '{trial.folder / 'later'}'")
+    graded = trial.grade("--containment=limits", "-n0", "--stage=5,6")
+    assert graded.verdicts() == {"pair.transfer 5": "pass", "pair.transfer 6": "fail"}, graded.output
+    assert graded.data["stages"][5]["points"] == 0
+
+
+@pytest.mark.parametrize("what", ["", "server"])
+def test_a_link_that_leaves_the_submission_is_refused(what: str, trial: Trial) -> None:
+    """Another's stage, or another's program."""
+    own = trial.submission / "06_stand_in" / what
+    other = own.rename(trial.folder / "other")
+    own.symlink_to(other)
+    graded = trial.grade("-n0", "--stage=6")
+    assert graded.status == 1 and graded.data["stages"][5]["state"] == "build failed"
+    assert f"is a link that leads out of the submission, to {other}" in graded.output
+
+
+def test_a_link_inside_the_submission_is_none_of_our_business(trial: Trial) -> None:
+    own = trial.submission / "06_stand_in" / "server"
+    shutil.move(str(own), trial.submission / "common_server")
+    own.symlink_to("../common_server")
+    assert trial.grade("-n0", "--stage=6").verdicts() == {"pair.transfer 6": "pass"}
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root can open every folder")
+def test_a_stage_that_is_closed_to_us_is_theirs(trial: Trial) -> None:
+    closed = trial.submission / "06_stand_in"
+    closed.chmod(0)
+    graded = trial.grade("-n0", "--stage=6")
+    closed.chmod(0o755)
+    assert graded.status == 1 and "can't be graded: Permission denied" in graded.output
+
+
+# What is compared lies in memory
+
+
+def replace_program(trial: Trial, name: str, text: str) -> None:
+    """Each stage gets such a Python program."""
+    for stage in trial.submission.iterdir():
+        (stage / name).write_bytes(os.fsencode(f"#!{sys.executable}\n{text}"))
+
+
+COPIES = """import glob, os, shutil, socket, sys, time
+connection = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+name = connection.recv(1 << 16)[4:].split(b"\\0")[0].decode(errors="replace")
+while connection.recv(1 << 16): pass
+for found in sorted(glob.glob("/tmp/bytetrain-*/**/seed1-2500.bin", recursive=True)):
+    shutil.copyfile(found, os.path.join(sys.argv[3], os.path.basename(found)))
+print("received seed1-2500.bin, 2500 bytes")
+"""
+IN_MEMORY = """
+import pytest
+from bytetrain.judging.acts import hand_over
+from bytetrain.judging.verdicts import received
+from bytetrain.wire.files import Original
+from bytetrain.wire.peers import RawServer
+
+@pytest.mark.check("client.copies")
+def test_copies(stage, store, start):
+    store.seeded(2500)  # what a server of theirs was given
+    original = store.in_memory(2500)
+    with RawServer() as raw_server:
+        client = start.client(raw_server.port)
+        with raw_server.accept() as connection:
+            hand_over(connection, stage, original.name.encode(), Original(original).read())
+        received(client.wait(), client.directory, original)
+"""
+
+
+def test_a_client_finds_nowhere_what_our_server_sends(trial: Trial, tmp_path: Path) -> None:
+    other = Trial.of(tmp_path / "other", trial.submission, IN_MEMORY, {"client.copies": (6, 6)})
+    assert other.grade("-n0", "--stage=6").verdicts() == {"client.copies 6": "pass"}
+    replace_program(trial, "client", COPIES)
+    graded = other.grade("-n0", "--stage=6", "--containment=limits")
+    assert graded.verdicts() == {"client.copies 6": "fail"} and "the file is not what was sent" in graded.output
+
+
+@pytest.mark.parametrize(
+    ("deed", "words"),
+    [("chmod u+w {file}; : > {file}", "was changed"), ("rm -f {file}; : > {file}", "was changed, or replaced"),
+     ("touch -c -m {file}", "was changed")],
+)
+def test_a_server_that_touches_its_file_is_found_out(deed: str, words: str, trial: Trial) -> None:
+    before_serving(trial, 6, deed.format(file='"$4"'))
+    graded = trial.grade("-n0", "--stage=6")
+    assert graded.verdicts() == {"pair.transfer 6": "fail"} and graded.status == 1, graded.output
+    if "touch" in deed:
+        assert f"seed1-1000.bin, {words}" in graded.output
+
+
+def test_each_run_has_a_seed_of_its_own_and_its_stories_tell_it(trial: Trial) -> None:
+    before_serving(trial, 6, "exit 7")
+    command = [word for word in trial.command if word != "--seed=0"]
+    seeds = set()
+    for _ in range(2):
+        subprocess.run([*command, "-n0", "--stage=6", "--no-calls"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        told = load_results(trial.folder / "results.json")["checks"][0]["story"]["again"]
+        seeds.add(told.partition("--seed ")[2].split()[0])
+    assert len(seeds) == 2 and all(map(str.isdecimal, seeds))
+    assert " --seed " not in trial.grade("-n0", "--stage=6").story("pair.transfer")["again"]
+
+
+def test_signals_that_were_blocked_when_we_were_started_are_not_for_programs(trial: Trial) -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGCHLD})
+    try:
+        graded = trial.grade("-n0", "--stage=4", only="pair.mask")
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGCHLD})
+    assert graded.verdicts() == {"pair.mask 4": "pass"}, graded.output
+
+
+# What they print
+
+
+@pytest.mark.parametrize("port", ["99999", "9" * 5000, "-1", "\\0331"], ids=["99999", "5000 digits", "-1", "ESC"])
+def test_a_port_that_is_none_is_theirs(port: str, trial: Trial) -> None:
+    before_serving(trial, 6, f"printf 'listening on 127.0.0.1:{port}\\n'; exit 0")
+    graded = trial.grade("-n0", "--stage=6")
+    assert graded.verdicts() == {"pair.transfer 6": "fail"} and graded.status == 1, graded.output
+    assert "waited for this, in vain" in graded.output
+
+
+EVIL = "\\033]52;c;ZXZpbA==\\007\\033[2J\\000\\377\\302\\233\\177"
+
+
+def test_no_terminal_gets_control_characters_of_theirs(trial: Trial, tmp_path: Path) -> None:
+    before_serving(trial, 6, f"printf 'listening {EVIL}\\n'; printf 'server: {EVIL}\\n' >&2; exit 1")
+    graded = trial.grade("-n0", "--stage=6", "--color=no", f"--junitxml={tmp_path / 'junit.xml'}")
+    replayed = trial.grade("-n0", "--stage=6", "--color=no", "--replay", "-s")
+    results = load_results(trial.folder / "results.json")
+    texts = {"terminal": graded.output, "replay": replayed.output, "results": str(results["checks"][0]["story"])}
+    ElementTree.parse(tmp_path / "junit.xml")
+    texts["junit"] = (tmp_path / "junit.xml").read_text(encoding="utf-8")
+    texts["gradescope"], texts["autolab"] = json.loads(gradescope(results))["tests"][0]["output"], autolab(results)
+    for name, text in texts.items():
+        assert not any(char in text for char in "\033\007\0\x9b\x7f"), name
+        assert "]52;c;" in text or name == "autolab", name
