@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import pty
+import re
 import shlex
 import shutil
 import signal
@@ -21,6 +22,7 @@ import pytest
 from bytetrain.course.paths import BUILD, HARNESS
 from bytetrain.kernel.processes import processes
 from bytetrain.programs import containment, limits
+from bytetrain.programs.build import build_folder
 from bytetrain.programs.output import Capture
 from bytetrain.programs.workplace import place_of_a_run, remove
 from bytetrain.telling.sizes import MiB
@@ -82,6 +84,7 @@ def trial(tmp_path: Path) -> Iterator[Trial]:
         script.chmod(0o755)
     trial = Trial.of(tmp_path, tmp_path / "submission", CHECKS, RANGES)
     yield trial
+    remove(build_folder(trial.submission, "release"))  # without a sandbox it stays, for the next time
     assert [each for each in processes() if str(trial.submission) in command_line(each.pid)] == []
 
 
@@ -267,14 +270,14 @@ def test_whatever_programs_have_made_is_removed(temporary: Path) -> None:
 @needs_bubblewrap
 @pytest.mark.parametrize(("deed", "words"), [
     ("devices", "devices: Read-only file system"),
-    ("memory", "memory: No space left on device"),
-    ("names", "the deed is done"),
+    ("memory", "memory: No space left on device|MiB beside the folder of this check: /dev/shm/filler"),
+    ("names", "the deed is done|beside the folder of this check: /tmp/"),
     ("deep", "files in the folder of this check"),
 ])
 def test_no_room_is_lost(deed: str, words: str, attack: Attack) -> None:
-    """The next check finds all of it free again."""
+    """The next check finds all of it free again. The kernel's limit or the watch, whichever is first, ends it."""
     graded = attack(deed, "bubblewrap", "-n0")
-    assert honest(graded) and words in " ".join(graded.output.split()), graded.output
+    assert honest(graded) and re.search(words, " ".join(graded.output.split())), graded.output
 
 
 def test_files_without_a_name_are_counted(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -350,7 +353,6 @@ def test_nobody_sees_what_others_have_built_and_nothing_built_is_left(trial: Tri
     other = BUILD / "other-submission" / "server"
     other.parent.mkdir(parents=True, exist_ok=True)
     other.write_text("#!/bin/sh")
-    before = set(BUILD.iterdir())
     stage = trial.submission / "01_attack"
     (stage / "CMakeLists.txt").write_text(
         f"cmake_minimum_required(VERSION 3.22)\nproject(attack NONE)\nfile(GLOB found {BUILD.parent}/* {BUILD}/*)\n"
@@ -363,6 +365,6 @@ def test_nobody_sees_what_others_have_built_and_nothing_built_is_left(trial: Tri
             message = " ".join(graded.data["stages"][0]["message"].replace("|", "").split())
             assert graded.data["stages"][0]["state"] == "build failed" and "other-submission" not in message
             assert "found:" in message and "x.txt" not in message and "results" not in message
-        assert set(BUILD.iterdir()) == before
+        assert not build_folder(trial.submission, "release").exists()
     finally:
         remove(other.parent)
