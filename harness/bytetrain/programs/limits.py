@@ -54,12 +54,20 @@ def limit_processes() -> None:
 
 def be_first_to_die(pid: int) -> None:
     """If memory runs out, the kernel takes this process and its children before anybody else: proc(5),
-    oom_score_adj."""
-    try:
-        with open(f"/proc/{pid}/oom_score_adj", "w") as file:
-            file.write("1000")
-    except OSError:  # it has ended already
-        pass
+    oom_score_adj.
+
+    We are closed to others, and so is what we start until its execve is complete, a little later than Popen knows of
+    it: till then its files are root's.
+    """
+    for _ in range(10_000):
+        try:
+            with open(f"/proc/{pid}/oom_score_adj", "w") as file:
+                file.write("1000")
+            return
+        except PermissionError:
+            os.sched_yield()
+        except OSError:  # it has ended already
+            return
 
 
 def limit_files(pid: int) -> None:
