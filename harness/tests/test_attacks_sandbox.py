@@ -256,7 +256,7 @@ def test_whatever_programs_have_made_is_removed(temporary: Path) -> None:
         os.mkdir("d" * 200, dir_fd=inner)
         deeper = os.open("d" * 200, os.O_RDONLY, dir_fd=inner)
         os.close(os.open("0", os.O_CREAT | os.O_WRONLY, dir_fd=deeper))
-        os.chmod(inner, 0o700 if number % 2 else 0)
+        os.chmod(inner, 0 if number % 2 else 0o700)
         os.close(inner)
         inner = deeper
     os.close(inner)
