@@ -23,7 +23,7 @@ from bytetrain.programs.program import Argument, Conditions, Program
 from bytetrain.programs.start import Starter
 from bytetrain.telling.story import expect, told
 from bytetrain.telling.waiting import wait_until
-from bytetrain.wire.files import FileStore, write_file
+from bytetrain.wire.files import FileStore, Literal, close_file, write_file
 from bytetrain.wire.peers import RawServer
 
 GOOD = ("127.0.0.1", "0", "2", "FILE")  # of a server; FILE stands for one that is there
@@ -130,25 +130,25 @@ def test_directory_as_file(pair: Programs, target: Path, run: Run) -> None:
 @pytest.mark.check("server.file_unreadable")
 def test_unreadable_file(pair: Programs, folder: Path, run: Run) -> None:
     secret = write_file(folder / "secret.bin", 10)
-    secret.chmod(0)
+    close_file(secret)
     with told("FILE may not be read"):
         start_refused(run(*like_anybody(), pair.server, "127.0.0.1", "0", "2", secret), "secret.bin", DENIED)
 
 
 @pytest.mark.check("server.file_says_empty")
-def test_file_that_says_it_is_empty(pair: Programs, folder: Path, launch: Launch, start: Starter) -> None:
+def test_file_that_says_it_is_empty(pair: Programs, store: FileStore, launch: Launch, start: Starter) -> None:
     made_when_read = Path("/proc/version")
-    copy = folder / made_when_read.name
-    copy.write_bytes(made_when_read.read_bytes() if made_when_read.is_file() else b"")
-    if not copy.stat().st_size or made_when_read.stat().st_size:
+    has = made_when_read.read_bytes() if made_when_read.is_file() else b""
+    if not has or made_when_read.stat().st_size:
         raise NotApplicable(f"{made_when_read} isn't a file here that says 0 bytes and has more")
-    with told(f"FILE is {made_when_read}: it says that it has 0 bytes, and has {copy.stat().st_size}"):
+    with told(f"FILE is {made_when_read}: it says that it has 0 bytes, and has {len(has)}"):
         server = launch(pair.server, "127.0.0.1", "0", "2", made_when_read)
         wait_until(lambda: server.stdout or not server.running, "it listens or ends", seen=lambda: activity(server.pid))
         if not server.running:
             start_refused(server.wait(), made_when_read.name)
         else:
-            serves(start.server(made_when_read), pair.stage, copy)
+            original = store.in_memory(len(has), made_when_read.name, Literal(has))
+            serves(start.server(made_when_read), pair.stage, original)
 
 
 def like_anybody() -> list[Argument]:

@@ -25,7 +25,7 @@ from bytetrain.telling.sizes import GiB, MiB
 from bytetrain.telling.story import expect, told
 from bytetrain.telling.waiting import settled, wait_until
 from bytetrain.wire.faults import Timeout, WholeTrains
-from bytetrain.wire.files import FileStore
+from bytetrain.wire.files import FileStore, size_of
 from bytetrain.wire.framing import HEAD, LARGEST_BODY, fitting, pieces, start_of_content
 from bytetrain.wire.peers import RawClient, RawServer
 from bytetrain.wire.proxy import Proxy
@@ -40,7 +40,7 @@ def middle(stage: int, name: bytes, size: int) -> int:
 
 def killed_client(pair: Programs, original: Path, target: Path, start: Starter) -> Server:
     """A client is killed when half of the file has come to it; in stage 01, only the name. Returns the server."""
-    at = middle(pair.stage, original.name.encode(), original.stat().st_size)
+    at = middle(pair.stage, original.name.encode(), size_of(original))
     server = start.server(original)
     shape = [WholeTrains()] if traits(pair.stage).whole_trains_only else []
     with Proxy(server.port, *shape, Timeout(at)) as proxy:

@@ -18,7 +18,7 @@ from bytetrain.programs.program import Client, Conditions
 from bytetrain.programs.start import Starter
 from bytetrain.telling.sizes import MiB
 from bytetrain.telling.story import expect, expecting, told
-from bytetrain.wire.files import FileStore, Original, write_file
+from bytetrain.wire.files import ON_DISK, FileStore, Literal, Original, content, replace_file, write_data, write_file
 from bytetrain.wire.framing import Parser, encode_size, encode_train, fitting, pieces
 from bytetrain.wire.peers import Ended, RawClient, RawServer
 
@@ -98,13 +98,15 @@ def test_trains_may_be_shorter_than_they_could_be(
 
 
 @pytest.mark.check("pair.every_byte_value")
-def test_every_byte_value_arrives(pair: Programs, folder: Path, raw_server: RawServer, start: Starter) -> None:
-    original = folder / "binary"
-    original.write_bytes(BINARY)
+def test_every_byte_value_arrives(
+    pair: Programs, folder: Path, store: FileStore, raw_server: RawServer, start: Starter
+) -> None:
     with told("a file with every byte value, NUL among them"):
+        original = write_data(folder / "binary", BINARY + content(8, ON_DISK))
         serves(start.server(original), pair.stage, original)
-        client = receive(pair, raw_server, start, b"binary", BINARY)
-        received(client.wait(), client.directory, original)
+        sent = BINARY + content(8)
+        client = receive(pair, raw_server, start, b"binary", sent)
+        received(client.wait(), client.directory, store.in_memory(len(sent), "binary", Literal(sent)))
 
 
 @pytest.mark.check("pair.names")
@@ -157,7 +159,7 @@ def test_file_is_opened_anew(pair: Programs, folder: Path, start: Starter) -> No
         for _ in range(3):
             serves(server, pair.stage, file)
     with told("FILE has been replaced by another one (rename) since the last transfer"):
-        write_file(folder / "new", 800, seed=3).rename(file)
+        replace_file(file, 800, seed=3)
         for _ in range(3):
             serves(server, pair.stage, file)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import tempfile
@@ -25,7 +26,8 @@ from bytetrain.telling.sizes import GiB, KiB, MiB
 from bytetrain.telling.story import expect, told
 from bytetrain.wire.faults import Timeout
 from bytetrain.wire.files import (
-    FileStore, Original, content, drop_pages, is_in_memory, punch_hole, write_file, write_sparse,
+    IN_MEMORY, ON_DISK, FileStore, Original, content, cut_file, drop_pages, grow_file, is_in_memory, punch_hole,
+    remember, write_file, write_sparse,
 )
 from bytetrain.wire.framing import Parser, encode_size, encode_train
 from bytetrain.wire.peers import Connection, RawClient, RawServer
@@ -40,19 +42,43 @@ SIZES = (0, 1, 4095, 4096, 65537, 3_000_001)
 
 @dataclass(frozen=True)
 class Marked:
-    """A sparse file, and the offsets in it where 16 bytes tell where they are."""
+    """More bytes than one call can move: zeros, but for 16 of the seeded content at some offsets."""
 
-    path: Path
-    offsets: tuple[int, ...]
+    seed: int
+    size: int = 2 * GiB + MiB
+    name: str = "large.bin"
+    offsets: tuple[int, ...] = (0, MOST_OF_A_CALL - 32, MOST_OF_A_CALL - 8, 2**31 - 24, 2**31, 2 * GiB + MiB - 16)
 
-    @classmethod
-    def of_size(cls, path: Path, size: int) -> "Marked":
-        offsets = (0, MOST_OF_A_CALL - 32, MOST_OF_A_CALL - 8, 2**31 - 24, 2**31, size - 16)
-        with write_sparse(path, size).open("r+b") as file:
-            for offset in offsets:
+    def mark(self, offset: int) -> bytes:
+        return content(16, self.seed, offset)
+
+    def read(self, start: int, size: int) -> bytes:
+        found = bytearray(size)
+        for offset in self.offsets:
+            first, last = max(start, offset), min(start + size, offset + 16)
+            if first < last:
+                found[first - start : last - start] = self.mark(offset)[first - offset : last - offset]
+        return bytes(found)
+
+    def write(self, folder: Path) -> Path:
+        """A sparse file."""
+        path = write_sparse(folder / self.name, self.size)
+        with path.open("r+b") as file:
+            for offset in self.offsets:
                 file.seek(offset)
-                file.write(b"%016d" % offset)
-        return cls(path, offsets)
+                file.write(self.mark(offset))
+        return remember(path, self.size, self)
+
+    def parts(self, start: int, end: int) -> Iterator[tuple[int, bytes]]:
+        """The marks between two offsets, and what is left: the offset of each part, and its mark; b"" for zeros."""
+        for offset in self.offsets:
+            if start <= offset < end:
+                if start < offset:
+                    yield start, b""
+                yield offset, self.mark(offset)
+                start = offset + 16
+        if start < end:
+            yield start, b""
 
     def without_marks(self, start: int, end: int) -> Iterator[tuple[int, int]]:
         """What lies between two offsets, but for each MiB in which a mark is: the offset and the size of each part."""
@@ -64,17 +90,11 @@ class Marked:
             yield start, end - start
 
 
-@pytest.fixture(scope="module")
-def large(store: FileStore) -> Marked:
-    """A file of more bytes than one call can move."""
-    return Marked.of_size(store.folder / "large.bin", 2 * GiB + MiB)
-
-
-def reads_marked(connection: RawClient, file: Marked) -> None:
+def reads_marked(connection: RawClient, file: Marked, path: Path) -> None:
     """Reads the whole stream, and looks at the marks only: so that 2 GiB take a second or two."""
     __tracebackhide__ = True
-    path, size = file.path, file.path.stat().st_size
-    start = encode_train(path.name.encode()) + encode_train(encode_size(size))
+    size = file.size
+    start = encode_train(file.name.encode()) + encode_train(encode_size(size))
     begins = connection.read_exactly(len(start))
     expect(
         begins == start, f"the stream begins with {begins!r}; {start!r}, the name and the size, was expected",
@@ -86,7 +106,7 @@ def reads_marked(connection: RawClient, file: Marked) -> None:
             skipped = connection.skip(offset - at, path, at)
             expect(at + skipped == offset, f"the stream ends after {at + skipped} bytes", expected=f"{size} bytes")
             found = connection.read_exactly(16)
-            mark = b"%016d" % offset
+            mark = file.mark(offset)
             expect(
                 found == mark, f"at {offset} the file has {mark!r}, and the stream {found!r}",
                 expected=f"{mark!r}", actual=f"{found!r}",
@@ -103,14 +123,16 @@ def reads_marked(connection: RawClient, file: Marked) -> None:
 
 @pytest.mark.check("server.beyond_2_gib")
 @pytest.mark.long
-def test_more_than_2_gib(pair: Programs, large: Marked, reference: bool, start: Starter) -> None:
+def test_more_than_2_gib(pair: Programs, folder: Path, reference: bool, start: Starter) -> None:
+    large = Marked(ON_DISK)
+    path = large.write(folder)
     ways = [f"--send={send}" for send in SENDS] if reference and brings(pair.stage, "ways") else []
     runs: list[list[str]] = [[], *([way] for way in ways)]
     for options in runs:
-        server = start.server(large.path, options=options)
+        server = start.server(path, options=options)
         with told(f"a sparse file of 2 GiB and 1 MiB {options}; one call moves at most {MOST_OF_A_CALL:#x} bytes"):
             with RawClient(server.port) as client:
-                reads_marked(client, large)
+                reads_marked(client, large, path)
         server.stop()
 
 
@@ -140,19 +162,22 @@ def require_room(folder: Path) -> None:
         raise HarnessError(f"{words}, and were at first")
 
 
-def sends_marked(connection: Connection, file: Marked, client: Client) -> None:
-    """Sends the whole stream. Behind the client, the file that it saves becomes one of holes, but for the marks: so not
-    even 2 GiB take much room, or a time that depends on the disk."""
-    size = file.path.stat().st_size
-    if not connection.send(encode_train(file.path.name.encode()) + encode_train(encode_size(size))):
+def sends_marked(connection: Connection, file: Marked, client: Client, hole: Path) -> None:
+    """Sends the whole stream, its zeros out of a hole. Behind the client, the file that it saves becomes one of holes,
+    but for the marks: so not even 2 GiB take much room, or a time that depends on the disk."""
+    size = file.size
+    if not connection.send(encode_train(file.name.encode()) + encode_train(encode_size(size))):
         return
     done = 0
-    with file.path.open("rb") as source:
+    with hole.open("rb") as source:
         for start in range(0, size, STEP):
-            if not connection.send_from(source, start, min(STEP, size - start)):
-                return
+            ends = min(start + STEP, size)
+            parts = [*file.parts(start, ends), (ends, b"")]
+            for (at, mark), (end, _) in itertools.pairwise(parts):
+                if not (connection.send(mark) if mark else connection.send_from(source, at, end - at)):
+                    return
             behind = max(0, start + STEP - BEHIND)
-            drop_pages(file.path, done, behind - done)
+            drop_pages(hole, done, behind - done)
             for saved in being_saved(client):
                 for part in file.without_marks(done, behind):
                     punch_hole(saved, *part)
@@ -173,17 +198,18 @@ def being_saved(client: Client) -> list[Path]:
 @pytest.mark.check("client.beyond_2_gib")
 @pytest.mark.long
 def test_more_than_2_gib_is_saved(
-    pair: Programs, large: Marked, folder: Path, reference: bool, raw_server: RawServer, start: Starter
+    pair: Programs, store: FileStore, folder: Path, reference: bool, raw_server: RawServer, start: Starter
 ) -> None:
     require_room(folder)
-    size, name = large.path.stat().st_size, large.path.name
+    large = Marked(IN_MEMORY)
+    size, name = large.size, large.name
     ways = [f"--receive={receive}" for receive in RECEIVES] if reference and brings(pair.stage, "ways") else []
     runs: list[list[str]] = [[], *([way] for way in ways)]
     for options in runs:
         client = start.client(raw_server.port, options=options)
         with told(f"a file of {size} bytes, 2 GiB and 1 MiB, comes to the client {options}"):
             with raw_server.accept() as connection:
-                sends_marked(connection, large, client)
+                sends_marked(connection, large, client, store.sparse(size))
                 finished = client.wait()
             has_status(finished, 0)
             said = f"received {name}, {size} bytes\n"
@@ -199,11 +225,11 @@ def test_more_than_2_gib_is_saved(
 def has_marks(saved: Path, file: Marked) -> None:
     """The saved file has the size, and in their places what tells where it is."""
     __tracebackhide__ = True
-    size, found_size = file.path.stat().st_size, saved.stat().st_size
+    size, found_size = file.size, saved.stat().st_size
     expect(found_size == size, f"the saved file has {found_size} bytes", expected=f"{size} bytes")
     with saved.open("rb") as content_of_it:
         for offset in file.offsets:
-            mark, found = b"%016d" % offset, os.pread(content_of_it.fileno(), 16, offset)
+            mark, found = file.mark(offset), os.pread(content_of_it.fileno(), 16, offset)
             words = f"at {offset} the file that was sent has {mark!r}, and the saved one {found!r}"
             expect(found == mark, words, expected=repr(mark), actual=repr(found))
 
@@ -285,7 +311,7 @@ def cut_while_sent(pair: Programs, folder: Path, server_of: Callable[[Path], Ser
     for kept in (100_000, size - 50):  # the second is a cut within the last page: of a mapping, zeros are left there
         file, connection, server = sending(folder, server_of)
         pool = Pool.of(server)
-        os.truncate(file, kept)
+        cut_file(file, kept)
         with told(f"{size} bytes were announced, and FILE was cut to {kept} while a worker was sending it"), connection:
             read_cut_short(connection, pair.stage)
             for worker in server.workers:
@@ -300,13 +326,11 @@ def cut_while_sent(pair: Programs, folder: Path, server_of: Callable[[Path], Ser
 
 
 @pytest.mark.check("server.file_grows")
-def test_file_grows_while_it_is_sent(pair: Programs, folder: Path, target: Path, start: Starter) -> None:
+def test_file_grows_while_it_is_sent(pair: Programs, folder: Path, start: Starter) -> None:
     file, connection, _ = sending(folder, lambda file: start.server(file))
-    shutil.copy(file, target)  # what was announced
-    with file.open("ab") as growing:
-        growing.write(content(MiB, seed=2))
+    grow_file(file, content(MiB, seed=2))
     with told("FILE has grown by 1 MiB since its size was sent: it ends at the announced size"), connection:
-        read_whole(connection, pair.stage, target / file.name)
+        read_whole(connection, pair.stage, file)
 
 
 @pytest.mark.check("client.file_cut")
@@ -319,7 +343,7 @@ def test_client_reports_a_file_that_was_cut(folder: Path, target: Path, start: S
         with told(words), Proxy(server.port, Timeout(100_000)) as proxy:
             client = start.client(proxy.port, target)
             proxy.wait_forwarded(100_000)
-            os.truncate(folder / "changing.bin", kept)
+            cut_file(folder / "changing.bin", kept)
             proxy.release()
             refused(client.wait(), target, before)
         server.stop()

@@ -117,7 +117,7 @@ for found in sorted(glob.glob("/tmp/bytetrain-*/**/seed1-2500.bin", recursive=Tr
     shutil.copyfile(found, os.path.join(sys.argv[3], os.path.basename(found)))
 print("received seed1-2500.bin, 2500 bytes")
 """
-IN_MEMORY = """
+COPIED = """
 import pytest
 from bytetrain.judging.acts import hand_over
 from bytetrain.judging.verdicts import received
@@ -137,7 +137,7 @@ def test_copies(stage, store, start):
 
 
 def test_a_client_finds_nowhere_what_our_server_sends(trial: Trial, tmp_path: Path) -> None:
-    other = Trial.of(tmp_path / "other", trial.submission, IN_MEMORY, {"client.copies": (6, 6)})
+    other = Trial.of(tmp_path / "other", trial.submission, COPIED, {"client.copies": (6, 6)})
     assert other.grade("-n0", "--stage=6").verdicts() == {"client.copies 6": "pass"}
     replace_program(trial, "client", COPIES)
     graded = other.grade("-n0", "--stage=6", "--containment=limits")
@@ -155,6 +155,86 @@ def test_a_server_that_touches_its_file_is_found_out(deed: str, words: str, tria
     assert graded.verdicts() == {"pair.transfer 6": "fail"} and graded.status == 1, graded.output
     if "touch" in deed:
         assert f"seed1-1000.bin, {words}" in graded.output
+
+
+FILES = """
+import pytest
+from bytetrain.judging.acts import hand_over, serves
+from bytetrain.wire import files
+from bytetrain.wire.peers import RawServer
+
+@pytest.mark.check("server.files")
+@pytest.mark.parametrize("how", ["written", "bytes", "hole", "replaced", "bare name"])
+def test_files(how, stage, store, folder, start):
+    file = folder / "file"
+    if how == "bytes":
+        files.write_data(file, b"x" * 900)
+    elif how == "hole":
+        file = store.sparse(900)
+    else:
+        files.write_file(file, 900)
+    server = start.server(type(file)(file.name) if how == "bare name" else file, workers=1)
+    if how == "replaced":
+        files.replace_file(file, 800)
+    serves(server, stage, file)
+
+@pytest.mark.check("server.ours")
+def test_what_we_do_to_a_file_is_our_affair(stage, folder, start):
+    file = files.write_file(folder / "file", 900)
+    server = start.server(file)
+    files.grow_file(file, b"more")
+    files.cut_file(file, 900)
+    serves(server, stage, file)
+    files.close_file(file)
+
+@pytest.mark.check("client.beginning")
+def test_beginning(stage, store, start):
+    store.seeded(2500)
+    data = files.content(700)  # what a check sends that compares it by itself
+    with RawServer() as raw_server:
+        client = start.client(raw_server.port)
+        with raw_server.accept() as connection:
+            hand_over(connection, stage, b"name", data)
+        client.wait()
+        assert (client.directory / "name").read_bytes() != data, "copied"
+"""
+
+
+@pytest.fixture
+def of_files(trial: Trial, tmp_path: Path) -> Trial:
+    ranges = {"server.files": (6, 6), "server.ours": (6, 6), "client.beginning": (6, 6)}
+    return Trial.of(tmp_path / "files", trial.submission, FILES, ranges)
+
+
+def test_what_a_check_does_to_a_file_is_not_held_against_a_server(of_files: Trial) -> None:
+    graded = of_files.grade("-n0", "--stage=6", "--check=server.*")
+    assert set(graded.verdicts().values()) == {"pass"} and graded.status == 0, graded.output
+
+
+@pytest.mark.parametrize(("deed", "words"), [("chmod u+w {0}; printf y > {0}", "sent is wrong"),
+                                             ("touch -c -m {0}", "was changed")], ids=["other content", "touched"])
+def test_no_file_of_a_check_is_read_to_compare(deed: str, words: str, of_files: Trial) -> None:
+    before_serving(of_files, 6, deed.format('"$4"'))
+    graded = of_files.grade("-n0", "--stage=6", only="server.files")
+    cases = {each["case"]: each["verdict"] for each in graded.data["checks"][0]["cases"]}
+    del cases["replaced"]  # by us, later than it was touched
+    assert len(cases) == 4 and set(cases.values()) == {"fail"}, graded.output
+    assert words in graded.output
+
+
+BEGINS = """import glob, os, socket, sys
+connection = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+while connection.recv(1 << 16): pass
+found = glob.glob("/tmp/bytetrain-*/**/seed1-2500.bin", recursive=True)[0]
+with open(found, "rb") as source, open(os.path.join(sys.argv[3], "name"), "wb") as saved:
+    saved.write(source.read(700))
+"""
+
+
+def test_what_we_send_is_the_beginning_of_no_file(of_files: Trial) -> None:
+    replace_program(of_files, "client", BEGINS)
+    graded = of_files.grade("-n0", "--stage=6", "--containment=limits", only="client.beginning")
+    assert graded.verdicts() == {"client.beginning 6": "pass"}, graded.output
 
 
 def test_each_run_has_a_seed_of_its_own_and_its_stories_tell_it(trial: Trial) -> None:

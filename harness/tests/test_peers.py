@@ -183,7 +183,7 @@ def test_a_part_of_a_file_is_sent(joined: tuple[RawClient, Connection], store: F
     client, connection = joined
     with store.seeded(300_000).open("rb") as file:
         assert connection.send_from(file, 100_000, 1000)
-        assert client.read_exactly(1000) == files.content(1000, start=100_000)
+        assert client.read_exactly(1000) == files.content(1000, files.ON_DISK, 100_000)
         connection.reset()
         client.wait_taken()
         assert not client.send_from(file, 0, 300_000)

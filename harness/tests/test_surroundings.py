@@ -24,7 +24,7 @@ from bytetrain.kernel.tcp import listening
 from bytetrain.programs.build import Programs, build
 from bytetrain.programs.program import Client, Conditions, Program, Server
 from bytetrain.telling.waiting import wait_until
-from bytetrain.wire.files import content, write_file
+from bytetrain.wire.files import ON_DISK, content, write_file
 from bytetrain.wire.framing import stream
 from bytetrain.wire.peers import RawClient, RawServer, free_port
 
@@ -281,7 +281,7 @@ def test_the_current_directory_is_gone(pair: Programs, file: Path, tmp_path: Pat
     gone = shell("mkdir gone; cd gone; rmdir ../gone")
     with Server(pair.server, file, under=gone) as server:
         with Client(pair.client, server.port, target, under=gone) as client:
-            assert client.wait().status == 0 and (target / file.name).read_bytes() == content(900)
+            assert client.wait().status == 0 and (target / file.name).read_bytes() == content(900, ON_DISK)
         with Client(pair.client, server.port, target, name_directory=False, under=gone) as client:
             done = client.wait()
             assert done.status == 1 and len(done.stderr.splitlines()) == 1

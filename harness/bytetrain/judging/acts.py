@@ -25,7 +25,7 @@ from ..telling.sizes import MiB
 from ..telling.story import doing, expect, expecting, quietly
 from ..telling.waiting import wait_until
 from ..wire.faults import WholeTrains
-from ..wire.files import AROUND, Difference, Original, first_difference, md5_of, size_of
+from ..wire.files import AROUND, Difference, Original, first_difference, size_of
 from ..wire.framing import Parser, WireError, pieces, place_of
 from ..wire.peers import SMALL_BUFFER, Connection, Ended, RawClient
 from ..wire.proxy import Proxy
@@ -158,7 +158,7 @@ def complain_about(parser: Parser, original: Path) -> None:
     expect_same("the name", parser.name, wanted)
     size = size_of(original)
     expect_same("bytes of content", parser.received, size)
-    expect_same("the md5 of the content", parser.md5, md5_of(original))
+    expect_same("the md5 of the content", parser.md5, Original(original).md5)
 
 
 def expect_same(what: str, sent: object, wanted: object) -> None:

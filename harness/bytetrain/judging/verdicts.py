@@ -12,7 +12,7 @@ from ..kernel.processes import ProcessFacts
 from ..programs.output import Finished, status_in_words
 from ..telling import story
 from ..telling.story import Problem, expect, judge
-from ..wire.files import difference, md5_of, size_of
+from ..wire.files import Original, difference, md5_of, size_of
 from ..wire.framing import place_of
 
 Snapshot = Mapping[str, str]
@@ -93,7 +93,7 @@ def _saved(directory: Path, original: Path, name: str) -> list[Problem]:
         return [*problems, Problem(f"there is no file {name!r} in its directory", f"a file {name!r}", "no such file")]
     differs = difference(original, target)
     if differs is not None:
-        md5s = f"md5 {md5_of(target)}, and {md5_of(original)} expected"
+        md5s = f"md5 {md5_of(target)}, and {Original(original).md5} expected"
         where = place_of(story.current().stage, len(os.fsencode(name)), differs.offset, size_of(original))
         words = f"the file is not what was sent: {md5s}\n{differs}" + (f"\n  {where}" if where else "")
         problems.append(Problem(words, f"{differs.expected_size} bytes, those of the original", differs.in_short))

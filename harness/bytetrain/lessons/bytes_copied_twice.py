@@ -11,6 +11,7 @@ from ..programs.program import Client, Server
 from ..telling.sizes import MiB
 from ..wire import framing
 from ..wire.faults import Timeout
+from ..wire.files import Original
 from .evidence import Evidence, when
 from .scene import Scene, outcome, saved_md5
 from .wording import WRITTEN
@@ -85,7 +86,7 @@ def count_untraced(scene: Scene, server: Server, file: Path) -> tuple[Calls, Cli
     Counted is what has been done when all but the last byte have come."""
     worker = server.worker()
     before = io_count(worker, "syscr")
-    last = len(framing.stream(scene.stage, file.name.encode(), file.read_bytes())) - 1
+    last = len(framing.stream(scene.stage, file.name.encode(), Original(file).read())) - 1
     proxy = scene.proxy(server.port, Timeout(last))  # who has ended can't be asked any more
     receiver = scene.client(proxy.port)
     proxy.wait_forwarded(last).client.wait_taken(receiver.pid)

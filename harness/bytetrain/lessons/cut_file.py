@@ -1,6 +1,5 @@
 """A file is cut to 1 MiB while it is being sent to a client that has stalled."""
 
-import os
 from pathlib import Path
 from typing import Optional
 
@@ -11,7 +10,7 @@ from ..programs.program import Server
 from ..telling.sizes import MiB
 from ..telling.story import heading
 from ..telling.waiting import wait_until
-from ..wire.files import md5_of, write_file
+from ..wire.files import Original, cut_file, write_file
 from .evidence import Evidence, when
 from .scene import Scene, read_train, saved_md5
 from .wording import bytes_asked, call_in_words
@@ -41,7 +40,7 @@ def cut_in_mid_transfer(scene: Scene, way: str, options: Optional[list[str]]) ->
     scene.attach(tracing, *server.workers)
     heading(f"our client reads nothing until the worker blocks; truncate -s 1M {file.name}; our client reads on")
     client, worker = scene.stalled_client(server)
-    os.truncate(file, _LEFT)
+    cut_file(file, _LEFT)
     read_train(client)
     announced = int.from_bytes(read_train(client), "big")
     came = client.skip()
@@ -73,5 +72,5 @@ def copes_with_it(scene: Scene, server: Server, file: Path) -> tuple[bool, float
     comes_to_rest(server)
     uses = [cpu_use_against_yardstick(pid, 0.1) for pid in (server.pid, *server.workers)]
     client = scene.client(server.port)
-    served = client.wait().status == 0 and saved_md5(client, file.name) == md5_of(file)
+    served = client.wait().status == 0 and saved_md5(client, file.name) == Original(file).md5
     return served and not any(use.spins for use in uses), sum(use.seconds for use in uses)

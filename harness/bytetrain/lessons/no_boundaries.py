@@ -10,7 +10,7 @@ from ..programs.program import Client, Server
 from ..telling.story import heading
 from ..telling.waiting import wait_until
 from ..wire import framing
-from ..wire.files import md5_of
+from ..wire.files import Original, write_data
 from .evidence import Evidence, when
 from .scene import Scene, outcome, saved_md5, wait_for
 from .wording import call_in_words
@@ -20,8 +20,7 @@ TEXT = "Dear reader, TCP carries bytes and not messages. Who tells where a name 
 
 
 def play(scene: Scene) -> Evidence:
-    letter = scene.folder / _NAME
-    letter.write_text(TEXT)
+    letter = write_data(scene.folder / _NAME, TEXT.encode())
     raw = "--raw" in scene.run.server
     sent = len(_NAME + TEXT) if raw else len(framing.stream(scene.stage, _NAME.encode(), TEXT.encode()))
     server = scene.server(letter)
@@ -34,7 +33,7 @@ def play(scene: Scene) -> Evidence:
     hold_back(client, server, workers, sent)
     client.wait()
     calls = tracing.wait_written().calls("recvfrom") if tracing else []
-    return _evidence(client, md5_of(letter), sent, [call_in_words(call) for call in calls if call.result])
+    return _evidence(client, Original(letter).md5, sent, [call_in_words(call) for call in calls if call.result])
 
 
 def hold_back(client: Client, server: Server, workers: list[int], sent: int) -> None:

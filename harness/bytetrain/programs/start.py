@@ -19,7 +19,7 @@ from typing import Callable, Optional, TypeVar
 from .. import Failure, NotApplicable
 from ..kernel.trace import Trace
 from ..telling.story import quietly
-from ..wire.files import what_became_of
+from ..wire.files import forget_files, touched
 from . import containment
 from .build import Programs
 from .external import ExternalServer
@@ -176,10 +176,11 @@ class Starter:
         if error is None and self.breach is not None:
             raise self.breach
         self.tracing.finish()
-        for server in [each for each in self.programs if isinstance(each, Server)]:
-            became = what_became_of(server.file)
-            if became and error is None:
-                words = f"FILE, {server.file.name}, {became} while the server ran: it is for reading only"
+        changed = touched(self.folder, [each.file for each in self.programs if isinstance(each, Server)])
+        forget_files(self.folder)
+        for file, became in changed:
+            if error is None:
+                words = f"FILE, {file.name}, {became} while the programs ran: it is for reading only"
                 raise Failure(words, expected="FILE as it was", actual=f"it {became}")
         for program in self.programs:
             report = sanitizer_report(program.stderr)

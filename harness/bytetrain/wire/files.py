@@ -1,9 +1,13 @@
 """Test files by size and seed, and what two files differ in.
 
+What is compared lies in memory: who is graded may change every file, and copy from each. So whatever is written here is
+known afterwards without being read (`Original`), and what we send ourselves lies in no file.
+
 The content of a file depends on its position: any few bytes of it occur once, so that a hole, a shift or a repeat
 changes the md5. (A file of zeros hides all three.)
 """
 
+import contextlib
 import ctypes
 import functools
 import hashlib
@@ -13,7 +17,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Callable, Optional, Protocol
 
 from ..telling.sizes import MiB
 
@@ -22,7 +26,7 @@ AROUND = 8  # bytes on either side of a difference that a window shows
 _PUNCH_HOLE = 0x02 | 0x01  # FALLOC_FL_PUNCH_HOLE and FALLOC_FL_KEEP_SIZE, which it asks for: linux/falloc.h
 
 
-_MEMORY = 1_000_000  # added to the seed of what lies in no file
+ON_DISK, IN_MEMORY = 1, 1_000_001  # seeds: of files, and of what lies in none
 _of_run = ""  # goes into all content
 
 
@@ -46,8 +50,8 @@ def _make(number: int, seed: int, of_run: str, size: int) -> bytes:
     return hashlib.shake_128(f"bytetrain {of_run}{seed} {number}".encode()).digest(size)
 
 
-def content(size: int, seed: int = 1, start: int = 0) -> bytes:
-    """`size` bytes of the seeded content, from offset `start` on."""
+def content(size: int, seed: int = IN_MEMORY, start: int = 0) -> bytes:
+    """`size` bytes of the seeded content, from offset `start` on; without a seed, of what is found in no file."""
     first, skip = divmod(start, BLOCK)
     if start and skip + size <= BLOCK:
         return _block(first, seed)[skip : skip + size]
@@ -56,19 +60,51 @@ def content(size: int, seed: int = 1, start: int = 0) -> bytes:
     return whole[skip : skip + size]
 
 
-def write_file(path: Path, size: int, seed: int = 1) -> Path:
+def write_file(path: Path, size: int, seed: int = ON_DISK) -> Path:
     """Writes `size` bytes of the seeded content into `path`, with little memory."""
     with path.open("wb") as file:
         for number in range(-(-size // BLOCK)):
             file.write(_block(number, seed, min(BLOCK, size - number * BLOCK)))
-    return path
+    return remember(path, size, Seeded(seed))
+
+
+def replace_file(path: Path, size: int, seed: int = ON_DISK) -> Path:
+    """Puts another file in the place of `path`: rename(2)."""
+    write_file(path.with_name(".new"), size, seed).rename(path)
+    _made.pop(path.with_name(".new"))
+    return remember(path, size, Seeded(seed))
+
+
+def write_data(path: Path, data: bytes) -> Path:
+    """Writes these bytes into `path`."""
+    path.write_bytes(data)
+    return remember(path, len(data), Literal(data))
 
 
 def write_sparse(path: Path, size: int) -> Path:
     """A file of `size` zeros that takes no room on the disk, like `truncate -s`."""
     with path.open("wb") as file:
         file.truncate(size)
-    return path
+    return remember(path, size, Zeros())
+
+
+def cut_file(path: Path, size: int) -> None:
+    """Cuts a file that was written here."""
+    os.truncate(path, size)
+    remember(path, size, _made[path].holds)
+
+
+def grow_file(path: Path, more: bytes) -> None:
+    """Writes more to the end of a file that was written here; it is compared with what it was before."""
+    with path.open("ab") as file:
+        file.write(more)
+    remember(path, _made[path].size, _made[path].holds)
+
+
+def close_file(path: Path) -> None:
+    """Takes all rights from a file that was written here."""
+    path.chmod(0)
+    remember(path, _made[path].size, _made[path].holds)
 
 
 def drop_pages(path: Path, start: int, size: int) -> None:
@@ -96,16 +132,55 @@ def is_in_memory(path: Path) -> bool:
     return any(mount.split()[2] == here and kind.split()[0] == "tmpfs" for mount, _, kind in lines)
 
 
+class Holds(Protocol):
+    """What a file should hold, whatever its size. It can be hashed."""
+
+    def read(self, start: int, size: int) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """The seeded content."""
+
+    seed: int
+
+    def read(self, start: int, size: int) -> bytes:
+        return content(size, self.seed, start)
+
+
+@dataclass(frozen=True)
+class Zeros:
+    """A hole."""
+
+    def read(self, start: int, size: int) -> bytes:
+        return bytes(size)
+
+
+@dataclass(frozen=True)
+class Literal:
+    """These bytes."""
+
+    data: bytes
+
+    def read(self, start: int, size: int) -> bytes:
+        return self.data[start : start + size]
+
+
 @dataclass(frozen=True)
 class _Made:
-    """What a store has put into a file."""
+    """What we have put into a file."""
 
     size: int
-    seed: int
+    holds: Holds
     was: Optional[tuple[int, ...]]  # see `_look_at`; None: it lies in no file
+
+    def pieces(self) -> Iterator[bytes]:
+        """All of it, in blocks."""
+        return (self.holds.read(start, min(BLOCK, self.size - start)) for start in range(0, self.size, BLOCK))
 
 
 _made: dict[Path, _Made] = {}
+_stores: set[Path] = set()  # their folders
 
 
 def _look_at(path: Path) -> tuple[int, ...]:
@@ -114,8 +189,20 @@ def _look_at(path: Path) -> tuple[int, ...]:
     return found.st_ino, found.st_mode, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
+def remember(path: Path, size: int, holds: Holds) -> Path:
+    """We have written that, or changed it: who changes it from now on is not us."""
+    _made[path] = _Made(size, holds, _look_at(path))
+    return path
+
+
+def forget_files(folder: Path) -> None:
+    """All that lies below a folder is gone, or will be."""
+    for path in [each for each in _made if folder in each.parents]:
+        del _made[path]
+
+
 class Original:
-    """What a file should hold. If a store has made it, that is known without reading it, whatever has become of it."""
+    """What a file should hold. If we have written it, that is known without reading it, whatever has become of it."""
 
     def __init__(self, path: Path) -> None:
         self.name = path.name
@@ -127,17 +214,15 @@ class Original:
         """Up to `size` bytes from `start` on; None: all."""
         if self._known:
             left = max(0, self.size - start)
-            return content(left if size is None else min(size, left), self._known.seed, start)
+            return self._known.holds.read(start, left if size is None else min(size, left))
         with self._path.open("rb") as file:
             file.seek(start)
             return file.read() if size is None else file.read(size)
 
-    def pieces(self) -> Iterator[bytes]:
-        """All of it, in blocks."""
-        start = 0
-        while data := self.read(start, BLOCK):
-            yield data
-            start += len(data)
+    @property
+    def md5(self) -> str:
+        """In hexadecimal."""
+        return _known_md5(self._known, _of_run) if self._known else md5_of(self._path)
 
 
 def size_of(path: Path) -> int:
@@ -145,34 +230,39 @@ def size_of(path: Path) -> int:
     return Original(path).size
 
 
-def what_became_of(path: Path) -> str:
-    """What somebody has done to a file of a store, which is made anew then; "" if nobody has touched it."""
+def touched(folder: Path, named: Iterable[Path] = ()) -> list[tuple[Path, str]]:
+    """Which files of ours somebody has touched, of stores, below a folder, and of those `named`, and what was done to
+    each. They are known no longer: a store makes them anew."""
+    files = [path for path in _made if path.parent in _stores or folder in path.parents or path in set(named)]
+    found = [(path, _what_became_of(path)) for path in files]
+    return [(path, words) for path, words in found if words]
+
+
+def _what_became_of(path: Path) -> str:
+    """What somebody has done to a file of ours, which is removed then; "" if nobody has touched it."""
     known = _made.get(path)
     if known is None or known.was is None:
         return ""
-    try:
+    words = "was removed"
+    with contextlib.suppress(OSError):  # it is gone, or its folder is closed now
         if _look_at(path) == known.was:
             return ""
         words = "was changed, or replaced by another one"
-        path.unlink()
-    except FileNotFoundError:
-        words = "was removed"
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     del _made[path]
     return words
 
 
 def md5_of(path: Path) -> str:
-    """The md5 of a file, in hexadecimal; of one of a store, that of what it should hold."""
-    known = _made.get(path)
-    if known:
-        return _known_md5(known.size, known.seed, _of_run)
-    return md5_of_stream(Original(path).pieces())
+    """The md5 of what lies there, in hexadecimal."""
+    with path.open("rb") as file:
+        return md5_of_stream(iter(lambda: file.read(BLOCK), b""))
 
 
 @functools.lru_cache(maxsize=None)
-def _known_md5(size: int, seed: int, of_run: str) -> str:
+def _known_md5(known: _Made, of_run: str) -> str:
     """`of_run`: part of what is remembered."""
-    return md5_of_stream(content(min(BLOCK, size - start), seed, start) for start in range(0, size, BLOCK))
+    return md5_of_stream(known.pieces())
 
 
 def md5_of_stream(chunks: Iterable[bytes]) -> str:
@@ -266,43 +356,41 @@ class FileStore:
     def __init__(self, folder: Optional[Path] = None) -> None:
         self.folder = folder if folder is not None else Path(tempfile.mkdtemp(prefix="bytetrain-files-"))
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._md5s: dict[Path, str] = {}
+        _stores.add(self.folder)
 
-    def seeded(self, size: int, seed: int = 1) -> Path:
+    def seeded(self, size: int, seed: int = ON_DISK) -> Path:
         """A file of `size` bytes of the seeded content, read-only."""
-        path = self._get(f"seed{seed}-{size}.bin", lambda path: write_file(path, size, seed))
-        if path not in _made:
-            _made[path] = _Made(size, seed, _look_at(path))
-        return path
+        return self._get(f"seed{seed}-{size}.bin", size, Seeded(seed), lambda path: write_file(path, size, seed))
 
-    def in_memory(self, size: int, name: str = "") -> Path:
+    def in_memory(self, size: int, name: str = "", holds: Holds = Seeded(IN_MEMORY)) -> Path:
         """The path of a file that there is not, for `Original` and who compares: what our own server sends, no program
         can find on the disk."""
         path = self.folder / "in memory" / (name or f"seed1-{size}.bin")
-        _made[path] = _Made(size, 1 + _MEMORY, None)
+        _made[path] = _Made(size, holds, None)
         return path
 
     def sparse(self, size: int) -> Path:
         """A sparse file of `size` zeros, read-only."""
-        return self._get(f"zeros-{size}.bin", lambda path: write_sparse(path, size))
+        return self._get(f"zeros-{size}.bin", size, Zeros(), lambda path: write_sparse(path, size))
 
     def md5(self, path: Path) -> str:
         """The md5 of a file of this store, computed once."""
-        if path not in self._md5s:
-            self._md5s[path] = md5_of(path)
-        return self._md5s[path]
+        return Original(path).md5
 
     def clean(self) -> None:
         """Removes the folder and everything in it."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        for path in [each for each in _made if self.folder in each.parents]:
-            del _made[path]
+        forget_files(self.folder)
+        _stores.discard(self.folder)
 
-    def _get(self, name: str, write: Callable[[Path], object]) -> Path:
+    def _get(self, name: str, size: int, holds: Holds, write: Callable[[Path], object]) -> Path:
         path = self.folder / name
+        if path in _made:
+            return path
         if not path.exists():
             unfinished = self.folder / f".{name}.{os.getpid()}"
             write(unfinished)
+            _made.pop(unfinished)
             unfinished.chmod(0o444)
             unfinished.rename(path)
-        return path
+        return remember(path, size, holds)
