@@ -12,12 +12,13 @@ import pytest
 
 from bytetrain.course.traits import traits
 from bytetrain.judging.acts import (
-    Pool, comes_to_rest, hand_over_trains, lets_go, read_whole, serves, stalled, uses_no_cpu, waiting_client, worker_of,
+    Pool, comes_to_rest, hand_over_trains, lets_go, parent_accepts, read_whole, serves, stalled, uses_no_cpu,
+    waiting_client, worker_of,
 )
 from bytetrain.judging.verdicts import changes, received, snapshot
 from bytetrain.kernel.descriptors import descriptor_count, descriptors
 from bytetrain.kernel.signals import cont, stop
-from bytetrain.kernel.tcp import CLOSE_WAIT, backlog, is_open
+from bytetrain.kernel.tcp import CLOSE_WAIT, is_open
 from bytetrain.programs.build import Programs
 from bytetrain.programs.program import Server
 from bytetrain.programs.start import Starter
@@ -151,10 +152,14 @@ def closes_having_read_all(server: Server) -> None:
     stop(worker)
 
     def empty() -> bool:
-        while connection.has_something():
+        while connection.has_bytes():
             connection.read_some()
+        expect(
+            not connection.has_ended(), "the connection has ended, though its worker is stopped: who has closed it?",
+            expected="an open connection", actual="a closed one",
+        )
         other = connection.other_end()
-        return other is not None and other.send_queue == 0 and not connection.has_something()
+        return other is not None and other.send_queue == 0 and not connection.has_bytes()
 
     wait_until(empty, "nothing is under way any more", seen=connection.other_end)
     end = connection.other_end()
@@ -174,7 +179,7 @@ def test_client_is_gone_before_the_worker_starts(pair: Programs, big: Path, star
         stop(worker)
     for _ in stopped:
         waiting_client(server).close()
-    wait_until(lambda: backlog(server.port) == 0, "the parent accepts two clients", seen=lambda: backlog(server.port))
+    parent_accepts(server)
     for worker in stopped:
         cont(worker)
     with told("two clients had closed their connections before the workers sent the first byte"):

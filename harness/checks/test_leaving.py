@@ -17,7 +17,8 @@ import pytest
 
 from bytetrain import Failure, HarnessError, NotApplicable
 from bytetrain.judging.acts import (
-    big_size, can_connect, complain_about, read_cut_short, read_whole, replace_workers, serves, stalled,
+    big_size, can_connect, complain_about, first_byte_comes, read_cut_short, read_whole, replace_workers, serves,
+    stalled,
 )
 from bytetrain.judging.timeouts import Timeouts
 from bytetrain.judging.verdicts import has_left, refused, snapshot
@@ -247,7 +248,7 @@ def test_stalled_client_is_dropped(pair: Programs, big: Path, start: Starter, op
         waiting = RawClient(server.port)
         with told("one worker; its client takes not one byte, another one waits"):
             what = "the stalled client is dropped, and the next one is served"
-            wait_until(waiting.has_something, what, 4 * DEFAULT_TIMEOUT)
+            first_byte_comes(waiting, what, 4 * DEFAULT_TIMEOUT)
     with waiting, connection, alone:
         read_whole(waiting, pair.stage, big)
         with told("what the dropped client gets when it reads at last"):

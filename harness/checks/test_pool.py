@@ -16,23 +16,24 @@ import pytest
 from bytetrain import Failure, NotApplicable
 from bytetrain.course.traits import traits
 from bytetrain.judging.acts import (
-    Pool, all_sleep, can_connect, comes_to_rest, holds, kill_worker, read_cut_short, read_whole, replace_workers,
-    serves, stalled, uses_no_cpu, waiting_client,
+    Pool, all_sleep, can_connect, comes_to_rest, first_byte_comes, holds, kill_worker, parent_accepts, read_cut_short,
+    read_whole, replace_workers, serves, stalled, uses_no_cpu, waiting_client,
 )
 from bytetrain.kernel.descriptors import descriptors
 from bytetrain.kernel.processes import children, descendants, facts, sleeping, state
 from bytetrain.kernel.signals import cont, has_acted_on, kill, stop
-from bytetrain.kernel.tcp import backlog, listening
+from bytetrain.kernel.tcp import listening
 from bytetrain.programs.build import Programs, preset_options
 from bytetrain.programs.program import Conditions, Program, Server
 from bytetrain.programs.start import Starter
 from bytetrain.telling.story import expect, expecting, quietly, told
 from bytetrain.telling.waiting import LIMIT, settled, wait_until
-from bytetrain.wire.files import FileStore, write_file
+from bytetrain.wire.files import FileStore, size_of, write_file
 from bytetrain.wire.framing import fitting
 from bytetrain.wire.peers import RawClient, free_port
 
-CROWD = 64  # more than a backlog of 5 or an array of 10 events can hold
+CROWD = 64  # more than an array of 10 events can hold
+MAY_WAIT = 10  # clients that find room in the listen backlog, as the contract says
 
 
 def small(store: FileStore, stage: int) -> Path:
@@ -198,11 +199,17 @@ def test_clients_are_served_in_turn(pair: Programs, big: Path, start: Starter) -
     comes_to_rest(server)  # who takes clients in as they come, has taken them all
     for number, client in enumerate(queue, 1):
         with told(f"one worker, five clients that wait; it's the turn of number {number}"), client:
-            wait_until(client.has_something, "the first byte comes")
-            early = [later for later, other in enumerate(queue[number:], number + 1) if other.has_something()]
+            first_byte_comes(client)
+            later = dict(enumerate(queue[number:], number + 1))
+            early = [each for each, other in later.items() if other.has_bytes()]
             expect(
                 not early, f"clients {early} have got something already: somebody was served before its turn",
                 expected=f"client {number} alone is served", actual=f"clients {early} too",
+            )
+            closed = [each for each, other in later.items() if other.has_ended()]
+            expect(
+                not closed, f"the connections of the clients {closed}, who wait, have been closed: none is dropped",
+                expected="who waits is served in its turn", actual=f"clients {closed}: closed, without a byte",
             )
             read_whole(client, pair.stage, big)
 
@@ -235,19 +242,23 @@ def test_connection_waits_for_a_stopped_worker(pair: Programs, store: FileStore,
     for worker in workers:
         stop(worker)
     with quietly():
-        clients = [waiting_client(server) for _ in range(CROWD)]
-    what = "the parent accepts a client for each worker: it doesn't leave that to them"
-    wait_until(lambda: (backlog(server.port) or 0) <= CROWD - len(workers), what, seen=lambda: backlog(server.port))
+        clients = [waiting_client(server) for _ in workers]
+    parent_accepts(server)
+    with quietly():
+        clients += [waiting_client(server) for _ in range(MAY_WAIT)]
     wait_until(
         lambda: sleeping(server.pid), "the parent has handed over as many as it can", seen=lambda: facts(server.pid)
     )
-    served = sum(client.has_something() for client in clients)
+    served, closed = sum(client.has_bytes() for client in clients), sum(client.has_ended() for client in clients)
     words = f"all workers are stopped, and bytes have come to {served} clients: who sent them?"
     expect(not served, words, expected="every transfer is made by a worker: so nobody gets a byte now")
+    words = f"all workers are stopped, and the connections of {closed} clients have been closed: none is dropped"
+    expect(not closed, words, expected="who comes waits for a worker", actual=f"{closed} clients: closed")
     for worker in workers:
         cont(worker)
     for number, client in enumerate(clients, 1):
-        with told(f"{CROWD} clients came while both workers were stopped (SIGSTOP); this is number {number}"), client:
+        what = f"{len(clients)} clients came while both workers were stopped (SIGSTOP); this is number {number}"
+        with told(what), client:
             read_whole(client, pair.stage, small(store, pair.stage))
 
 
@@ -410,7 +421,7 @@ def test_worker_dies_with_a_connection_it_has_not_taken(pair: Programs, store: F
     worker = server.worker()
     stop(worker)
     client = waiting_client(server)
-    wait_until(lambda: backlog(server.port) == 0, "the parent accepts a client", seen=lambda: backlog(server.port))
+    parent_accepts(server)
     wait_until(lambda: sleeping(server.pid), "the parent has handed it over, and sleeps")
     kill_worker(worker)
     with told("the only worker was killed with a connection on its channel that it had not taken yet"), client:
@@ -473,7 +484,7 @@ def test_worker_cannot_open_the_file(pair: Programs, preset: str, big: Path, sta
                 f"each worker may have one descriptor more, for its client, and none for FILE; client {number} has come"
             ):
                 with RawClient(server.port) as client, expecting("its connection ends"):
-                    client.skip()  # to be closed, or, by one that had a descriptor in reserve, served
+                    client.skip_to_end(2 * size_of(big))  # closed, or, by one with a descriptor in reserve, served
         for worker in workers:
             uses_no_cpu(worker, "a worker")
     with told("four clients came when the workers had no descriptor left for FILE; now they have"):

@@ -214,10 +214,45 @@ def test_the_rest_of_a_stream_is_skipped_and_counted(reset: bool) -> None:
         assert client.skip(1000) == 1000
         if not reset:
             connection.finish_sending()
-            assert client.skip() == 99_000
+            assert client.skip_to_end(99_000) == 99_000
             return
         connection.reset()
-        assert client.skip() <= 99_000
+        assert client.skip_to_end(99_000) <= 99_000
+
+
+def test_a_stream_without_an_end_is_a_failure_of_theirs() -> None:
+    reads: list[Callable[[Connection, int], object]] = [Connection.skip_to_end, Connection.read_to_end]
+    for read in reads:
+        with RawServer() as server, RawClient(server.port) as client, server.accept() as connection:
+            connection.send(b"0123456789")
+            wait_until(client.has_bytes, "they have come")
+            with pytest.raises(Failure, match="sends on and on: more than 9 bytes") as caught:
+                read(client, 9)
+            assert caught.value.actual == "more than 9 bytes"
+
+
+def test_bytes_are_told_from_the_end_of_a_stream(joined: tuple[RawClient, Connection]) -> None:
+    client, server = joined
+    assert not (client.has_something() or client.has_bytes() or client.has_ended())
+    server.send(b"x")
+    wait_until(client.has_something, "a byte comes")
+    server.close()
+    wait_until(lambda: (end := client.other_end()) is None or end.send_queue == 0, "all of it has come")
+    assert client.has_bytes() and not client.has_ended()
+    assert client.read_exactly(1) == b"x"
+    wait_until(client.has_something, "the end comes")
+    assert client.has_ended() and not client.has_bytes()
+    client.close()
+
+
+def test_a_reset_is_an_end_and_no_byte(joined: tuple[RawClient, Connection]) -> None:
+    client, server = joined
+    server.reset()
+    wait_until(client.has_something, "the reset comes")
+    assert client.has_ended() and not client.has_bytes()
+    with pytest.raises(Ended):  # looking has not taken it
+        client.read_some()
+    client.close()
 
 
 def test_the_pages_of_what_was_skipped_are_dropped(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:

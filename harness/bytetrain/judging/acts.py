@@ -13,17 +13,18 @@ from typing import Iterator, Optional
 
 from .. import Failure
 from ..course.traits import traits
-from ..kernel.cpu import cpu_use
+from ..kernel.blocked import activity
+from ..kernel.cpu import cpu_use, wakeups
 from ..kernel.descriptors import descriptor_count, descriptors, has_socket
 from ..kernel.processes import dead, descendants, facts, sleeping, state, zombies
 from ..kernel.signals import kill
-from ..kernel.tcp import SYN_RECV, TcpSocket, is_open
+from ..kernel.tcp import SYN_RECV, TcpSocket, backlog, is_open, listener
 from ..programs.output import status_in_words
 from ..programs.program import Server
 from ..telling import story
-from ..telling.sizes import MiB
+from ..telling.sizes import KiB, MiB
 from ..telling.story import doing, expect, expecting, quietly
-from ..telling.waiting import wait_until
+from ..telling.waiting import LIMIT, wait_until
 from ..wire.faults import WholeTrains
 from ..wire.files import AROUND, Difference, Original, first_difference, size_of
 from ..wire.framing import Parser, WireError, pieces, place_of
@@ -89,8 +90,7 @@ def read_whole(connection: Connection, stage: int, original: Path, parser: Optio
     with expecting(f"our client reads the whole of {original.name}, {size} bytes, and the end of the stream"):
         try:
             with AgainstOriginal(original, parser) as comparison:
-                while data := connection.read_some():
-                    parser.feed(data)
+                connection.feed(parser, size + MORE)
         except WireError as error:
             _tell_difference(error, comparison)
             raise
@@ -182,8 +182,7 @@ def read_cut_short(connection: Connection, stage: int) -> int:
     parser = Parser(stage, keep=False)
     with expecting("the connection ends before the whole file has come"):
         try:
-            while data := connection.read_some():
-                parser.feed(data)
+            connection.feed(parser, 2 * big_size())
         except Ended:  # a reset tells it as well
             return parser.received
         try:
@@ -249,6 +248,45 @@ def waiting_client(server: Server) -> RawClient:
 
     wait_until(taken_in, "the server's kernel takes our client in", seen=connection.other_end)
     return connection
+
+
+def first_byte_comes(client: Connection, what: str = "the first byte comes", limit: float = LIMIT) -> None:
+    """Waits until somebody serves a client that waits. One whose connection ends instead was not served."""
+    __tracebackhide__ = True
+    with expecting(what), quietly():
+        wait_until(client.has_something, what, limit)
+        if client.has_ended():
+            words = f"the connection of a client that waited was closed, without a byte; waited for: {what}"
+            raise Failure(words, expected="who waits is served in its turn", actual="closed, without a byte")
+
+
+MORE = 64 * KiB  # bytes beyond what is expected that are read: who sends on and on has no end
+_SLEEPS_ON = 100  # looks at a parent that sleeps, 20 ms apart, while clients wait for it
+
+
+def parent_accepts(server: Server) -> None:
+    """Waits until the backlog is empty: the parent accepts, and doesn't leave that to its workers, who are stopped.
+    Failure as soon as it is known to sleep on: somebody has been there all the time, and it has not even woken."""
+    __tracebackhide__ = True
+    history: list[tuple[Optional[int], int]] = []
+
+    def accepted() -> bool:
+        waiting = backlog(server.port)
+        if not waiting:
+            return True
+        history.append((waiting, wakeups(server.pid)))
+        if not sleeping(server.pid):
+            history.clear()
+        if len(history) > _SLEEPS_ON and len(set(history[-_SLEEPS_ON:])) == 1:
+            found = listener(server.port)
+            others = [f"worker {pid}" for pid in server.workers if found and has_socket(pid, found.inode)]
+            held = f"; the listening socket is open in {', '.join(others)} as well" if others else ""
+            words = f"{waiting} clients wait in the backlog, and the parent sleeps on: {activity(server.pid)}{held}"
+            raise Failure(words, expected="the parent accepts the clients", actual=words)
+        return False
+
+    wait_until(accepted, "the parent accepts the clients that have come: it doesn't leave that to its workers",
+               seen=lambda: f"{backlog(server.port)} wait in the backlog")
 
 
 def lets_go(worker: int, end: Optional[TcpSocket]) -> None:

@@ -99,12 +99,15 @@ def listening(port: int) -> bool:
     return backlog(port) is not None
 
 
+def listener(port: int) -> Optional[TcpSocket]:
+    """The socket that listens on that port; None if nobody does."""
+    return next((each for each in tcp_sockets() if each.local_port == port and each.state == LISTEN), None)
+
+
 def backlog(port: int) -> Optional[int]:
     """How many connections wait to be accepted on that port; None if nobody listens there."""
-    for each in tcp_sockets():
-        if each.local_port == port and each.state == LISTEN:
-            return each.receive_queue
-    return None
+    found = listener(port)
+    return found.receive_queue if found else None
 
 
 def is_open(end: Optional[TcpSocket]) -> bool:

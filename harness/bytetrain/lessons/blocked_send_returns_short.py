@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Optional
 
-from ..judging.acts import big_size
+from ..judging.acts import MORE, big_size
 from ..kernel.signals import cont, stop
 from ..kernel.trace import Trace
 from ..telling.sizes import MiB
@@ -31,8 +31,9 @@ def play(scene: Scene) -> Evidence:
         stop(worker)
         cont(worker)
         got += client.read_exactly(between)
-    got += client.read_to_end()
-    return _evidence(scene, file, got, short_calls(tracing, worker))
+    expected = len(framing.stream(scene.stage, file.name.encode(), file.read_bytes()))
+    got += client.read_to_end(expected - len(got) + MORE)
+    return _evidence(scene, file, got, expected, short_calls(tracing, worker))
 
 
 def short_calls(tracing: Optional[Trace], worker: int) -> list[str]:
@@ -41,8 +42,7 @@ def short_calls(tracing: Optional[Trace], worker: int) -> list[str]:
     return [call_in_words(call) for call in calls if 0 < (call.result or 0) < (bytes_asked(call) or 0)]
 
 
-def _evidence(scene: Scene, file: Path, got: bytes, calls: list[str]) -> Evidence:
-    expected = len(framing.stream(scene.stage, file.name.encode(), file.read_bytes()))
+def _evidence(scene: Scene, file: Path, got: bytes, expected: int, calls: list[str]) -> Evidence:
     broken, md5 = "", ""
     try:
         md5 = framing.parse_stream(scene.stage, got).md5

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Optional
 
-from ..judging.acts import big_size, comes_to_rest
+from ..judging.acts import MORE, big_size, comes_to_rest
 from ..kernel.cpu import cpu_use_against_yardstick
 from ..kernel.processes import sleeping, zombies
 from ..programs.program import Server
@@ -43,7 +43,7 @@ def cut_in_mid_transfer(scene: Scene, way: str, options: Optional[list[str]]) ->
     cut_file(file, _LEFT)
     read_train(client)
     announced = int.from_bytes(read_train(client), "big")
-    came = client.skip()
+    came = client.skip_to_end(big_size() + MORE)
     calls = tracing.detach().calls(pid=worker) if tracing else []
     content = [call for call in calls if (bytes_asked(call) or 0) > MiB]
     copes, used = copes_with_it(scene, server, file)

@@ -5,6 +5,7 @@ import socket
 import threading
 from pathlib import Path
 
+from ..judging.acts import MORE
 from ..kernel.processes import zombies
 from ..kernel.trace import Event
 from ..telling.sizes import GiB, MiB
@@ -28,7 +29,7 @@ def play(scene: Scene) -> Evidence:
     client = scene.connect(server.port)
     read_train(client)
     announced = int.from_bytes(read_train(client), "big")
-    came = client.skip(file=file)
+    came = client.skip_to_end(_SIZE + MORE, file)
     calls = tracing.detach().calls() if tracing else []
     words, returned = "", 0  # what calls a student's server makes is its own affair
     if scene.reference:
@@ -54,7 +55,7 @@ def a_call_of_ours(file: Path) -> tuple[str, int]:
     """One sendfile of our own, over a connection with ourselves: the same limit, where we can't see the worker's."""
     with socket.create_server(("127.0.0.1", 0)) as listener, file.open("rb") as source:
         with RawClient(listener.getsockname()[1]) as receiver:
-            skipping = threading.Thread(target=receiver.skip, kwargs={"file": file})
+            skipping = threading.Thread(target=receiver.skip, args=(_SIZE, file))
             with listener.accept()[0] as sender:
                 skipping.start()
                 returned = os.sendfile(sender.fileno(), source.fileno(), 0, _SIZE)

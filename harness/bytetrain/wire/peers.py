@@ -10,7 +10,6 @@ import os
 import select
 import socket
 import struct
-import sys
 import termios
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -39,6 +38,7 @@ SLICE = 256 * KiB  # bytes that are sent with one time limit
 UNREAD_LIMIT = 16 * KiB  # bytes of whole trains that may wait unread: far below any receive buffer, so none is cut
 SMALL_BUFFER = 64 * KiB  # of a client that reads nothing, so that the server blocks soon
 LOOKS_ASLEEP, LOOKS_AGAIN = 15, 3  # that find the same bytes unread: the first time, 0.15 s and more; and from then on
+MOST_TO_KEEP = 64 * MiB  # bytes of one stream, if nobody says how many there should be
 BUSY = 0.5  # seconds of CPU, in which whoever wants to read something has read it
 
 
@@ -109,7 +109,7 @@ class Connection:
         with self._reading():
             return self.socket.recv_into(_NOTHING_COMES_HERE, min(most, len(_NOTHING_COMES_HERE)), socket.MSG_TRUNC)
 
-    def skip(self, most: int = sys.maxsize, file: Optional[Path] = None, start: int = 0) -> int:
+    def skip(self, most: int, file: Optional[Path] = None, start: int = 0) -> int:
         """Throws away up to `most` bytes, fewer only if the stream ends or is reset before, and says how many they
         were.
 
@@ -153,22 +153,43 @@ class Connection:
                 got += data
         return bytes(got)
 
-    def read_to_end(self) -> bytes:
-        """Everything up to the end of the stream; Ended if it is reset instead."""
+    def skip_to_end(self, most: int, file: Optional[Path] = None) -> int:
+        """As `skip`, up to the end of the stream; Failure if there are more than `most` bytes before it."""
+        __tracebackhide__ = True
+        with expecting(f"the stream ends after {most} bytes at most"):
+            count = self.skip(most + 1, file)
+            if count > most:
+                raise _sends_on(most)
+        return count
+
+    def read_to_end(self, most: int = MOST_TO_KEEP) -> bytes:
+        """Everything up to the end of the stream; Ended if it is reset instead, and Failure if there are more than
+        `most` bytes before it: there may be no end."""
         __tracebackhide__ = True
         got = bytearray()
         while data := self.read_some():
             got += data
+            if len(got) > most:
+                raise _sends_on(most)
         return bytes(got)
 
     def read_stream(self, stage: int, *, keep: bool = True) -> Parser:
         """Reads what a server of that stage sends, to the end of the stream, strictly: WireError if it is wrong."""
         __tracebackhide__ = True
         parser = Parser(stage, keep=keep)
-        while data := self.read_some():
-            parser.feed(data)
+        self.feed(parser)
         parser.end()
         return parser
+
+    def feed(self, parser: Parser, most: int = MOST_TO_KEEP) -> None:
+        """Hands all that comes to a parser, up to the end of the stream: WireError as soon as something is wrong, Ended
+        if it is reset, and Failure if more than `most` bytes of content come. (Where no size is announced, a stream
+        without an end breaks no format.)"""
+        __tracebackhide__ = True
+        while data := self.read_some():
+            parser.feed(data)
+            if parser.received > most:
+                raise _sends_on(most)
 
     # Writing
 
@@ -290,10 +311,20 @@ class Connection:
         return tcp_socket(self.remote_port, self.local_port)
 
     def has_something(self) -> bool:
-        """Whether there is something to be read: bytes, or the end of the stream."""
+        """Whether there is something to be read: bytes, or the end of the stream. `has_bytes` and `has_ended` tell
+        which."""
         ready = select.poll()
         ready.register(self.socket, select.POLLIN)
         return bool(ready.poll(0))
+
+    def has_bytes(self) -> bool:
+        """Whether bytes have come that nobody has read. The end of the stream is none: SIOCINQ of tcp(7)."""
+        answer = fcntl.ioctl(self.socket, termios.FIONREAD, struct.pack("i", 0))
+        return bool(struct.unpack("i", answer)[0])
+
+    def has_ended(self) -> bool:
+        """Whether the other side has closed or reset it, and nothing is left to be read before that."""
+        return self.has_something() and not self.has_bytes()
 
     def wait_sender_blocked(self, pid: int) -> int:
         """While we read nothing: waits until process `pid` sleeps and its queue doesn't change any more, because both
@@ -346,6 +377,12 @@ class Connection:
 
     def __str__(self) -> str:
         return f"our connection (port {self.local_port}) with port {self.remote_port}"
+
+
+def _sends_on(most: int) -> Failure:
+    words = f"the other side sends on and on: more than {most} bytes have come, where the stream should have ended"
+    end = f"the end of the stream after {most} bytes at most"
+    return Failure(words, expected=end, actual=f"more than {most} bytes")
 
 
 def _bytes(data: bytes) -> str:

@@ -1,0 +1,125 @@
+"""A failure is told as it was: each mistake below, put into a submission that is right otherwise, fails a check, and
+the story says what was seen. What it must never say was said once, and was untrue.
+
+Some checks are named that such a mistake must not fail: they are about something else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bytetrain.course.paths import REPO
+from bytetrain.grading.command import grading_command
+
+Edit = tuple[str, str, str]  # a file below common/, words of it, and those that take their place
+
+CORRECT = REPO / "harness" / "submissions" / "python_fds"
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """What is wrong in a submission, and what the grader makes of it."""
+
+    stage: int
+    edits: Sequence[Edit]
+    fails: str = ""  # the check that must fail...
+    says: str = ""  # ...with a story in which this is found (a regular expression)
+    never: str = ""  # and this is not
+    passes: Sequence[str] = ()  # the checks that must pass
+    limit: float = 20.0  # seconds, for what is waited for in vain
+
+
+CLOSES_WHO_WAITS = [  # it accepts always, and closes what nobody is idle for
+    ("pool.py", "bool(self._idle) and not self._paused()", "not self._paused()"),
+    ("pool.py", "return\n        self._accepted = connection", "return\n        connection.close()"),
+]
+WORKERS_ACCEPT = [
+    ("pool.py", "self._listener.close()\n            for", "pass\n            for"),
+    ("pool.py", "self._work(channel)", "self._work(self._listener)"),
+    ("pool.py", "wanted = self._phase", "wanted = False and self._phase"),
+    ("pool.py", "self._listener.setblocking(False)", "pass"),
+    ("worker.py", "channel.send(IDLE)", "pass"),
+    ("worker.py", "        _, descriptors, _, _ = socket.recv_fds(channel, len(CONNECTION), 1)\n", ""),
+    ("worker.py", "        if descriptors:\n            return socket.socket(fileno=descriptors[0])\n",
+     "        return channel.accept()[0]\n"),
+]
+ENDLESS = [("wire.py", 'connection.sendall(_train(b""))', "while True: connection.sendall(_train(bytes(1000)))")]
+ROUND_AND_ROUND = [
+    ("wire.py", "while offset < size:", "while True:"),
+    ("wire.py", "        if sent == 0:\n", "        if sent == 0:\n            offset = 0\n            continue\n"),
+]
+ZEROS_INSTEAD = [
+    ("source.py", "os.open(path,", 'os.open(path if os.path.exists(path) else "/dev/zero",'),
+    ("source.py", "if stat.S_ISREG(mode) and", "if not os.path.exists(path) or stat.S_ISREG(mode) and"),
+]
+MISTAKES = {
+    "who waits is closed: no byte came to anybody": Mistake(
+        3, CLOSES_WHO_WAITS, "pool.stopped_workers", "10 clients have been closed: none is dropped", "who sent them"),
+    "who waits is closed: nobody came before its turn": Mistake(
+        3, CLOSES_WHO_WAITS, "pool.served_in_turn", r"clients \[2, 3, 4, 5\], who wait, have been closed", "its turn:"),
+    "who waits is closed: nobody was dropped early": Mistake(
+        6, CLOSES_WHO_WAITS, "exit.stalled_client", "a client that waited was closed, without", "is dropped after"),
+    "workers accept by themselves, stopped before their first send": Mistake(
+        3, WORKERS_ACCEPT, "server.sigpipe_before_first_send",
+        r"2 clients wait in the backlog, and the parent sleeps on: .*socket is open in worker \d", "waited"),
+    "workers accept by themselves, and one dies": Mistake(
+        3, WORKERS_ACCEPT, "pool.worker_dies_before_taking", "the parent sleeps on: ", "waited"),
+    "room for ten that wait, and no more": Mistake(
+        3, [("network.py", "socket.SOMAXCONN", "10")],
+        passes=["pool.stopped_workers", "pool.clients_wait", "pool.served_in_turn", "server.at_once", "pair.at_once"]),
+    "a server that never stops sending, read by a lesson": Mistake(
+        3, ENDLESS, "lesson.blocked_send_returns_short", "sends on and on"),
+    "a server that never stops sending, read by a check": Mistake(3, ENDLESS, "server.sizes", "sends on and on"),
+    "a server that never stops sending, without descriptors": Mistake(
+        3, ENDLESS, "pool.worker_out_of_descriptors", "sends on and on"),
+    "a server that sends a cut file again and again": Mistake(5, ROUND_AND_ROUND, "lesson.cut_file", "sends on and on"),
+    "a server that sends 3 GiB again and again": Mistake(
+        5, ROUND_AND_ROUND, "lesson.one_call_limit", "sends on and on"),
+    "a server that never stops sending, where it should end early": Mistake(
+        3, ZEROS_INSTEAD, "server.file_gone", "sends on and on"),
+}
+
+
+def graded(mistake: Mistake, folder: Path) -> dict[str, dict[str, Any]]:
+    """The checks that are named, as results.json tells them."""
+    submission = shutil.copytree(CORRECT, folder / "submission")
+    for name, right, wrong in mistake.edits:
+        file = submission / "common" / name
+        assert right in file.read_text(), right
+        file.write_text(file.read_text().replace(right, wrong))
+    results = folder / "results.json"
+    wanted = ",".join(filter(None, [mistake.fails, *mistake.passes]))
+    asked = [f"--stage={mistake.stage}", f"--check={wanted}"]
+    options = [*asked, "--no-calls", "--containment=limits", "-p", "no:randomly"]
+    done = subprocess.run(
+        grading_command(submission, results, *options), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, errors="surrogateescape", env={**os.environ, "BYTETRAIN_LIMIT": f"{mistake.limit}"},
+    )
+    assert results.exists(), done.stdout
+    checks = json.loads(results.read_text())["checks"]
+    return {each["id"]: each for each in checks if each["verdict"] != "not run"}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_told_as_what_it_is(name: str, tmp_path: Path) -> None:
+    mistake = MISTAKES[name]
+    checks = graded(mistake, tmp_path)
+    if mistake.fails:
+        found = checks[mistake.fails]
+        assert found["verdict"] == "fail", found
+        story = json.dumps(found["story"], ensure_ascii=False)
+        assert re.search(mistake.says, story), story
+        assert not mistake.never or not re.search(mistake.never, story), story
+    assert {check: checks[check]["verdict"] for check in mistake.passes} == dict.fromkeys(mistake.passes, "pass"), [
+        checks[check]["story"] for check in mistake.passes
+    ]
