@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from .telling.sizes import GiB, KiB
-from .telling.text import end_with_the_reader, print_whatever_comes
+from .telling.text import end_with_the_reader, print_whatever_comes, visible
 
 CLONE = Path(__file__).resolve().parents[2]
 SYSTEM_PYTHON = "/usr/bin/python3"
@@ -449,13 +449,13 @@ def main(arguments: Sequence[str]) -> int:
     if list(arguments) == ["--first"]:  # ./lab, before it does anything
         found = obstacle(NEEDED_TO_BUILD)
         if found:
-            print(f"lab: {found}", file=sys.stderr)
+            print(visible(f"lab: {found}"), file=sys.stderr)
         return 1 if found else 0
     if arguments:
-        print(f"doctor: takes no arguments, but got '{' '.join(arguments)}'", file=sys.stderr)
+        print(visible(f"doctor: takes no arguments, but got '{' '.join(arguments)}'"), file=sys.stderr)
         return 2
     findings = examine(Machine())
-    print(report(findings))
+    print(visible(report(findings)))
     return 1 if any(finding.missing for finding in findings) else 0
 
 

@@ -14,6 +14,7 @@ from .kernel.descriptors import holders
 from .kernel.tcp import is_open
 from .programs.sessions import prepare
 from .telling.sizes import KiB
+from .telling.text import visible
 from .telling.waiting import wait_until
 from .wire.faults import Slicer, Timeout
 from .wire.peers import Connection, Ended, RawClient
@@ -102,4 +103,4 @@ if __name__ == "__main__":
     try:
         main()
     except AssertionError as failure:
-        sys.exit(f"play: {failure}")
+        sys.exit(visible(f"play: {failure}"))

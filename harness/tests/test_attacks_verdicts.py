@@ -13,11 +13,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bytetrain.grading.adapters import autolab, gradescope, load_results
+from bytetrain.course.paths import HARNESS
+from bytetrain.grading.adapters import FORMATS, load_results
 from bytetrain.telling.text import has_bytes
 
 from .conftest import make_submission
-from .trial import Trial
+from .trial import Graded, Trial
 
 CHECKS = """
 import signal
@@ -269,18 +270,91 @@ def test_a_port_that_is_none_is_theirs(port: str, trial: Trial) -> None:
     assert "waited for this, in vain" in graded.output
 
 
-EVIL = "\\033]52;c;ZXZpbA==\\007\\033[2J\\000\\377\\302\\233\\177"
+EVIL = "\\033]52;c;ZXZpbA==\\007\\033[2J\\000\\377\\302\\233\\177\\233"  # for printf
+EVIL_NAME = os.fsdecode(b"\033]52;c;ZXZpbA==\a\033[2J\377\302\233\177\233")  # of a folder
+LESSONS_OWN = """
+import pytest
+from bytetrain import Failure, NotApplicable
+from bytetrain.lessons.scene import outcome
+
+@pytest.mark.check("pair.outcome")
+def test_outcome(pair, stage, start, store):
+    said = outcome(start.client(start.server(store.seeded(10)).port))
+    raise {4: Failure, 5: NotApplicable}[stage](said)
+"""
 
 
-def test_no_terminal_gets_control_characters_of_theirs(trial: Trial, tmp_path: Path) -> None:
+def every_text(trial: Trial, graded: Graded, junit: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What a run has told, on every way out."""
+    for variable in ("CLASSROOM", "ASSIGNMENT", "SUBMISSION_TAG", "COMMIT_URL", "RELEASE_URL"):
+        monkeypatch.setenv(variable, "it")
+    file = trial.folder / "results.json"
+    texts = {"results": os.fsdecode(file.read_bytes()), "junit": os.fsdecode(junit.read_bytes())}
+    texts["terminal"] = graded.output
+    ElementTree.parse(junit)
+    for name in FORMATS:
+        command = [sys.executable, "-m", "bytetrain.grading.adapters", name, str(file)]
+        done = subprocess.run(command, cwd=HARNESS, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        assert done.returncode == 0, done.stdout
+        texts[name] = done.stdout.decode()  # real UTF-8
+        json.loads(texts[name] if name != "autolab" else texts[name].splitlines()[0])
+    return texts
+
+
+def obeyed(text: str) -> set[str]:
+    """What a terminal would take for a command: C0, DEL and C1, as characters and as bytes."""
+    return {char for char in text if ord(char) in (*range(9), *range(11, 32), *range(127, 160), *range(0xDC80, 0xDCA0))}
+
+
+def test_no_terminal_gets_control_characters_that_a_program_prints(
+    trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before_serving(trial, 6, f"printf 'listening {EVIL}\\n'; printf 'server: {EVIL}\\n' >&2; exit 1")
     graded = trial.grade("-n0", "--stage=6", "--color=no", f"--junitxml={tmp_path / 'junit.xml'}")
-    replayed = trial.grade("-n0", "--stage=6", "--color=no", "--replay", "-s")
-    results = load_results(trial.folder / "results.json")
-    texts = {"terminal": graded.output, "replay": replayed.output, "results": str(results["checks"][0]["story"])}
-    ElementTree.parse(tmp_path / "junit.xml")
-    texts["junit"] = (tmp_path / "junit.xml").read_text(encoding="utf-8")
-    texts["gradescope"], texts["autolab"] = json.loads(gradescope(results))["tests"][0]["output"], autolab(results)
-    for name, text in texts.items():
-        assert not any(char in text for char in "\033\007\0\x9b\x7f"), name
-        assert "]52;c;" in text or name == "autolab", name
+    texts = every_text(trial, graded, tmp_path / "junit.xml", monkeypatch)
+    texts["replay"] = trial.grade("-n0", "--stage=6", "--color=no", "--replay", "-s").output
+    assert {name: obeyed(text) for name, text in texts.items() if obeyed(text)} == {}
+    assert [name for name, text in texts.items() if "]52;c;" not in text] == ["autolab"]  # it has only the hint
+
+
+def test_no_terminal_gets_those_of_a_folder(trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the submission, of what is in it, and of results."""
+    submission = trial.submission.rename(tmp_path / EVIL_NAME)
+    (submission / "06_stand_in").rename(submission / f"06_{EVIL_NAME}")
+    (submission / f"06_{EVIL_NAME}" / "server").unlink()
+    evil = Trial(trial.folder, submission)
+    results = tmp_path / EVIL_NAME / "results.json"
+    graded = evil.grade("-n0", "--stage=5,6", "--color=no", f"--junitxml={tmp_path / 'junit.xml'}")
+    assert evil.grade("-n0", "--stage=6", "--color=no", f"--results={results}").output.count("results: ") == 1
+    assert graded.verdicts() == {"pair.transfer 5": "pass", "pair.transfer 6": "fail"}, graded.output
+    texts = every_text(evil, graded, tmp_path / "junit.xml", monkeypatch)
+    texts["elsewhere"] = evil.grade("-n0", "--stage=6", "--color=no", f"--results={results}").output
+    for option in (f"--submission={submission}/none", f"--check={EVIL_NAME}", f"--stage={EVIL_NAME}",
+                   f"--case={EVIL_NAME}"):
+        texts[option] = evil.grade("--color=no", "--check=pair.transfer", option).output
+        assert "ERROR: --" in texts[option], texts[option]
+    assert {name: obeyed(text) for name, text in texts.items() if obeyed(text)} == {}
+    again = graded.story("pair.transfer")["again"].rpartition("--submission ")[2]
+    copied = subprocess.run(["bash", "-c", f"printf %s {again}"], stdout=subprocess.PIPE)
+    assert copied.stdout == os.fsencode(submission)
+
+
+def test_no_terminal_gets_those_of_a_build(trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    evil = os.fsencode(EVIL_NAME).replace(b"\\", b"")
+    (trial.submission / "06_stand_in" / "CMakeLists.txt").write_bytes(b'message(FATAL_ERROR "' + evil + b'")\n')
+    graded = trial.grade("-n0", "--stage=6", "--color=no", f"--junitxml={tmp_path / 'junit.xml'}")
+    texts = every_text(trial, graded, tmp_path / "junit.xml", monkeypatch)
+    assert {name: obeyed(text) for name, text in texts.items() if obeyed(text)} == {}
+    assert "]52;c;" in texts["terminal"] and graded.data["stages"][5]["state"] == "build failed"
+
+
+def test_no_terminal_gets_those_of_a_lesson(trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a lesson says of a program; as why it does not apply, too."""
+    lessons = Trial.of(tmp_path / "lessons", trial.submission, LESSONS_OWN, {"pair.outcome": (4, 5)})
+    for stage in (4, 5):
+        client = next(trial.submission.glob(f"0{stage}_*")) / "client"
+        client.write_text(f"#!/bin/sh\nprintf 'client: {EVIL}\\n' >&2; exit 1\n")
+    graded = lessons.grade("-n0", "--stage=4,5", "--color=no", f"--junitxml={tmp_path / 'junit.xml'}")
+    texts = every_text(lessons, graded, tmp_path / "junit.xml", monkeypatch)
+    assert graded.verdicts() == {"pair.outcome 4": "fail", "pair.outcome 5": "not applicable"}, graded.output
+    assert {name: obeyed(text) for name, text in texts.items() if obeyed(text)} == {}

@@ -22,14 +22,16 @@ from bytetrain.course.languages import Language
 from bytetrain.course.paths import REPO
 from bytetrain.course.traits import numbered, stage_numbers
 from bytetrain.demo.__main__ import arguments, programme
-from bytetrain.demo.playing import Performance, Result, Transfer
+from bytetrain.demo.playing import Company, Performance, Result, Transfer
 from bytetrain.demo.report import Report
 from bytetrain.demo.screen import WIDTH, Kind, Screen
+from bytetrain.demo.show import Show
 from bytetrain.demo.texts import TEXTS, texts
 from bytetrain.kernel.processes import descendants
 from bytetrain.lessons.evidence import Evidence
 from bytetrain.programs import sessions
 from bytetrain.telling.waiting import wait_until
+from bytetrain.wire.files import FileStore
 
 SAY = texts(Language.EN)
 
@@ -90,6 +92,21 @@ def test_long_words_and_chinese_are_folded() -> None:
 
 def test_what_looks_like_markup_is_printed_as_it_is() -> None:
     assert printed(lambda screen: screen.line("[bold] 100% [/] :car: '[====]'")) == "[bold] 100% [/] :car: '[====]'\n"
+
+
+def test_no_terminal_gets_control_characters() -> None:
+    """In a line, a list, a heading and the table, which is made of others' words as well."""
+    evil = "\x1b]52;c;ZXZpbA==\a\x00\x9b2J\udc9b2J\x7f"
+
+    def everything(screen: Screen) -> None:
+        screen.line(evil)
+        screen.point(evil, 2, Kind.BAD)
+        screen.chapter(evil)
+        report = Report({}, [result(failure=evil, cure=evil)], [])
+        Show(Company({}, FileStore(), traced=False), report, screen, SAY).table()
+
+    text = printed(everything)
+    assert text.count("]52;c;ZX") == 5 and not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\udc80-\udc9f]", text)
 
 
 # The report

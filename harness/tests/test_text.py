@@ -53,6 +53,33 @@ def test_json_is_real_text_and_brings_the_bytes_back() -> None:
     assert os.fsencode(json.loads(words)["path"]) == b"/srv/" + GBK + b"/\xe2\x9c\x93"
 
 
+EVIL = "\x1b[2J\a\x00\x7f\x9b2J\udc9b2J\u202e\u2028"
+
+
+def test_no_file_of_json_commands_a_terminal() -> None:
+    words = text.as_json({"said": EVIL, EVIL: ["✓", NAME]})
+    assert json.loads(words) == {"said": EVIL, EVIL: ["✓", NAME]}
+    assert words.isascii() or set(filter(lambda char: not char.isascii(), words)) == {"✓"}
+    assert all(char.isprintable() or char == "\n" for char in words)
+
+
+def test_control_characters_are_shown_and_never_sent() -> None:
+    shown = text.visible(f"a\tb\nc\rd\r\ne{EVIL}")
+    assert shown == "a\tb\nc\nd\ne\\x1b[2J\\x07\\x00\\x7f\\x9b2J\\x9b2J\\u202e\\u2028"
+    assert text.visible(f"/srv/{NAME}/✓") == f"/srv/{NAME}/✓"  # to be copied
+    assert text.all_visible({EVIL: [EVIL, 1, None]}) == {text.visible(EVIL): [text.visible(EVIL), 1, None]}
+
+
+@pytest.mark.parametrize("word", ["", "plain-1.bin", "it's two", "a\tb\nc", "\\'\x1b'2", f"/srv/{NAME}/✓", EVIL])
+def test_a_word_for_the_shell_can_be_copied(word: str) -> None:
+    quoted = text.shell_word(word)
+    assert text.visible(quoted) == quoted
+    if "\x00" not in word:
+        done = subprocess.run(["bash", "-c", f"printf %s {os.fsencode(quoted).decode('utf-8', 'surrogateescape')}"],
+                              stdout=subprocess.PIPE)
+        assert done.stdout == os.fsencode(word)
+
+
 def test_others_get_real_text() -> None:
     assert text.has_bytes(NAME) and not text.has_bytes("中文 ✓")
     assert text.without_bytes(f"✓{NAME}") == "✓" + "\ufffd" * len(NAME)

@@ -19,6 +19,7 @@ from ..course.traits import numbered, stage_numbers, traits
 from ..kernel import trace
 from ..programs.build import BuildFailed, Programs, build, build_dir
 from ..programs.sessions import end_left_over, left_over, prepare
+from ..telling.text import visible
 from ..wire.files import FileStore
 from .playing import Company
 from .report import Report
@@ -58,7 +59,7 @@ def main() -> int:
         with left_as_found():
             return perform(chosen, screen, say)
     except (BuildFailed, ValueError) as error:
-        print(f"demo: {error}", file=sys.stderr)
+        print(visible(f"demo: {error}"), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         screen.blank()

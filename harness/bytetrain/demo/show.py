@@ -8,6 +8,7 @@ from rich.text import Text
 from ..course.catalogue import Lesson, Run, Stage
 from .playing import Company, Performance, Result, Transfer
 from .report import Report
+from ..telling.text import visible
 from .screen import Kind, Screen
 from .texts import Texts
 
@@ -99,7 +100,7 @@ class Show:
         run = performance.run
         options = " ".join(dict.fromkeys([*run.server, *run.client]))
         pair = f"{run.stage:02d}{' ' + options if options else ''}: "
-        return Text(pair) + (Text(brief, style) if seen else Text(self._texts(missing), "bold red"))
+        return Text(pair) + (Text(visible(brief), style) if seen else Text(self._texts(missing), "bold red"))
 
     def verdict(self, start: float) -> bool:
         """The last words; whether everything was seen."""

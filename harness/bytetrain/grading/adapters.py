@@ -19,7 +19,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-from ..telling.text import end_with_the_reader, print_whatever_comes, without_bytes
+from ..telling.text import all_visible, end_with_the_reader, print_whatever_comes, visible, without_bytes
 from .schema import OUR_FAULT, SCHEMA
 
 Data = dict[str, Any]
@@ -167,7 +167,7 @@ def _number(value: float) -> str:
 
 
 def load_results(path: Path) -> dict[str, Any]:
-    """Reads results; ValueError, in one line, if that is none, or of another version."""
+    """Reads results, to be shown; ValueError, in one line, if that is none, or of another version."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -177,7 +177,7 @@ def load_results(path: Path) -> dict[str, Any]:
     schema = data.get("schema") if isinstance(data, dict) else None
     if schema != SCHEMA:
         raise ValueError(f"{path}: its schema is {schema!r}, and {SCHEMA!r} is understood here")
-    return dict(data)
+    return dict(all_visible(data))
 
 
 FORMATS: dict[str, Callable[[Data], str]] = {
@@ -196,7 +196,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     try:
         print(without_bytes(FORMATS[options.format](load_results(options.results))))
     except ValueError as error:
-        sys.exit(f"export: {error}")
+        sys.exit(visible(f"export: {error}"))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from ..telling.text import has_bytes, visible, without_bytes
 from ..wire.files import set_seed_of_run
 from . import calls, protection, words
 from .attached import OnConfig, on_config, on_item, on_report, put_on_config, put_on_report
-from .hooks import around, first, last, of_another_plugin
+from .hooks import around, first, last, of_another_plugin, wrong_usage
 from .records import Record, Verdict, fill_in
 from .results import Results, forget, write
 from .schema import OUR_FAULT
@@ -149,7 +149,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if breach is not None:  # whatever else came of it, that is the cause
         error = breach
     if report.skipped and breach is None:
-        record.verdict, record.message = Verdict.NOT_APPLICABLE, _reason(report.longrepr)
+        record.verdict, record.message = Verdict.NOT_APPLICABLE, visible(_reason(report.longrepr))
     elif error is not None:
         fill_in(record, error, story.current(), kept.start.programs if kept.start is not None else [])
         record.replay += _what_was_graded(item.config)
@@ -306,8 +306,8 @@ class Teller:
             self._terminal.section("what was found")
             self._write(words.summary(self.results))
             if submission_of(self.config) != STAGES:
-                self._terminal.write_line(f"protection: {self.results.protection}")
-            self._terminal.write_line(f"results: {self._file}")
+                self._terminal.write_line(visible(f"protection: {self.results.protection}"))
+            self._terminal.write_line(visible(f"results: {self._file}"))
 
     @first
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
@@ -339,5 +339,5 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         # In the sandbox only the folder of this build can be written, and that will do.
         needed = (doctor.loopback,) if containment.is_inside() else doctor.NEEDED
         if not session.config.option.collectonly and (missing := doctor.obstacle(needed)):
-            raise pytest.UsageError(missing)
+            raise wrong_usage(missing)
         session.config.pluginmanager.register(Teller(session.config), "bytetrain-teller")

@@ -24,8 +24,9 @@ from ..kernel.deadline import Deadline
 from ..kernel.processes import close_to_others
 from ..programs import containment, limits, sessions
 from ..programs.workplace import place_of_a_run
+from ..telling.text import visible
 from .command import command_of_pytest
-from .hooks import around, first, last
+from .hooks import around, first, last, wrong_usage
 from .results import ERROR
 from .selection import check_options, chosen_stages, stage_of, submission_of
 
@@ -57,7 +58,7 @@ def pytest_cmdline_main(config: pytest.Config) -> Optional[int]:
     try:
         return sandbox.run(command_of_pytest(*config.invocation_params.args))
     except HarnessError as error:
-        print(error, file=sys.stderr)
+        print(visible(str(error)), file=sys.stderr)
         return ERROR
 
 
@@ -99,13 +100,13 @@ def mode_of(config: pytest.Config) -> str:
     """What protects in this run: bubblewrap, limits or off."""
     asked, external = str(config.getoption("--containment")), config.getoption("--external-port") is not None
     if asked == "bubblewrap" and external:
-        raise pytest.UsageError(
+        raise wrong_usage(
             "--external-port: a server outside can't be reached from a sandbox; leave --containment out"
         )
     if containment.is_inside():
         return "bubblewrap"
     if asked == "bubblewrap" and containment.why_no_sandbox():
-        raise pytest.UsageError(f"--containment bubblewrap: {containment.why_no_sandbox()}")
+        raise wrong_usage(f"--containment bubblewrap: {containment.why_no_sandbox()}")
     if asked != "auto":
         return asked
     return "limits" if _is_ours(config) or external or containment.why_no_sandbox() else "bubblewrap"
@@ -191,4 +192,4 @@ class _TimeLimits:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    return f"protection: {protection_in_words(config)}"
+    return visible(f"protection: {protection_in_words(config)}")

@@ -13,7 +13,7 @@ from ..programs.build import BuildFailed, NotGraded
 from ..programs.output import shown, status_in_words
 from ..programs.program import Program
 from ..telling.story import Story
-from ..telling.text import visible
+from ..telling.text import shell_word, visible
 
 
 class Verdict(str, Enum):
@@ -44,7 +44,7 @@ class Output:
     def of(cls, program: Program) -> "Output":
         status = program.status
         fate = "still running" if status is None else status_in_words(status)
-        printed = (visible(shown(text), bytes_too=True) for text in (program.stdout, program.stderr))
+        printed = (visible(shown(text)) for text in (program.stdout, program.stderr))
         return cls(visible(" ".join(program.command)), fate, *printed)
 
 
@@ -87,13 +87,8 @@ class Record:
     def again(self) -> str:
         """The command that shows it again."""
         words = ["./lab", "replay", self.check, *(["--stage", str(self.stage)] if self.stage else [])]
-        words += ["--case", _quoted(self.case)] if self.case else []
-        return " ".join([*words, *map(_quoted, self.replay)])
-
-
-def _quoted(word: str) -> str:
-    safe = all(char.isalnum() or char in "-_.,=/:" for char in word)
-    return word if safe and word else "'" + word.replace("'", "'\\''") + "'"
+        words += ["--case", shell_word(self.case)] if self.case else []
+        return " ".join([*words, *map(shell_word, self.replay)])
 
 
 def fill_in(record: Record, error: BaseException, story: Story, programs: list[Program]) -> None:

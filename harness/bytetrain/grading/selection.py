@@ -14,6 +14,7 @@ import pytest
 from ..course.catalogue import SIDES, Lesson, Rubric, lesson, rubric
 from ..course.paths import CHECKS, STAGES
 from ..course.traits import numbered, stage_numbers
+from .hooks import wrong_usage
 
 
 def add_options(group: Any) -> None:
@@ -59,7 +60,7 @@ def chosen_stages(config: pytest.Config) -> list[int]:
     except ValueError:
         numbers = [0]
     if not set(numbers) <= set(stage_numbers()):
-        raise pytest.UsageError(f"--stage {','.join(words)}: {numbered()}")
+        raise wrong_usage(f"--stage {','.join(words)}: {numbered()}")
     return sorted(set(numbers)) or list(stage_numbers())
 
 
@@ -68,7 +69,7 @@ def chosen_checks(config: pytest.Config) -> list[str]:
     patterns = [word for option in config.getoption("--check") for word in str(option).split(",")]
     for pattern in patterns:
         if not any(fnmatchcase(known, pattern) for known in rubric_of(config).checks):
-            raise pytest.UsageError(f"--check {pattern}: there is no such check in {CHECKS.name}")
+            raise wrong_usage(f"--check {pattern}: there is no such check in {CHECKS.name}")
     return patterns
 
 
@@ -77,9 +78,9 @@ def check_options(config: pytest.Config) -> None:
     chosen_stages(config)
     chosen_checks(config)
     if not submission_of(config).is_dir():
-        raise pytest.UsageError(f"--submission {submission_of(config)}: there is no such folder")
+        raise wrong_usage(f"--submission {submission_of(config)}: there is no such folder")
     if not os.access(submission_of(config), os.R_OK | os.X_OK):
-        raise pytest.UsageError(f"--submission {submission_of(config)}: this folder is closed to you")
+        raise wrong_usage(f"--submission {submission_of(config)}: this folder is closed to you")
 
 
 def parametrize(metafunc: pytest.Metafunc) -> None:
@@ -100,7 +101,7 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize(("lesson", "stage"), chosen, ids=ids, scope="session")
         return
     if pattern not in known.checks:
-        raise pytest.UsageError(f"{metafunc.definition.nodeid}: {CHECKS.name} knows no check {pattern!r}")
+        raise wrong_usage(f"{metafunc.definition.nodeid}: {CHECKS.name} knows no check {pattern!r}")
     numbers = [number for number in known.checks[pattern].stages if number in wanted]
     metafunc.parametrize("stage", numbers, ids=[f"stage{number:02d}" for number in numbers], scope="session")
 
@@ -171,7 +172,7 @@ def select(config: pytest.Config, items: list[pytest.Item]) -> None:
     if len(chosen) < len(items):
         config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
     if patterns and case is not None and not chosen:
-        raise pytest.UsageError(f"--case {case}: {', '.join(patterns)} has no such case")
+        raise wrong_usage(f"--case {case}: {', '.join(patterns)} has no such case")
     items[:] = _long_ones_apart(config, chosen)
     if submission_of(config) == STAGES:
         return

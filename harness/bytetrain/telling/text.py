@@ -11,7 +11,7 @@ import io
 import json
 import signal
 import sys
-from typing import Union
+from typing import Any, Union
 
 _KEPT = "bytetrain.bytes-kept"
 
@@ -50,14 +50,41 @@ _CONTROLS = {
     for code in (*range(32), *range(127, 160), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
     if chr(code) not in "\n\t"
 }
+_IN_JSON = {code: f"\\u{code:04x}" for code in _CONTROLS if code >= 127}  # json.dumps knows the others
 _BYTES = {0xDC00 + byte: f"\\x{byte:02x}" for byte in range(128, 160)}  # C1 of terminals that know no UTF-8
 
 
-def visible(text: str, *, bytes_too: bool = False) -> str:
-    """A text of others, to be shown: control characters as escapes, so that no terminal obeys them; a carriage return
-    begins a line. `bytes_too`: also bytes that some terminals obey; in a path they stay, so that it can be copied."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_CONTROLS)
-    return text.translate(_BYTES) if bytes_too else text
+def visible(text: str) -> str:
+    """A text of others, to be shown: control characters as escapes, so that no terminal obeys them, nor the bytes that
+    some take for such; a carriage return begins a line. Whatever leaves for a screen or for other programs goes through
+    here: messages, stories, lines of pytest's, and what is read from a results.json."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").translate(_CONTROLS).translate(_BYTES)
+
+
+def all_visible(data: Any) -> Any:
+    """The same with every text in data that came as JSON."""
+    if isinstance(data, str):
+        return visible(data)
+    if isinstance(data, dict):
+        return {visible(key): all_visible(value) for key, value in data.items()}
+    return [all_visible(each) for each in data] if isinstance(data, list) else data
+
+
+def shell_word(word: str) -> str:
+    """A word for a command line that can be copied, whatever is in it: bash(1), QUOTING."""
+    if word and all(char.isalnum() or char in "-_.,=/:" for char in word):
+        return word
+    if visible(word) == word and "\n" not in word and "\t" not in word:
+        return "'" + word.replace("'", "'\\''") + "'"
+    return "$'" + "".join(_in_dollar_quotes(char) for char in word) + "'"
+
+
+def _in_dollar_quotes(char: str) -> str:
+    if char in "\\'":
+        return f"\\{char}"
+    if char.isprintable():
+        return char
+    return "".join(f"\\x{byte:02x}" for byte in char.encode("utf-8", "surrogateescape"))
 
 
 def without_bytes(text: str) -> str:
@@ -66,5 +93,7 @@ def without_bytes(text: str) -> str:
 
 
 def as_json(data: object, indent: int = 1) -> str:
-    """JSON whose text is UTF-8, and which comes back as it was: a byte that is no character is escaped."""
-    return json.dumps(data, indent=indent, ensure_ascii=False).encode("utf-8", "backslashreplace").decode() + "\n"
+    """JSON whose text is UTF-8, and which comes back as it was: a byte that is no character is escaped, and so is what
+    a terminal would obey."""
+    text = json.dumps(data, indent=indent, ensure_ascii=False).translate(_IN_JSON)
+    return text.encode("utf-8", "backslashreplace").decode() + "\n"

@@ -32,7 +32,7 @@ from ..course.paths import REPO, STAGES
 from ..grading.command import grading_command
 from ..telling.ending import end_with
 from ..telling.sizes import GiB
-from ..telling.text import as_json, print_whatever_comes
+from ..telling.text import as_json, print_whatever_comes, visible
 
 Case = tuple[str, int, str]  # check, stage, case
 Verdicts = dict[Case, str]
@@ -206,7 +206,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
             if options.record:
                 data = record_of(series, options.load, submission, graded)
                 options.record.write_text(as_json(data), encoding="utf-8")
-    print(words(series))
+    print(visible(words(series)))
     return 1 if series.changed or series.bad else 0
 
 
@@ -214,5 +214,5 @@ if __name__ == "__main__":
     try:
         end_with(main)
     except RuntimeError as error:
-        print(f"flake: {error}", file=sys.stderr)
+        print(visible(f"flake: {error}"), file=sys.stderr)
         sys.exit(3)
