@@ -9,13 +9,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Callable
 from xml.etree import ElementTree
 
 import pytest
 
 from bytetrain.course.paths import HARNESS
 from bytetrain.grading.adapters import FORMATS, load_results
-from bytetrain.telling.text import has_bytes
+from bytetrain.telling.text import has_bytes, without_bytes
 
 from .conftest import make_submission
 from .trial import Graded, Trial
@@ -92,13 +93,73 @@ def test_a_link_inside_the_submission_is_none_of_our_business(trial: Trial) -> N
     assert trial.grade("-n0", "--stage=6").verdicts() == {"pair.transfer 6": "pass"}
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="root can open every folder")
-def test_a_stage_that_is_closed_to_us_is_theirs(trial: Trial) -> None:
-    closed = trial.submission / "06_stand_in"
-    closed.chmod(0)
-    graded = trial.grade("-n0", "--stage=6")
-    closed.chmod(0o755)
-    assert graded.status == 1 and "can't be graded: Permission denied" in graded.output
+LONG = "n" * 252
+
+
+def rename(trial: Trial, stage: int, name: str) -> Trial:
+    (trial.submission / f"{stage:02d}_stand_in").rename(trial.submission / name)
+    return trial
+
+
+def rename_all(trial: Trial, name: str) -> Trial:
+    return Trial(trial.folder, trial.submission.rename(trial.folder / name))
+
+
+def make_file(trial: Trial, name: str) -> Trial:
+    next(trial.submission.glob("06_*")).joinpath(name).touch()
+    return trial
+
+
+@pytest.mark.parametrize(("odd", "workers"), [
+    (lambda trial: make_file(rename(trial, 6, os.fsdecode(b"06_\xff")), os.fsdecode(b"\xff\n")), "-n2"),
+    (lambda trial: make_file(rename(trial, 6, f"06_{LONG}"), f"sub{LONG}"), "-n0"),
+    (lambda trial: rename_all(trial, os.fsdecode(b"s\xff")), "-n0"),
+    (lambda trial: rename_all(trial, f"sub{LONG}"), "-n2"),
+], ids=["stage of bytes", "stage of 255", "submission of bytes", "submission of 255"])
+def test_odd_names_are_no_harm(odd: Callable[[Trial], Trial], workers: str, trial: Trial) -> None:
+    """The stage that fails tells its name."""
+    if workers != "-n0" and has_bytes(str(trial.folder)):
+        pytest.skip("pytest-xdist can't tell its workers of this path")
+    before_serving(trial, 5, "exit 7")
+    trial = odd(rename(trial, 5, os.fsdecode(f"05_{LONG}".encode()[:200] + b"\xff")))
+    graded = trial.grade(workers, "--stage=5,6", f"--junitxml={trial.folder / 'junit.xml'}")
+    assert graded.verdicts() == {"pair.transfer 5": "fail", "pair.transfer 6": "pass"}, graded.output
+    assert graded.status == 1 and LONG[:190] in graded.story("pair.transfer")["output"][0]["command"]
+    all_formats(trial)
+
+
+def all_formats(trial: Trial) -> None:
+    """Each is what its readers take."""
+    ElementTree.parse(trial.folder / "junit.xml")
+    variables = {name: "it" for name in ("CLASSROOM", "ASSIGNMENT", "SUBMISSION_TAG", "COMMIT_URL", "RELEASE_URL")}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        for name, adapter in FORMATS.items():
+            told = without_bytes(adapter(load_results(trial.folder / "results.json")))
+            assert told.encode() and json.loads(told.splitlines()[0] if name == "autolab" else told)
+
+
+@pytest.mark.parametrize(("which", "mode"), [
+    ("", 0), ("", 0o111), ("", 0o444), ("06_stand_in", 0), ("06_stand_in", 0o444), ("06_stand_in/server", 0),
+], ids=str)
+def test_what_is_closed_to_us_is_theirs(which: str, mode: int, trial: Trial) -> None:
+    without = "-dac_override,-dac_read_search"  # with which root opens everything
+    prefix = [shutil.which("setpriv") or "", f"--bounding-set={without}", f"--inh-caps={without}"]
+    if os.getuid() == 0 and (not prefix[0] or subprocess.run([*prefix, "true"]).returncode != 0):
+        pytest.skip("root can open everything, and can't give that up here (setpriv)")
+    closed = trial.submission / which
+    closed.chmod(mode)
+    try:
+        graded = trial.grade("-n0", "--stage=6", f"--junitxml={trial.folder / 'junit.xml'}",
+                             prefix=prefix if os.getuid() == 0 else ())
+    finally:
+        closed.chmod(0o755)
+    assert graded.status == 1 and graded.data["outcome"] == "fail", graded.output
+    assert graded.verdicts() == {"pair.transfer 6": "fail"}
+    words = "no executable server" if which.endswith("server") else "Permission denied (chmod"
+    assert f"can't be graded: {words}" in graded.output or words in graded.story("pair.transfer")["message"]
+    all_formats(trial)
 
 
 # What is compared lies in memory

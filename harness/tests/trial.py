@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -85,9 +85,10 @@ class Trial:
         results = self.folder / "results.json"
         return grading_command(self.submission, results, "-vv", "--seed=0", harness=self.folder / "harness")
 
-    def grade(self, *options: str, only: str = "") -> Graded:
+    def grade(self, *options: str, only: str = "", prefix: Sequence[str] = ()) -> Graded:
+        """`prefix`: the words of another program, which becomes the grader."""
         results = self.folder / "results.json"
-        command = [*self.command, "--no-calls", *options, *(["--check", only] if only else [])]
+        command = [*prefix, *self.command, "--no-calls", *options, *(["--check", only] if only else [])]
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             errors="surrogateescape",

@@ -1,9 +1,15 @@
 """The folders of a submission: which stages it holds."""
 
+import os
 from pathlib import Path
 from typing import Optional
 
 from .traits import stage_numbers, traits
+
+
+def is_readable(folder: Path) -> bool:
+    """Whether we may see what is in it, and what that is."""
+    return os.access(folder, os.R_OK | os.X_OK)
 
 
 def stage_dir(submission: Path, number: int) -> Optional[Path]:
@@ -20,7 +26,10 @@ def stage_dir(submission: Path, number: int) -> Optional[Path]:
 
 def handed_in(submission: Path) -> dict[int, Path]:
     """The folders of all stages that a submission holds now. Whoever grades asks once, before any program of it runs:
-    a folder that comes later was not handed in."""
+    a folder that comes later was not handed in. Of one that is closed to us we can't know, so whoever builds a stage
+    of it says why that can't be graded."""
+    if os.path.isdir(submission) and not is_readable(submission):
+        return {number: submission for number in stage_numbers()}
     found = ((number, stage_dir(submission, number)) for number in stage_numbers())
     return {number: folder for number, folder in found if folder is not None}
 

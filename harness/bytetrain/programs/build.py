@@ -1,5 +1,6 @@
 """Building a submission's stages, outside the submission."""
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from .. import Failure
-from ..course.folders import handed_in
+from ..course.folders import handed_in, is_readable
 from ..course.paths import BUILD, REPO
 from ..telling.sizes import KiB
 from .limits import Printed, Watch, be_first_to_die, limit_files
@@ -73,6 +74,8 @@ def _is_all_there(submission: Path, folder: Path) -> None:
                 raise BuildFailed(f"{path} is a link that leads out of the submission, to {leads_to}: "
                                   "hand in what it leads to")
         os.listdir(folder)
+        if not is_readable(folder):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise BuildFailed(f"{folder} can't be graded: {error.strerror} (chmod -R u+rwX {folder})") from None
 
