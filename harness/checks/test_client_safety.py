@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,7 @@ import pytest
 from bytetrain import Failure, NotApplicable
 from bytetrain.course.traits import traits
 from bytetrain.judging.acts import hand_over, hand_over_trains
-from bytetrain.judging.verdicts import has_status, received, refused, snapshot
+from bytetrain.judging.verdicts import changes, closed_to_its_owner, has_status, received, refused, snapshot
 from bytetrain.programs.build import Programs
 from bytetrain.programs.output import Finished
 from bytetrain.programs.program import Client, Conditions
@@ -102,6 +103,8 @@ def saved_in(directory: Path) -> bytes:
         path.is_file(), f"there is no file {path.name!r} in its directory: {sorted(os.listdir(directory))}",
         expected=f"a file {path.name!r}", actual="no such file",
     )
+    closed = closed_to_its_owner(path)
+    expect(not closed, f"the file {path.name!r} is {closed}", expected="a file that its owner can read")
     return path.read_bytes()
 
 
@@ -273,14 +276,50 @@ def test_early_end_inside_a_train_is_a_failure(stage: int, how: str, meet: Meet)
 # What is saved
 
 
+OLDER_FILES = {  # the bytes that an older file has more than the new one, and its mode
+    "shorter": (-900, 0o644), "empty": (-10_000, 0o644), "of the same size": (0, 0o644), "a byte longer": (1, 0o644),
+    "much longer": (100_000, 0o644), "read-only": (20, 0o444), "closed to everybody": (20, 0), "a program": (20, 0o755),
+}
+
+
 @pytest.mark.check("client.older_replaced")
-def test_older_file_is_replaced(meet: Meet, store: FileStore, target: Path) -> None:
-    meeting = meet()
-    original = store.in_memory(fitting(meeting.stage, 2500))
-    (target / NAME.decode()).rename(target / original.name)
-    with told("there is an older file of that name, and a new one comes whole"):
-        hand_over(meeting.connection, meeting.stage, original.name.encode(), Original(original).read())
-        received(meeting.closes(), target, original)
+def test_older_file_is_replaced(stage: int, meet: Meet, store: FileStore, target: Path) -> None:
+    original = store.in_memory(fitting(stage, 2500))
+    older, other_name = target / original.name, target.parent / "another name of it"
+    for what, (more, mode) in OLDER_FILES.items():
+        was = b"o" * max(0, Original(original).size + more)
+        older.write_bytes(was)
+        older.chmod(mode)
+        os.link(older, other_name)
+        with told(f"there is an older file of that name ({what}: {len(was)} bytes, mode {mode:04o}); a new one comes"):
+            meeting = meet(older=False)
+            hand_over(meeting.connection, stage, original.name.encode(), Original(original).read())
+            received(meeting.closes(), target, original)
+        with told(f"another name of the older file ({what}), outside of the directory, still leads to what it was"):
+            other_name.chmod(0o600)
+            words = "the older file was written over, where another one should have taken its name"
+            expect(other_name.read_bytes() == was, words, expected="the older file as it was", actual="it has changed")
+        older.unlink()
+        other_name.unlink()
+
+
+@pytest.mark.check("client.older_replaced")
+@pytest.mark.parametrize("kind", ["a FIFO", "a socket"])
+def test_what_is_neither_file_nor_directory(kind: str, stage: int, meet: Meet, store: FileStore, target: Path) -> None:
+    original = store.in_memory(fitting(stage, 2500))
+    there = target / original.name
+    if kind == "a FIFO":
+        os.mkfifo(there)  # whoever opens it to write waits for a reader: fifo(7)
+    else:
+        os.mknod(there, stat.S_IFSOCK | 0o600)
+    meeting = meet(older=False)
+    with told(f"under the name there is {kind}: it is replaced, or the client reports a failure"):
+        hand_over(meeting.connection, stage, original.name.encode(), Original(original).read())
+        finished = meeting.closes()
+        if finished.status == 0:
+            received(finished, target, original)
+        else:
+            meeting.is_refused(finished)
 
 
 @pytest.mark.check("client.same_directory")
@@ -341,32 +380,43 @@ def test_success_does_not_wait_for_the_close(meet: Meet) -> None:
 @pytest.mark.check("client.target_directory")
 def test_target_is_a_directory(meet: Meet, target: Path) -> None:
     (target / NAME.decode()).mkdir()
-    meeting = meet(older=False)
-    with told("under the name that the server sends there is a directory already"):
-        meeting.sends(trains(meeting.stage))
-        meeting.is_refused(meeting.closes())
+    for what in ("an empty directory", "a directory with a file in it"):
+        meeting = meet(older=False)
+        with told(f"under the name that the server sends there is {what} already"):
+            meeting.sends(trains(meeting.stage))
+            meeting.is_refused(meeting.closes())
+        (target / NAME.decode() / "inside").write_bytes(OLDER)
 
 
 @pytest.mark.check("client.target_symlink")
-def test_target_is_a_symbolic_link(meet: Meet, target: Path) -> None:
-    victim = target.parent / "victim"
-    victim.write_bytes(OLDER)
-    (target / NAME.decode()).symlink_to(victim)
-    meeting = meet(older=False)
-    whole = trains(meeting.stage)
-    with told("under the name that the server sends there is a symbolic link to a file elsewhere; the transfer fails"):
-        meeting.sends(whole[:1])
-        meeting.is_refused(meeting.closes())
-    meeting = meet(older=False)
-    with told("the same, and the transfer succeeds: then the new content is found under the name"):
-        meeting.sends(whole)
-        finished = meeting.closes()
-        has_status(finished, 0)
-        found = saved_in(target)
-        expect(
-            found == content(fitting(meeting.stage, 2500)), f"{len(found)} bytes were found",
-            expected="the content that was sent",
-        )
+@pytest.mark.parametrize("to", ["a file", "nothing", "a directory", "itself"])
+def test_target_is_a_symbolic_link(to: str, meet: Meet, target: Path) -> None:
+    victim, link = target.parent / "victim", target / NAME.decode()
+    if to == "a file":
+        victim.write_bytes(OLDER)
+    if to == "a directory":
+        victim.mkdir()
+    before = snapshot(target.parent)
+    for whole in (False, True):
+        link.unlink(missing_ok=True)
+        link.symlink_to(link if to == "itself" else victim)
+        meeting = meet(older=False)
+        sent = trains(meeting.stage)
+        comes = "the new file comes whole" if whole else "the server closes after the name"
+        with told(f"under the name that the server sends there is a symbolic link to {to}, elsewhere; {comes}"):
+            meeting.sends(sent if whole else sent[:1])
+            finished = meeting.closes()
+            elsewhere = {name: what for name, what in snapshot(target.parent).items() if not name.startswith("target")}
+            found = changes({name: what for name, what in before.items() if not name.startswith("target")}, elsewhere)
+            expect(not found, f"the link was followed: {found}", expected="what it points to as it was")
+            if whole:
+                has_status(finished, 0)
+                expect(not link.is_symlink(), "there is the link still", expected="the new file under the name")
+                there = saved_in(target)
+                expect(
+                    there == content(fitting(meeting.stage, 2500)), f"{len(there)} bytes were found",
+                    expected="the content that was sent",
+                )
 
 
 def limited(size: int) -> list[str]:
@@ -432,10 +482,12 @@ def as_seen_by(client: Client, directory: Path) -> Iterator[Path]:
 @pytest.mark.parametrize("disk", ["RLIMIT_FSIZE", "tmpfs"])
 def test_full_disk_is_a_failure(disk: str, stage: int, meet: Meet, target: Path) -> None:
     if disk == "RLIMIT_FSIZE":
-        meeting = meet(prefix=limited(600))
-        with told("the disk is full after 600 bytes (RLIMIT_FSIZE)"):
-            meeting.sends(trains(meeting.stage))
-            meeting.is_refused(meeting.closes())
+        size = fitting(stage, 2500)
+        for room in (600, size - 1):  # the second one ends within the last write, whose count alone tells
+            meeting = meet(prefix=limited(room))
+            with told(f"the disk is full after {room} bytes (RLIMIT_FSIZE), and {size} come"):
+                meeting.sends(trains(stage, size))
+                meeting.is_refused(meeting.closes())
         return
     # No limit of a process keeps it from writing to a mapping. Only where there really is no page left, SIGBUS comes.
     page, free = os.sysconf("SC_PAGESIZE"), 0 if traits(stage).one_train else 8

@@ -103,7 +103,7 @@ def test_server_survives_killed_clients(pair: Programs, big: Path, start: Starte
                 client.signal(signal.SIGKILL)
                 client.wait()
             lets_go(worker, end)
-            pool.is_complete()
+            pool.is_the_same()
     with told("four clients were killed in mid-transfer; now the next one comes"):
         pool.is_calm()
         client = start.client(server.port)
@@ -121,7 +121,7 @@ def test_server_survives_resets(pair: Programs, big: Path, start: Starter) -> No
             end = connection.other_end()
             connection.reset()
             lets_go(worker, end)
-            pool.is_complete()
+            pool.is_the_same()
     with told("four clients have reset their connections; now the next one comes"):
         pool.is_calm()
         serves(server, pair.stage, big)
@@ -136,10 +136,10 @@ def test_server_survives_early_closes(pair: Programs, big: Path, start: Starter)
         with told(f"two workers; a client has read {size} bytes, and has closed its connection"):
             with RawClient(server.port) as connection:
                 connection.read_exactly(size)
-            pool.is_complete()
+            pool.is_the_same()
     with told("two workers; a client has read all that was under way while its worker was stopped, and has closed"):
         closes_having_read_all(server)
-        pool.is_complete()
+        pool.is_the_same()
     with told("seven clients have closed early; now the next one comes"):
         pool.is_calm()
         serves(server, pair.stage, big)
@@ -183,7 +183,7 @@ def test_client_is_gone_before_the_worker_starts(pair: Programs, big: Path, star
     for worker in stopped:
         cont(worker)
     with told("two clients had closed their connections before the workers sent the first byte"):
-        pool.is_complete()
+        pool.is_the_same()
         pool.is_calm()
         serves(server, pair.stage, big)
 
@@ -263,11 +263,11 @@ def test_client_that_talks(pair: Programs, when: str, big: Path, start: Starter)
         for worker in server.workers:
             lets_go(worker, end)
     with told(f"a client has sent up to 1 MiB ({when}), and has reset its connection"):
-        pool.is_complete()
+        pool.is_the_same()
         for following in [stalled(server)[0] for _ in range(pool.workers)]:
             with following:
                 read_whole(following, pair.stage, big)
-        pool.is_complete()
+        pool.is_the_same()
 
 
 def comes_to_a_halt(connection: RawClient) -> None:

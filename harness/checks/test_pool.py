@@ -178,6 +178,21 @@ def test_transfers_leave_nothing_open(pair: Programs, store: FileStore, start: S
         for _ in range(10):
             serves(server, pair.stage, small(store, pair.stage))
         pool.is_complete()
+    server.stop()
+    server = start.server(small(store, pair.stage), workers=1)
+    serves(server, pair.stage, small(store, pair.stage))
+    comes_to_rest(server)
+    worker = server.worker()
+    before = descriptors(worker)
+    with told("one worker, ten transfers"):
+        for _ in range(10):
+            serves(server, pair.stage, small(store, pair.stage))
+        comes_to_rest(server)
+        after = descriptors(worker)
+        words = f"after one transfer the worker had {len(before)} descriptors open, and after ten more it has {after}"
+        expect(
+            len(after) <= len(before), words, expected=f"{len(before)} descriptors, or fewer", actual=f"{len(after)}"
+        )
 
 
 @pytest.mark.check("pool.clients_wait")

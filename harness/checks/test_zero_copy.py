@@ -16,7 +16,7 @@ import pytest
 from bytetrain import HarnessError, NotApplicable
 from bytetrain.course.traits import brings
 from bytetrain.judging.acts import Pool, big_size, hand_over, read_cut_short, read_whole, serves, stalled, uses_no_cpu
-from bytetrain.judging.verdicts import has_status, received, refused, snapshot
+from bytetrain.judging.verdicts import closed_to_its_owner, has_status, received, refused, snapshot
 from bytetrain.kernel.descriptors import descriptors
 from bytetrain.programs.build import Programs
 from bytetrain.programs.limits import RESERVE
@@ -225,7 +225,8 @@ def test_more_than_2_gib_is_saved(
 def has_marks(saved: Path, file: Marked) -> None:
     """The saved file has the size, and in their places what tells where it is."""
     __tracebackhide__ = True
-    size, found_size = file.size, saved.stat().st_size
+    closed, size, found_size = closed_to_its_owner(saved), file.size, saved.stat().st_size
+    expect(not closed, f"the file has come {closed}", expected="a file that its owner can read")
     expect(found_size == size, f"the saved file has {found_size} bytes", expected=f"{size} bytes")
     with saved.open("rb") as content_of_it:
         for offset in file.offsets:

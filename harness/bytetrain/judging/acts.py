@@ -5,7 +5,7 @@ Nothing here belongs to one stage; where a naive receive needs it, whole trains 
 
 import os
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -344,12 +344,14 @@ class Pool:
     server: Server
     workers: int
     descriptors: int
+    processes: Collection[int]  # the workers' pids
 
     @classmethod
     def of(cls, server: Server) -> "Pool":
         """What the server is like just now, while it is well and has nothing to do; it has made a transfer before."""
         comes_to_rest(server)
-        return cls(server, len(server.workers), descriptor_count(server.pid))
+        workers = server.workers
+        return cls(server, len(workers), descriptor_count(server.pid), workers)
 
     def is_complete(self) -> None:
         """The parent lives, with all its workers, without zombies, and with as many descriptors as before; it said
@@ -379,6 +381,15 @@ class Pool:
             not said.partition("\n")[2], f"standard output has {said!r}, not the one line alone",
             expected="one line on standard output", actual=repr(said),
         )
+
+    def is_the_same(self) -> None:
+        """As `is_complete`, and made of the processes that it was made of before."""
+        __tracebackhide__ = True
+        self.is_complete()
+        now = self.server.workers
+        gone = ", ".join(str(pid) for pid in self.processes if pid not in now)
+        words = f"the workers {gone} have ended, and others have their place: a client that leaves costs no worker"
+        expect(not gone, words, expected=f"the same workers as before: {sorted(self.processes)}", actual=f"{now}")
 
     def is_calm(self) -> None:
         """The parent sleeps, and uses no CPU."""

@@ -4,6 +4,7 @@ with everything that is wrong at once, or finds nothing to say.
 
 import os
 import re
+import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Optional
@@ -58,7 +59,19 @@ def _describe(path: Path) -> str:
         return f"a symbolic link to {os.readlink(path)}"
     if path.is_dir():
         return "a directory"
-    return f"{path.stat().st_size} bytes, md5 {md5_of(path)}"
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        return f"neither a file nor a directory, mode {found.st_mode:06o}"
+    what = closed_to_its_owner(path) or f"md5 {md5_of(path)}"
+    return f"{found.st_size} bytes, {what}"
+
+
+def closed_to_its_owner(path: Path) -> str:
+    """Why nobody but root can read what a client has saved; "" if its owner can."""
+    mode = path.stat().st_mode
+    if mode & stat.S_IRUSR:
+        return ""
+    return f"with the mode {stat.S_IMODE(mode):04o}: its owner can't read it (a call that makes a file takes its mode)"
 
 
 def changes(before: Snapshot, after: Snapshot) -> list[str]:
@@ -82,6 +95,12 @@ def received(finished: Finished, directory: Path, original: Path, name: Optional
     judge(f"the client has saved {name!r}, whole and alone, and says so", problems)
 
 
+def saved(directory: Path, original: Path) -> None:
+    """The client has saved the whole file, under its name and nothing beside it, whatever it says."""
+    __tracebackhide__ = True
+    judge(f"the client has saved {original.name!r}, whole and alone", _saved(directory, original, original.name))
+
+
 def _saved(directory: Path, original: Path, name: str) -> list[Problem]:
     target = directory / name
     beside = [other for other in os.listdir(directory) if other != name]
@@ -91,6 +110,10 @@ def _saved(directory: Path, original: Path, name: str) -> list[Problem]:
     ]
     if not target.is_file() or target.is_symlink():
         return [*problems, Problem(f"there is no file {name!r} in its directory", f"a file {name!r}", "no such file")]
+    closed = closed_to_its_owner(target)
+    if closed:
+        words = f"the file {name!r} has come {closed}"
+        return [*problems, Problem(words, "a file that its owner can read", closed.partition(":")[0])]
     differs = difference(original, target)
     if differs is not None:
         md5s = f"md5 {md5_of(target)}, and {Original(original).md5} expected"

@@ -17,6 +17,7 @@ from typing import Callable, Optional
 from .. import Failure
 from ..course.catalogue import Run
 from ..judging.acts import big_size, stalled
+from ..judging.verdicts import closed_to_its_owner
 from ..kernel import trace
 from ..kernel.trace import Trace
 from ..programs.output import status_in_words
@@ -169,7 +170,11 @@ def wait_for(client: Client, condition: Callable[[], object], what: str) -> None
 def saved_md5(client: Client, name: str) -> str:
     """The md5 of what a client has saved under that name; "" if there is no such file."""
     path = client.directory / name
-    return md5_of(path) if path.is_file() else ""
+    if not path.is_file():
+        return ""
+    closed = closed_to_its_owner(path)
+    expect(not closed, f"the client has saved {name!r} {closed}", expected="a file that its owner can read")
+    return md5_of(path)
 
 
 def read_train(connection: Connection) -> bytes:
