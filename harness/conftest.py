@@ -16,7 +16,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from bytetrain import Failure  # noqa: E402
+from bytetrain import Failure, grading  # noqa: E402
 from bytetrain.grading import calls  # noqa: E402
 from bytetrain.grading.attached import on_config, on_item  # noqa: E402
 from bytetrain.grading.selection import sides_of, submission_of  # noqa: E402
@@ -28,7 +28,7 @@ from bytetrain.programs.workplace import temporary_folder  # noqa: E402
 from bytetrain.telling import story  # noqa: E402
 from bytetrain.wire.files import FileStore  # noqa: E402
 
-pytest_plugins = ["bytetrain.grading.protection", "bytetrain.grading.plugin"]
+pytest_plugins = grading.pytest_plugins
 Builder = Callable[[int], Programs]
 
 

@@ -170,7 +170,7 @@ print(json.dumps({name: version(name) for name in sys.argv[1:]}))
 
 
 def modules(machine: Machine) -> Finding:
-    answer = machine.run(SYSTEM_PYTHON, "-s", "-c", LIST_MODULES, *MODULES)
+    answer = machine.run(SYSTEM_PYTHON, "-I", "-c", LIST_MODULES, *MODULES)
     if answer is None or answer.status != 0:
         return Finding("its modules", f"{SYSTEM_PYTHON} can't list them", SETUP, missing=True)
     versions: Dict[str, str] = json.loads(answer.text)
@@ -275,7 +275,7 @@ TRACE_ME = "import ctypes, sys; sys.exit(ctypes.CDLL(None).ptrace(0, 0, 0, 0) !=
 def ptrace(machine: Machine) -> Finding:
     """Really tries: a seccomp filter or a security module shows in no file."""
     scope = machine.read("/proc/sys/kernel/yama/ptrace_scope")
-    answer = machine.run(sys.executable, "-c", TRACE_ME)
+    answer = machine.run(sys.executable, "-I", "-c", TRACE_ME)
     denied = "gdb and strace can't work here; in a container: --cap-add=SYS_PTRACE --security-opt seccomp=unconfined"
     if answer is None or answer.status != 0:
         return Finding("ptrace", "PTRACE_TRACEME is denied", denied)
@@ -338,8 +338,7 @@ BENDING = (
 
 def variables(machine: Machine) -> Finding:
     """Variables that change what is built or run. Their values stay at home: they may be private."""
-    harness = str(machine.repo / "harness")  # ./lab's own PYTHONPATH
-    names = [name for name in BENDING if machine.environment.get(name) not in (None, "", harness)]
+    names = [name for name in BENDING if machine.environment.get(name)]
     if names:
         listed = " ".join(names)
         return Finding("environment", f"set: {listed}", f"if something fails, try again after: unset {listed}")

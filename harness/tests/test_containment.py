@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from bytetrain.course import paths
-from bytetrain.grading.command import command_of_pytest
+from bytetrain.grading.command import command_of
 from bytetrain.programs import containment, limits
 from bytetrain.programs.build import Programs
 from bytetrain.programs.program import Server
@@ -243,7 +243,7 @@ def test_what_can_not_be_is_refused(options: list[str], words: str, trial: Trial
 
 
 def test_the_harness_s_own_tests_need_no_sandbox(tmp_path: Path) -> None:
-    command = command_of_pytest("harness/tests/test_waiting.py", f"--submission={tmp_path}")
+    command = command_of("pytest", "harness/tests/test_waiting.py", f"--submission={tmp_path}")
     done = subprocess.run(
         command, cwd=paths.REPO, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="surrogateescape"
     )
@@ -254,7 +254,7 @@ def test_the_harness_s_own_tests_need_no_sandbox(tmp_path: Path) -> None:
 def test_results_say_what_protected(mode: str, trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BYTETRAIN_OUTER_PORT", "1")
     graded = trial.grade("--containment", mode, only="server.alone")
-    assert graded.data["protection"] == containment.SAID[mode]
+    assert graded.data["protection"].startswith(containment.SAID[mode])
     assert f"protection: {containment.SAID[mode]}" in graded.output
 
 

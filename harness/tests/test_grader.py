@@ -12,7 +12,7 @@ import pytest
 
 from bytetrain.course.paths import STAGES
 from bytetrain.course.traits import numbered, stage_numbers, traits
-from bytetrain.grading.command import command_of_pytest, grading_command
+from bytetrain.grading.command import command_of, grading_command
 from bytetrain.grading.adapters import load_results
 from bytetrain.kernel import trace
 from bytetrain.telling.text import has_bytes
@@ -284,7 +284,7 @@ def test_a_crash_among_the_own_tests_is_no_result_of_a_submission(grade: Grade, 
     own.parent.mkdir()
     crash = 'import os, pytest\n@pytest.mark.parametrize("n", [1])\ndef test_crash(n): os.kill(os.getpid(), 9)\n'
     own.write_text(crash)
-    command = command_of_pytest(own.parent, "-q", "-n1", f"--results={results}")
+    command = command_of("pytest", own.parent, "-q", "-n1", f"--results={results}", harness=own.parents[1])
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="surrogateescape")
     assert done.returncode == 1 and "crashed" in done.stdout, done.stdout
     assert results.read_text(encoding="utf-8") == before

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from bytetrain.course.paths import REPO
-from bytetrain.grading.command import command_of_pytest, grading_command
+from bytetrain.grading.command import command_of, grading_command
 
 LAST, NEW = "06_graceful_exit", "07_again"
 SERVE, GOODBYE = "    pool.serve();\n", '    log("server: goodbye");\n'
@@ -203,7 +203,7 @@ def repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_tree_the_data_and_the_pages_hang_together(repo: Path) -> None:
     files = [f"harness/tests/test_{name}.py" for name in ("tree", "catalogue", "docs", "wire", "mutants")]
     others = "not builds_alone and not session_goes and not mended and not applies"  # they take long
-    run(repo, *command_of_pytest("-q", *files, "-k", f"{others} or 07-"))
+    run(repo, *command_of("pytest", "-q", *files, "-k", f"{others} or 07-", harness=repo / "harness"))
 
 
 def test_the_stage_is_graded(repo: Path, tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ class Trial:
         """`checks` is the text of a file of checks; `ranges` are their ids, each with its first and last stage."""
         copy = folder / "harness"
         (copy / "checks").mkdir(parents=True)
-        for name in ("pytest.ini", "conftest.py"):
+        for name in ("pytest.ini", "conftest.py", "run.py"):
             shutil.copy(HARNESS / name, copy)
         (copy / "bytetrain").symlink_to(HARNESS / "bytetrain")
         (copy / "checks" / "test_sample.py").write_text(checks)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from ..grading.command import command_of
 
 _INSIDE = "BYTETRAIN_BENCH_NETWORK"
 _CONTROL = Path("/proc/sys/net/ipv4/tcp_congestion_control")
@@ -32,7 +33,7 @@ def enter(arguments: Sequence[str]) -> str:
     if probe.returncode != 0:
         return (probe.stderr.strip().splitlines() or ["unshare failed"])[-1]
     os.environ[_INSIDE] = "1"
-    again = [sys.executable, "-m", "bytetrain.bench", *arguments]
+    again = command_of("bytetrain.bench", *arguments)
     os.execvp(unshare[0], [*unshare, "sh", "-c", f'{_PREPARED} && exec "$@"', "sh", *again])
 
 

@@ -1,6 +1,7 @@
 """The grader: from the checks that pytest runs to verdicts, points, stories and results.json.
 
     selection.py  which checks run, in which stages
+    entry.py      what pytest may run, and from where: the kit's own settings and folders, and nothing of others
     protection.py what keeps a submission from doing harm: in the sandbox all of it is run once more
     plugin.py     pytest's hooks: verdicts come in, are told at once, and are summed up
     attached.py   what is kept on pytest's own objects meanwhile; hooks.py has its markers, with types
@@ -9,6 +10,9 @@
     words.py      the same for a terminal
     adapters.py   results.json for Gradescope, Autolab, Classroom 50
     calls.py      the system calls around a failure
-    command.py    the command line that starts a grading
+    command.py    the command line that starts a grading, by ../../run.py
     schema.py     the name of that data's version
 """
+
+# For pytest, to which this package is a plugin: `-p bytetrain.grading`.
+pytest_plugins = [f"{__name__}.{module}" for module in ("entry", "protection", "plugin")]

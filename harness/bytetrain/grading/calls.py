@@ -39,7 +39,7 @@ def from_second_run(record: Record, harness: Path, submission: Path, options: Se
     with tempfile.TemporaryDirectory(prefix="bytetrain-") as folder:
         results = Path(folder) / "results.json"
         case = ["--check", record.check, f"--stage={record.stage}", f"--case={record.case}", *record.replay]
-        command = grading_command(submission, results, *options, *case, "-n0", "--traced", folder, harness=harness)
+        command = grading_command(submission, results, *case, *options, "-n0", "--traced", folder, harness=harness)
         environment = {**os.environ, "BYTETRAIN_LIMIT": f"{LIMIT_AGAIN:g}"}
         environment.pop("PYTEST_XDIST_WORKER", None)
         try:

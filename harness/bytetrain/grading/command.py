@@ -1,4 +1,4 @@
-"""The command line that starts a grading, in a process of its own."""
+"""The command lines that start a grading, or another module of the harness, in a process of its own: see run.py."""
 
 import sys
 from pathlib import Path
@@ -6,11 +6,13 @@ from pathlib import Path
 from ..course.paths import HARNESS
 
 
-def command_of_pytest(*arguments: object) -> list[str]:
-    """This python's pytest, which leaves no cache behind."""
-    return [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *map(str, arguments)]
+def command_of(module: str, *arguments: object, harness: Path = HARNESS) -> list[str]:
+    """A module of the harness, or pytest, on this python."""
+    isolated = ["-I", "-B"] if sys.flags.isolated else []
+    return [sys.executable, *isolated, str(harness / "run.py"), module, *map(str, arguments)]
 
 
 def grading_command(submission: Path, results: Path, *options: str, harness: Path = HARNESS) -> list[str]:
-    """Grades a submission, says little, and writes `results` (results.json)."""
-    return command_of_pytest("-q", harness, f"--submission={submission}", f"--results={results}", *options)
+    """Grades a submission, wherever it lies, says little, and writes `results` (results.json)."""
+    words = ("-q", harness, f"--submission={submission}", f"--results={results}", "--trust", *options)
+    return command_of("pytest", *words, harness=harness)

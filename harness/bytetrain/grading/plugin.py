@@ -54,18 +54,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-@first
-def pytest_cmdline_main(config: pytest.Config) -> None:
+@around
+def pytest_cmdline_main(config: pytest.Config) -> Iterator[None]:
     """pytest-xdist can't tell its workers of a path that is no text: there the checks run one after the other."""
     paths = [REPO, Path.cwd(), *config.invocation_params.args]
     if config.getoption("numprocesses", None) and any(map(has_bytes, map(str, paths))):
         print("a path here is not UTF-8: one check at a time, without -n", file=sys.stderr)
         config.option.numprocesses = None
+    yield
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "check(id): which check of checks.toml this is; lesson.* is one for each lesson")
     config.addinivalue_line("markers", "long: takes seconds, or waits for a time of the contract: begin with it")
+    if config.option.help:
+        return
     sessions.prepare()
     check_options(config)
     set_seed_of_run(draw_seed(config))
@@ -184,7 +187,7 @@ def _for_pytest(item: pytest.Item, report: Any, record: Record) -> None:
 
 def _what_was_graded(config: pytest.Config) -> list[str]:
     """The options by which a replay finds the same programs, as they were given."""
-    submission, preset = str(config.getoption("--submission")), str(config.getoption("--preset"))
+    submission, preset = str(config.option.submission_as_given), str(config.getoption("--preset"))
     named = [] if submission_of(config) == STAGES else ["--submission", submission]
     seed = draw_seed(config)
     named += ["--seed", str(seed)] if seed else []
@@ -221,7 +224,7 @@ def _calls_of(item: pytest.Item) -> list[str]:
     kept, config = on_item(item), item.config
     if kept.untraced is None:
         return kept.calls
-    same = [f"{name}={config.getoption(name)}" for name in ("--preset", "--containment")]
+    same = [f"{name}={config.getoption(name)}" for name in ("--preset", "--containment", "--submission")]
     return calls.from_second_run(kept.untraced, config.rootpath, submission_of(config), same)
 
 

@@ -19,13 +19,13 @@ from typing import Any, Optional
 import pytest
 
 from .. import Failure, HarnessError
-from ..course.paths import REPO, STAGES
+from ..course.paths import BUILD, REPO, STAGES
 from ..kernel.deadline import Deadline
 from ..kernel.processes import close_to_others
-from ..programs import containment, limits, sessions
+from ..programs import containment, limits, ownership, sessions
 from ..programs.workplace import place_of_a_run
 from ..telling.text import visible
-from .command import command_of_pytest
+from .command import command_of
 from .hooks import around, first, last, wrong_usage
 from .results import ERROR
 from .selection import check_options, chosen_stages, stage_of, submission_of
@@ -34,29 +34,40 @@ MODES = ("auto", "bubblewrap", "limits", "off")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.getgroup("bytetrain").addoption(
+    group = parser.getgroup("bytetrain")
+    group.addoption(
         "--containment", choices=MODES, default="auto",
         help="what protects this machine from the submission (default: auto, which is bubblewrap for others' code, "
         "where it works, and limits else)",
+    )
+    group.addoption(
+        "--trust", action="store_true",
+        help="grade without a sandbox what is not yours, or seems not to be: its programs can do all that you can",
+    )
+    group.addoption(
+        "--keep-build", metavar="DIR", default=None, help="with a sandbox: build in this empty folder, and keep it"
     )
 
 
 @first
 def pytest_cmdline_main(config: pytest.Config) -> Optional[int]:
     """Runs all of it once more, inside the sandbox, if there shall be one; else goes on here."""
-    if not _wants_sandbox(config):
+    if containment.is_inside() or hasattr(config, "workerinput") or _runs_nothing(config):
         return None
     check_options(config)
+    outputs = _outputs(config)
+    if mode_of(config) != "bubblewrap":
+        _refuse_strangers(config)
+        return None
     sessions.end_orderly_on_signals()
     config.pluginmanager.getplugin("capturemanager").stop_global_capturing()  # the run inside has the terminal
-    wanted = {"results": config.getoption("--results"), "junit": config.getoption("xmlpath", None)}
     sandbox = containment.Sandbox(
-        shown=[REPO, submission_of(config), Path(str(config.rootpath))],
-        outputs={name: Path(each).resolve() for name, each in wanted.items() if each},
-        patience=_patience_of_the_run(config),
+        shown=[submission_of(config), Path(str(config.rootpath))],
+        outputs=outputs,
+        patience=_patience_of_the_run(config), kept_build=_kept_build(config),
     )
     try:
-        return sandbox.run(command_of_pytest(*config.invocation_params.args))
+        return sandbox.run(command_of("pytest", *config.invocation_params.args, harness=config.rootpath))
     except HarnessError as error:
         print(visible(str(error)), file=sys.stderr)
         return ERROR
@@ -84,16 +95,42 @@ def pytest_unconfigure() -> None:
     containment.say("ended")
 
 
-def _wants_sandbox(config: pytest.Config) -> bool:
-    if (
-        config.option.help
-        or config.option.version
-        or config.option.collectonly
-        or containment.is_inside()
-        or hasattr(config, "workerinput")
-    ):
-        return False
-    return mode_of(config) == "bubblewrap"
+def _outputs(config: pytest.Config) -> dict[str, Path]:
+    """What a run writes for whoever wants it. UsageError if it can't be written, or nothing can be built: said before
+    anybody waits."""
+    wanted = {"results": config.getoption("--results"), "junit": config.getoption("xmlpath", None)}
+    found = {name: Path(str(each)).resolve() for name, each in wanted.items() if each}
+    for folder in {BUILD.parent, *(path.parent for path in found.values())}:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            raise wrong_usage(
+                f"{folder} can't be written: {error.strerror}. What is built, and results, go there: use a clone in a "
+                "folder of your own, or another --results"
+            ) from None
+    return found
+
+
+def _runs_nothing(config: pytest.Config) -> bool:
+    return bool(config.option.help or config.option.version or config.option.collectonly)
+
+
+def _refuse_strangers(config: pytest.Config) -> None:
+    """Without a sandbox, whoever is graded gets all that who grades has. UsageError unless it is the same person, by
+    all that can be seen, or the option says that it doesn't matter."""
+    if config.getoption("--keep-build"):
+        raise wrong_usage("--keep-build: without a sandbox, what is built stays in build/harness/")
+    if _is_ours(config) or config.getoption("--trust"):
+        return
+    doubt = ownership.doubt(submission_of(config))
+    if doubt:
+        missing = containment.why_no_sandbox() or f"this is --containment {config.getoption('--containment')}"
+        raise wrong_usage(
+            f"{doubt}. Others' programs need a sandbox, and there is none: {missing}. If you trust them with all that "
+            "you can read and write: --trust"
+        )
 
 
 def mode_of(config: pytest.Config) -> str:
@@ -125,12 +162,17 @@ def protection_in_words(config: pytest.Config) -> str:
     """For people: what protects, and what is missing for more."""
     mode = mode_of(config)
     said = containment.SAID[mode]
-    fell_back = mode == "limits" and config.getoption("--containment") == "auto" and not _is_ours(config)
-    return f"{said}: {containment.why_no_sandbox()}" if fell_back and containment.why_no_sandbox() else said
+    if _is_ours(config):
+        return said
+    if mode == "limits" and config.getoption("--containment") == "auto" and containment.why_no_sandbox():
+        said = f"{said}: {containment.why_no_sandbox()}"
+    return said + (containment.OF_ROOT if os.geteuid() == 0 else "")
 
 
 @first
 def pytest_configure(config: pytest.Config) -> None:
+    if config.option.help:
+        return
     containment.there_before()
     if mode_of(config) != "off" and not _is_ours(config):
         limits.limit_processes()
@@ -148,6 +190,22 @@ def _make_place(config: pytest.Config) -> None:
     place = kept.enter_context(place_of_a_run())
     os.environ["TMPDIR"] = tempfile.tempdir = str(place)
     atexit.register(kept.close)  # after pytest, which tidies up in it then as well: the last to register is the first
+
+
+def _kept_build(config: pytest.Config) -> Optional[Path]:
+    """The folder that --keep-build names. UsageError unless it is empty: what others have left there would be used."""
+    given = config.getoption("--keep-build")
+    if given is None:
+        return None
+    folder = Path(str(given)).resolve()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        found = next(folder.iterdir(), None)
+    except OSError as error:
+        raise wrong_usage(f"--keep-build {given}: {error.strerror}") from None
+    if found is not None:
+        raise wrong_usage(f"--keep-build {given}: this folder is not empty, it holds {found.name}")
+    return folder
 
 
 def _patience_of_the_run(config: pytest.Config) -> float:

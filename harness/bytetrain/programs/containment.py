@@ -5,7 +5,8 @@ makes room, waits, and takes the results out. Inside
 
 - nothing can be written but /tmp, /dev/shm and build/, which are new, in memory and of a fixed size, and one folder on
   the disk for the files of the checks; all of it is gone with the run;
-- /home, /root and /run are empty, but for this clone and the submission: no keys, no sockets of desktops or daemons;
+- of the file system there is the system itself, this clone without any solutions, and the submission: no keys, no
+  papers, no sockets of desktops or daemons;
 - the environment is a short list of variables, and the kernel's keyrings are closed;
 - the network is a loopback of its own: no other machine, and no port of this one;
 - there is no terminal, and there are no other processes: the grader is process 1 of its own world, which can be neither
@@ -34,7 +35,8 @@ from pathlib import Path
 from typing import Optional
 
 from .. import HarnessError
-from ..course.paths import BUILD
+from ..course.folders import handed_in
+from ..course.paths import BUILD, HARNESS, REPO, STAGES
 from ..kernel.processes import be_subreaper, children, close_to_others
 from ..telling.sizes import GiB, MiB
 from .program import KEPT
@@ -46,7 +48,10 @@ _WORK = "work"  # below /tmp: the folder on the disk
 SHARED = (Path("/tmp"), Path("/dev/shm"))  # where programs may write beside the folders that they are given
 ROOM = {"/tmp": 256 * MiB, "/dev/shm": 128 * MiB, str(BUILD.parent): GiB}
 OURS = ("bytetrain-", "pytest-")  # how the names begin that the harness makes there
-HIDDEN = ("/home", "/root", "/run", "/media", "/mnt", "/var/lib", "/var/tmp")
+# What programs and compilers live in, if it is there; nothing else of the root is.
+SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "etc", "opt", "nix", "gnu", "snap", "sys")
+# Folders of this clone that hold working stages, or tell what is tried: nobody can build another's.
+_COVERED = (STAGES, REPO / ".git", REPO / "docs", *(HARNESS / each for each in ("mutants", "submissions", "tests")))
 MOST = 64 * MiB  # of an output
 GRACE = 20.0  # seconds that a run has to end by itself, once it has been asked to
 # What else comes in of the environment: how to show things, what to build with, options of pytest and our own.
@@ -60,9 +65,10 @@ _READ_ONLY = ("sys", "sysrq-trigger", "irq", "bus")  # below /proc
 
 SAID = {
     "bubblewrap": "bubblewrap: read-only file system, no network, own processes; and limits",
-    "limits": "limits on processes, output and disk, but no sandbox",
-    "off": "none",
+    "limits": "limits on processes, output and disk, but no sandbox: what you can read and write, programs can as well",
+    "off": "none: what you can do, programs can as well, without end",
 }
+OF_ROOT = " (and you are root: grade as an ordinary user)"
 
 
 def is_inside() -> bool:
@@ -119,18 +125,41 @@ def why_no_sandbox() -> str:
         return "bubblewrap is not installed (./lab setup --teacher)"
     done = subprocess.run([*_root(), "true"], stdin=subprocess.DEVNULL, capture_output=True, errors="surrogateescape")
     lines = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
-    return "" if done.returncode == 0 else f"bubblewrap doesn't work here: {lines[-1]}"
+    return "" if done.returncode == 0 else f"bubblewrap doesn't work here: {lines[-1]}{_who_forbids_it()}"
+
+
+# Switches of some kernels for namespaces of ordinary users: user_namespaces(7), and Debian's and Ubuntu's own.
+_SWITCHES = {
+    "/proc/sys/kernel/apparmor_restrict_unprivileged_userns": ("1", "AppArmor forbids it"),
+    "/proc/sys/kernel/unprivileged_userns_clone": ("0", "kernel.unprivileged_userns_clone forbids it"),
+    "/proc/sys/user/max_user_namespaces": ("0", "user.max_user_namespaces forbids it"),
+}
+
+
+def _who_forbids_it() -> str:
+    for path, (value, words) in _SWITCHES.items():
+        with suppress(OSError):
+            if Path(path).read_text().strip() == value:
+                return f" ({words}: docs/en/protection.md tells your administrator how to allow it)"
+    return ""
 
 
 def _root() -> list[str]:
     """The world that every sandbox has; what is bound into it follows, and then _SEALED."""
+    system = [word for name in SYSTEM for word in _of_the_system(f"/{name}")]
     read_only = (word for name in _READ_ONLY for word in ("--ro-bind-try", f"/proc/{name}", f"/proc/{name}"))
-    return ["bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--dev-bind", "/dev/null", "/dev/console",
+    return ["bwrap", *system, "--dev", "/dev", "--dev-bind", "/dev/null", "/dev/console",
             *_memory("/dev/shm"), "--proc", "/proc", *read_only, "--cap-drop", "ALL", "--unshare-net", "--unshare-pid",
             "--unshare-ipc", "--unshare-uts", "--die-with-parent", "--new-session", "--as-pid-1"]
 
 
-_SEALED = ("--remount-ro", "/dev")
+def _of_the_system(path: str) -> list[str]:
+    if os.path.islink(path):
+        return ["--symlink", os.readlink(path), path]
+    return ["--ro-bind", path, path] if os.path.isdir(path) else []
+
+
+_SEALED = ("--remount-ro", "/dev", "--remount-ro", "/")
 
 
 def _memory(folder: str) -> list[str]:
@@ -150,15 +179,13 @@ class Sandbox:
     shown: Sequence[Path]  # folders that can be read inside, wherever they lie
     outputs: Mapping[str, Path]  # what the run writes and the caller wants to have: "results", "junit"
     patience: float = float("inf")  # seconds
+    kept_build: Optional[Path] = None  # an empty folder for what is built; None: that lies in memory, and goes
 
     def run(self, command: Sequence[str]) -> int:
         """Runs a command inside, waits for it, takes the outputs out, and returns its status, as a shell would.
 
         HarnessError if the run has not come to its end, or never began.
         """
-        for path in self.outputs.values():
-            path.parent.mkdir(parents=True, exist_ok=True)
-        BUILD.parent.mkdir(parents=True, exist_ok=True)
         with place_of_a_run() as place:
             (place / _WORK).mkdir()
             kept = {name: os.memfd_create(name) for name in self.outputs}
@@ -201,13 +228,17 @@ class Sandbox:
         return status
 
     def _bwrap(self, place: Path, seccomp: int, command: Sequence[str]) -> list[str]:
-        hidden = [folder for folder in HIDDEN if os.path.isdir(folder) and not os.path.islink(folder)]
-        words = [*_root(), *(word for folder in hidden for word in ("--tmpfs", folder)), *_memory("/tmp")]
-        for shown in (*self.shown, *_of_this_python()):
-            words += ["--ro-bind", str(shown), str(shown)]
-        words += _memory(str(BUILD.parent))  # nobody sees what others have built, nor their results
+        shown = sorted({REPO, *self.shown, *_of_this_python()}, key=lambda path: len(path.parts))
+        covered = [folder for folder in _COVERED if folder.is_dir()]
+        words = [*_root(), *_memory("/tmp"), *_shown(shown)]
+        words += [word for folder in covered for word in ("--tmpfs", str(folder))]
+        words += _shown([stage / "stage.toml" for stage in handed_in(STAGES).values()])  # what a stage is called
+        words += _shown([path for path in shown if any(folder in (path, *path.parents) for folder in covered)])
+        words += [word for folder in covered if folder not in shown for word in ("--remount-ro", str(folder))]
+        # Nobody sees what others have built, nor their results.
+        build = str(BUILD.parent)
+        words += ["--bind", str(self.kept_build), build] if self.kept_build else _memory(build)
         words += ["--bind", str(place / _WORK), str(SHARED[0] / _WORK)]
-        words += [word for folder in hidden for word in ("--remount-ro", folder)]
         words += [*_SEALED, "--seccomp", str(seccomp), "--dir", os.getcwd(), "--chdir", os.getcwd()]
         return [*words, "--", *command]
 
@@ -300,9 +331,14 @@ def _reap(before: set[int]) -> None:
             os.waitpid(each.pid, 0)
 
 
-def _of_this_python() -> set[str]:
-    """Where this interpreter lives, in case that is hidden: a venv or pyenv in the home directory."""
-    return {each for each in (sys.prefix, sys.base_prefix) if each.startswith((*HIDDEN, "/tmp"))}
+def _shown(paths: Sequence[Path]) -> list[str]:
+    return [word for path in paths for word in ("--ro-bind", str(path), str(path))]
+
+
+def _of_this_python() -> set[Path]:
+    """Where this interpreter lives, if that is no part of the system: a venv or pyenv in the home directory."""
+    folders = {Path(each) for each in (sys.prefix, sys.base_prefix)}
+    return {each for each in folders if each.parts[1:2] and each.parts[1] not in SYSTEM}
 
 
 # Keyrings are the user's, in a sandbox as well: keyrings(7). So the calls are refused: seccomp(2), and the numbers of
