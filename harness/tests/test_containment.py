@@ -58,11 +58,14 @@ def test_tidy(stage):
 def test_alone(stage):
     strangers = [each for each in processes() if each not in descendants(1) and each.pid != 1]
     if strangers: raise Failure(f"others can be seen: {strangers}")
-    try:
-        socket.create_connection(("127.0.0.1", int(os.environ["BYTETRAIN_OUTER_PORT"]))).close()
-    except ConnectionRefusedError:
-        return
-    raise Failure("a server of the outer world can be reached")
+    for family, address in [(socket.AF_INET, ("127.0.0.1", int(os.environ["BYTETRAIN_OUTER_PORT"]))),
+                            (socket.AF_UNIX, "\\0" + os.environ.get("BYTETRAIN_OUTER_NAME", ""))]:
+        with socket.socket(family) as client:
+            try:
+                client.connect(address)
+            except ConnectionRefusedError:
+                continue
+        raise Failure(f"a server of the outer world can be reached: {address!r}")
 """
 RANGES = {"server.deed": (1, 1), "server.tidy": (1, 1), "server.alone": (1, 1)}
 needs_bubblewrap = pytest.mark.skipif(
@@ -165,7 +168,10 @@ def test_nothing_can_be_written_outside(have_done: HaveDone, trial: Trial, monke
 
 @needs_bubblewrap
 def test_nobody_and_nothing_else_can_be_reached(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket(socket.AF_UNIX) as named:
+        named.bind(f"\0bytetrain-{os.getpid()}")  # an abstract name: unix(7)
+        named.listen()
+        monkeypatch.setenv("BYTETRAIN_OUTER_NAME", f"bytetrain-{os.getpid()}")
         monkeypatch.setenv("BYTETRAIN_OUTER_PORT", str(listener.getsockname()[1]))
         assert trial.grade("--containment", "bubblewrap", only="server.alone").status == 0
         assert trial.grade("--containment", "limits", only="server.alone").status == 1  # the check can fail

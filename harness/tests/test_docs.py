@@ -179,3 +179,21 @@ def test_the_first_line_leads_to_the_other_language(page: Path) -> None:
 def test_nothing_of_this_machine_is_in_the_docs(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert not re.search(r"/(work|home|root|tmp)/\w|issue #?\d|\bsleep \d", text)
+
+
+ROW = re.compile(r"^\| .* \| ((?:\[\d+\]\([^)]*\) ?)+) \|$", re.MULTILINE)
+TRIED_BY = re.compile(r'\(../../harness/tests/(\w+\.py) "(\w+)"\)')
+
+
+def test_what_protects_is_tried_by_the_tests_that_the_page_names() -> None:
+    """No promise without one: in a table of four columns, each row but the headings names some in its last."""
+    named = {}
+    for language in ("en", "zh-CN"):
+        text = (REPO / "docs" / language / "protection.md").read_text(encoding="utf-8")
+        rows = [line for line in text.splitlines() if line.startswith("| ")][1:]
+        promises = [row for row in rows if not row.startswith("| **")]
+        assert promises and [row for row in promises if not ROW.match(row)] == []
+        named[language] = [TRIED_BY.findall(row) for row in promises]
+    assert named["en"] == named["zh-CN"]
+    for file, test in {each for row in named["en"] for each in row}:
+        assert f"\ndef {test}(" in (REPO / "harness" / "tests" / file).read_text(encoding="utf-8"), test
