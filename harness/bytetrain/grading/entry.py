@@ -17,7 +17,7 @@ import pytest
 import bytetrain
 
 from ..course.paths import REPO
-from .hooks import around, first
+from .hooks import around, first, wrong_usage
 
 _SAFE = "./lab test --submission DIR grades others' work, whatever lies in it"
 _PATHS = ("submission", "results", "traced", "keep_build", "xmlpath", "log_file", "basetemp")  # options
@@ -58,14 +58,14 @@ def _refuse_others(config: pytest.Config, named: Iterable[str]) -> None:
     kit = Path(config.rootpath)
     if not _holds_us(kit) or config.inipath != kit / "pytest.ini":
         took = f"{config.inipath or 'no settings'}, and {kit} as its root"
-        raise pytest.UsageError(f"pytest took {took}: these are not the kit's. {_SAFE}")
+        raise wrong_usage(f"pytest took {took}: these are not the kit's. {_SAFE}")
     for word in named:
         path = (config.invocation_params.dir / str(word).partition("::")[0]).resolve()
         if path.exists() and kit.resolve() not in (path, *path.parents):
-            raise pytest.UsageError(f"{word} is no part of the kit. {_SAFE}")
+            raise wrong_usage(f"{word} is no part of the kit. {_SAFE}")
     for each in _conftests(config):
         if kit not in each.parents:
-            raise pytest.UsageError(f"pytest has run {each}, which is no part of the kit. {_SAFE}")
+            raise wrong_usage(f"pytest has run {each}, which is no part of the kit. {_SAFE}")
 
 
 def _holds_us(folder: Path) -> bool:
