@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bytetrain.course.traits import stage_numbers, traits
-from bytetrain.grading.hooks import first
+from bytetrain.grading.hooks import around, first
 from bytetrain.programs.build import Programs, build
+from bytetrain.telling.text import has_bytes, without_bytes
 
 STANDINS = Path(__file__).parent / "standins"
 
@@ -32,15 +35,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("preset")
 
 
+@around
+def pytest_runtest_makereport() -> Iterator[None]:
+    """What a failure shows may be no text, and then pytest-xdist can't bring it to us."""
+    outcome: Any = yield
+    report = outcome.get_result()
+    if report.failed and has_bytes(report.longreprtext):
+        report.longrepr = without_bytes(report.longreprtext)
+    report.sections = [(name, without_bytes(text)) for name, text in report.sections]
+
+
 def make_submission(folder: Path) -> Path:
-    """A submission whose stages are executables: shell scripts that become the Python programs in standins/."""
+    """A submission whose stages are executables: shell scripts that become the Python programs in standins/, of which
+    it has its own, as nobody sees ours in a sandbox."""
+    shutil.copytree(STANDINS, folder / "standins")
     for number in stage_numbers():
         stage = folder / f"{number:02d}_stand_in"
         stage.mkdir(parents=True)
         for name in ("server", "client"):
             script = stage / name
             words = [traits(number).content.value, "naive" if traits(number).whole_trains_only else "exact"]
-            command = shlex.join([sys.executable, f"{STANDINS / name}.py", *words])
+            command = f'{shlex.quote(sys.executable)} "${{0%/*}}/../standins/{name}.py" {shlex.join(words)}'
             script.write_bytes(os.fsencode(f'#!/bin/sh\nexec {command} "$@"\n'))
             script.chmod(0o755)
     return folder
