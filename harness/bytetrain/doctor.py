@@ -444,7 +444,6 @@ def report(findings: Sequence[Finding]) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     print_whatever_comes()
-    end_with_the_reader()
     if list(arguments) == ["--first"]:  # ./lab, before it does anything
         found = obstacle(NEEDED_TO_BUILD)
         if found:
@@ -459,6 +458,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    end_with_the_reader()
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:

@@ -192,7 +192,6 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     parser.add_argument("results", type=Path, metavar="results.json")
     options = parser.parse_args(arguments)
     print_whatever_comes()
-    end_with_the_reader()
     try:
         print(without_bytes(FORMATS[options.format](load_results(options.results))))
     except ValueError as error:
@@ -200,4 +199,5 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
 
 
 if __name__ == "__main__":
+    end_with_the_reader()
     main()
