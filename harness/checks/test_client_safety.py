@@ -8,19 +8,17 @@ from __future__ import annotations
 import itertools
 import os
 import stat
-import subprocess
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from subprocess import PIPE
 from typing import Protocol
 
 import pytest
 
-from bytetrain import Failure, NotApplicable
+from bytetrain import Failure
 from bytetrain.course.traits import traits
 from bytetrain.judging.acts import hand_over, hand_over_trains
+from bytetrain.judging.machine import on_small_disk
 from bytetrain.judging.verdicts import changes, closed_to_its_owner, has_status, received, refused, snapshot
 from bytetrain.programs.build import Programs
 from bytetrain.programs.output import Finished
@@ -427,43 +425,6 @@ def limited(size: int) -> list[str]:
     return ["bash", "-c", f"trap '' XFSZ; exec prlimit --fsize={size} -- \"$@\"", "limited"]
 
 
-# Mounts a small tmpfs over a directory, with an older file in it, and becomes the program that the other words run.
-ON_SMALL_DISK = 'mount -t tmpfs -o "size=$1" none "$2" && cd "$2" && printf %s "$4" > "$3" && shift 4 && exec "$@"'
-
-
-def small_disk(pages: int, directory: Path) -> list[str]:
-    """The words that are put in front of a program: see `on_small_disk`."""
-    size = pages * os.sysconf("SC_PAGESIZE")
-    words = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", ON_SMALL_DISK, "small disk"]
-    return [*words, str(size), str(directory), NAME.decode(), OLDER.decode()]
-
-
-def why_no_small_disk() -> str:
-    """Why none can be had, or looked at from outside; "" if that works."""
-    with tempfile.TemporaryDirectory(prefix="bytetrain-") as folder:
-        waits = [*small_disk(4, Path(folder)), "sh", "-c", "echo mounted; read end"]
-        try:
-            with subprocess.Popen(waits, stdin=PIPE, stdout=PIPE, stderr=PIPE, errors="surrogateescape") as tried:
-                assert tried.stdin and tried.stdout and tried.stderr
-                if tried.stdout.readline():
-                    os.listdir(f"/proc/{tried.pid}/root{folder}")
-                    return ""
-                return (tried.stderr.read().strip().splitlines() or ["it could not be mounted"])[-1]
-        except OSError as error:
-            return str(error)
-
-
-WHY_NO_SMALL_DISK = why_no_small_disk()  # asked before a program runs, which might see to it that there is none
-
-
-def on_small_disk(pages: int, directory: Path) -> list[str]:
-    """Runs a program that finds a file system of so many pages in a directory, the first one with an older file. Nobody
-    else sees it: it is mounted in a namespace of its own, and goes with it. NotApplicable where none can be had."""
-    if WHY_NO_SMALL_DISK:
-        raise NotApplicable(f"no small file system can be mounted here, in a user namespace: {WHY_NO_SMALL_DISK}")
-    return small_disk(pages, directory)
-
-
 @contextmanager
 def as_seen_by(client: Client, directory: Path) -> Iterator[Path]:
     """A directory as a client sees it that has a mount of its own there, for longer than the client lives."""
@@ -491,7 +452,7 @@ def test_full_disk_is_a_failure(disk: str, stage: int, meet: Meet, target: Path)
         return
     # No limit of a process keeps it from writing to a mapping. Only where there really is no page left, SIGBUS comes.
     page, free = os.sysconf("SC_PAGESIZE"), 0 if traits(stage).one_train else 8
-    meeting = meet(older=False, prefix=on_small_disk(1 + free, target))
+    meeting = meet(older=False, prefix=on_small_disk(1 + free, target, NAME.decode(), OLDER.decode()))
     with as_seen_by(meeting.client, target) as inside:
         before = snapshot(inside)
         with told(

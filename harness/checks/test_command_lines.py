@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import resource
-import shutil
 import socket
-import subprocess
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 
-from bytetrain import NotApplicable
 from bytetrain.judging.acts import hand_over, serves
+from bytetrain.judging.machine import like_anybody, name_of_loopback, require_descriptors, says_empty
 from bytetrain.judging.verdicts import bad_command_line, has_status, refused, snapshot, start_refused
 from bytetrain.kernel.blocked import activity
 from bytetrain.kernel.processes import descendants
@@ -137,31 +133,15 @@ def test_unreadable_file(pair: Programs, folder: Path, run: Run) -> None:
 
 @pytest.mark.check("server.file_says_empty")
 def test_file_that_says_it_is_empty(pair: Programs, store: FileStore, launch: Launch, start: Starter) -> None:
-    made_when_read = Path("/proc/version")
-    has = made_when_read.read_bytes() if made_when_read.is_file() else b""
-    if not has or made_when_read.stat().st_size:
-        raise NotApplicable(f"{made_when_read} isn't a file here that says 0 bytes and has more")
-    with told(f"FILE is {made_when_read}: it says that it has 0 bytes, and has {len(has)}"):
-        server = launch(pair.server, "127.0.0.1", "0", "2", made_when_read)
+    file, has = says_empty()
+    with told(f"FILE is {file}: it says that it has 0 bytes, and has {len(has)}"):
+        server = launch(pair.server, "127.0.0.1", "0", "2", file)
         wait_until(lambda: server.stdout or not server.running, "it listens or ends", seen=lambda: activity(server.pid))
         if not server.running:
-            start_refused(server.wait(), made_when_read.name)
+            start_refused(server.wait(), file.name)
         else:
-            original = store.in_memory(len(has), made_when_read.name, Literal(has))
-            serves(start.server(made_when_read), pair.stage, original)
-
-
-def like_anybody() -> list[Argument]:
-    """To be put in front of a command: root, who can read every file, gives up that privilege. capabilities(7)"""
-    if os.geteuid() != 0:
-        return []
-    without = "-dac_override,-dac_read_search"
-    prefix: list[Argument] = [
-        shutil.which("setpriv") or "", f"--bounding-set={without}", f"--inh-caps={without}",
-    ]
-    if not prefix[0] or subprocess.run([*prefix, "true"], stderr=subprocess.DEVNULL).returncode != 0:
-        raise NotApplicable("root can read every file, and can't give that up here (setpriv)")
-    return prefix
+            original = store.in_memory(len(has), file.name, Literal(has))
+            serves(start.server(file), pair.stage, original)
 
 
 @pytest.mark.check("server.file_too_large")
@@ -274,14 +254,10 @@ def test_port_0_asks_the_kernel(pair: Programs, store: FileStore, start: Starter
             serves(server, pair.stage, store.seeded(100))
 
 
-OPEN_FILES = resource.getrlimit(resource.RLIMIT_NOFILE)[0]  # before a program runs, which might lower it
-
-
 @pytest.mark.check("server.workers_range")
 @pytest.mark.parametrize("workers", [1, 512])
 def test_fewest_and_most_workers(pair: Programs, workers: int, store: FileStore, start: Starter) -> None:
-    if OPEN_FILES < 2 * workers:
-        raise NotApplicable(f"this shell may open too few descriptors for {workers} workers: see ulimit -n")
+    require_descriptors(2 * workers, f"{workers} workers")
     server = start.server(store.seeded(1000), workers=workers)
     found = descendants(server.pid)
     expect(
@@ -294,7 +270,8 @@ def test_fewest_and_most_workers(pair: Programs, workers: int, store: FileStore,
 
 @pytest.mark.check("pair.host_name")
 def test_host_may_be_a_name(pair: Programs, store: FileStore, start: Starter, run: Run) -> None:
-    server = start.server(store.seeded(100), host="localhost")
-    with told(f"HOST is localhost, for the client too; the server said {server.stdout.strip()!r}"):
-        finished = run(pair.client, "localhost", str(server.port))
+    name = name_of_loopback()
+    server = start.server(store.seeded(100), host=name)
+    with told(f"HOST is {name}, for the client too; the server said {server.stdout.strip()!r}"):
+        finished = run(pair.client, name, str(server.port))
         has_status(finished, 0)

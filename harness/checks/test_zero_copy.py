@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,20 +11,19 @@ from typing import Callable
 
 import pytest
 
-from bytetrain import HarnessError, NotApplicable
 from bytetrain.course.traits import brings
 from bytetrain.judging.acts import Pool, big_size, hand_over, read_cut_short, read_whole, serves, stalled, uses_no_cpu
+from bytetrain.judging.machine import require_room
 from bytetrain.judging.verdicts import closed_to_its_owner, has_status, received, refused, snapshot
 from bytetrain.kernel.descriptors import descriptors
 from bytetrain.programs.build import Programs
-from bytetrain.programs.limits import RESERVE
 from bytetrain.programs.program import Client, Server
 from bytetrain.programs.start import Starter
-from bytetrain.telling.sizes import GiB, KiB, MiB
+from bytetrain.telling.sizes import GiB, MiB
 from bytetrain.telling.story import expect, told
 from bytetrain.wire.faults import Timeout
 from bytetrain.wire.files import (
-    IN_MEMORY, ON_DISK, FileStore, Original, content, cut_file, drop_pages, grow_file, is_in_memory, punch_hole,
+    IN_MEMORY, ON_DISK, FileStore, Original, content, cut_file, drop_pages, grow_file, punch_hole,
     remember, write_file, write_sparse,
 )
 from bytetrain.wire.framing import Parser, encode_size, encode_train
@@ -137,29 +134,6 @@ def test_more_than_2_gib(pair: Programs, folder: Path, reference: bool, start: S
 
 
 STEP, BEHIND = 16 * MiB, 32 * MiB  # BEHIND: more than may be under way between us and the file of a client
-ROOM = 5 * GiB  # for two of such checks at a time, of clients that reserve all the room before they begin
-
-
-def room_in(folder: Path) -> int:
-    """Bytes that can be saved there."""
-    free = shutil.disk_usage(folder).free - RESERVE
-    if is_in_memory(folder):
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        free = min(free, *(int(line.split()[1]) * KiB for line in lines if line.startswith("MemAvailable")))
-    return free
-
-
-ROOM_AT_FIRST = room_in(Path(tempfile.gettempdir()))  # before a program runs, which might fill it
-
-
-def require_room(folder: Path) -> None:
-    """NotApplicable where 2 GiB can't be saved: a client that reserves the room would fail, and be right. What has
-    become of room that was there, nobody knows: HarnessError."""
-    words = f"in {folder.parent} there is no room for files of 2 GiB: {ROOM // GiB} GiB should be free"
-    if ROOM_AT_FIRST < ROOM:
-        raise NotApplicable(words)
-    if room_in(folder) < ROOM:
-        raise HarnessError(f"{words}, and were at first")
 
 
 def sends_marked(connection: Connection, file: Marked, client: Client, hole: Path) -> None:

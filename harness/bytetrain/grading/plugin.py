@@ -89,9 +89,10 @@ def _decided_elsewhere(config: pytest.Config) -> dict[int, Path]:
 
 @of_another_plugin
 def pytest_configure_node(node: Any) -> None:
-    """For each worker of xdist: as JSON, which takes any path."""
-    folders = on_config(node.config).results.folders
-    node.workerinput["bytetrain_folders"] = json.dumps({number: str(path) for number, path in folders.items()})
+    """For each worker of xdist: as JSON, which takes any path. One that takes the place of another comes late."""
+    results = on_config(node.config).results
+    node.workerinput["bytetrain_folders"] = json.dumps({number: str(path) for number, path in results.folders.items()})
+    node.workerinput["bytetrain_late"] = results.begun
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -157,6 +158,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         fill_in(record, error, story.current(), kept.start.programs if kept.start is not None else [])
         record.replay += _what_was_graded(item.config)
         _for_pytest(item, report, record)
+    if record.verdict is Verdict.NOT_APPLICABLE and getattr(item.config, "workerinput", {}).get("bytetrain_late"):
+        record.verdict = Verdict.HARNESS_ERROR  # programs have run before this worker could ask what the machine has
     if call.when == "teardown":
         record.calls = _calls_of(item)
     elif _wants_calls(item.config, record):
@@ -243,7 +246,6 @@ class Teller:
         self.results = on_config(config).results
         self._whole = bool(config.getoption("--replay"))  # a story with all its calls is told when these are known
         self._told: set[tuple[str, int]] = set()
-        self._begun = False
         self._phases: dict[str, list[Record]] = {}  # of checks that have not come to their end
         self._file = Path(str(config.getoption("--results")))
 
@@ -258,8 +260,8 @@ class Teller:
             if report.failed and report.when == "???" and report.nodeid.startswith("checks/"):
                 self._stray(report)
             return
-        if not self._begun:
-            self._begun = True
+        if not self.results.begun:
+            self.results.begun = True
             self.config.option.tbstyle = "no"  # stories are told at once: pytest need not tell them again
             forget(self._file)
         self._phases.setdefault(report.nodeid, []).append(phase)

@@ -32,6 +32,7 @@ class Results:
         self.stages = stages  # those that were asked for
         self.folders = handed_in(submission)  # of the stages that it holds; decided before any program of it runs
         self.protection = ""  # what keeps the submission from doing harm
+        self.begun = False  # True once there is a report of a check, so programs may have run
         self.partial = False  # True if checks or cases were chosen, or the run was interrupted
         self.began = time.time()
         self._cases: dict[tuple[str, int], dict[str, Record]] = {}

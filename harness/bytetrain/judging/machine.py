@@ -1,0 +1,154 @@
+"""What this machine has that a check needs, or why a check is "not applicable" here, which pays.
+
+All of it is asked when this is imported, before a program of a submission runs: none can bring about that a check is
+not applicable.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import resource
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+from subprocess import PIPE
+
+from .. import HarnessError, NotApplicable
+from ..programs.limits import RESERVE
+from ..programs.program import Argument
+from ..telling.sizes import GiB, KiB
+from ..wire.files import is_in_memory
+
+# Descriptors
+
+
+def require_descriptors(count: int, what: str) -> None:
+    """So many for one program."""
+    if _OPEN_FILES < count:
+        raise NotApplicable(f"this shell may open too few descriptors for {what}: see ulimit -n")
+
+
+_OPEN_FILES = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+# Files that are made when they are read
+
+
+def read_of(path: Path) -> bytes:
+    """What a file says of itself has 0 bytes; b"" if this one is none."""
+    return path.read_bytes() if path.is_file() and path.stat().st_size == 0 else b""
+
+
+def says_empty() -> tuple[Path, bytes]:
+    """A file that says it has 0 bytes, and what it has. See proc(5)."""
+    if not _MADE_WHEN_READ:
+        raise NotApplicable(f"{_VERSION} isn't a file here that says 0 bytes and has more")
+    return _VERSION, _MADE_WHEN_READ
+
+
+_VERSION = Path("/proc/version")
+_MADE_WHEN_READ = read_of(_VERSION)
+
+# Privileges
+
+
+def _words_of_anybody() -> list[Argument]:
+    without = "-dac_override,-dac_read_search"
+    words: list[Argument] = [shutil.which("setpriv") or "", f"--bounding-set={without}", f"--inh-caps={without}"]
+    works = bool(words[0]) and subprocess.run([*words, "true"], stderr=subprocess.DEVNULL).returncode == 0
+    return words if works else []
+
+
+def like_anybody() -> list[Argument]:
+    """To be put in front of a command: root, who can read every file, gives up that privilege. capabilities(7)"""
+    if os.geteuid() == 0 and not _LIKE_ANYBODY:
+        raise NotApplicable("root can read every file, and can't give that up here (setpriv)")
+    return list(_LIKE_ANYBODY)
+
+
+_LIKE_ANYBODY = _words_of_anybody() if os.geteuid() == 0 else []
+
+# Names
+
+
+def _means_loopback(name: str) -> bool:
+    """Whether that is all it resolves to: getaddrinfo(3)."""
+    try:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return False
+    return all(ipaddress.ip_address(address[0]).is_loopback for *_, address in found)
+
+
+def name_of_loopback() -> str:
+    """A name for HOST. Usually the hosts file has localhost: hosts(5)."""
+    if not _NAME:
+        raise NotApplicable("no name resolves to the loopback of this machine, not even localhost: see hosts(5)")
+    return _NAME
+
+
+_NAME = next(filter(_means_loopback, ("localhost", "localhost.localdomain", "ip6-localhost", socket.gethostname())), "")
+
+# A small disk: a tmpfs, mounted over a directory; an older file is in it. Then the program that the other words run.
+
+_ON_SMALL_DISK = 'mount -t tmpfs -o "size=$1" none "$2" && cd "$2" && printf %s "$4" > "$3" && shift 4 && exec "$@"'
+
+
+def _small_disk(pages: int, directory: Path, older: str, its_content: str) -> list[str]:
+    size = pages * os.sysconf("SC_PAGESIZE")
+    words = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", _ON_SMALL_DISK, "small disk"]
+    return [*words, str(size), str(directory), older, its_content]
+
+
+def _why_no_small_disk() -> str:
+    """Why none can be had, or looked at from outside; "" if that works."""
+    with tempfile.TemporaryDirectory(prefix="bytetrain-") as folder:
+        waits = [*_small_disk(4, Path(folder), "older", "content"), "sh", "-c", "echo mounted; read end"]
+        try:
+            with subprocess.Popen(waits, stdin=PIPE, stdout=PIPE, stderr=PIPE, errors="surrogateescape") as tried:
+                assert tried.stdin and tried.stdout and tried.stderr
+                if tried.stdout.readline():
+                    os.listdir(f"/proc/{tried.pid}/root{folder}")
+                    return ""
+                return (tried.stderr.read().strip().splitlines() or ["it could not be mounted"])[-1]
+        except OSError as error:
+            return str(error)
+
+
+def on_small_disk(pages: int, directory: Path, older: str, its_content: str) -> list[str]:
+    """To be put in front of a program, which finds a file system of so many pages in a directory, the first one with an
+    older file. Nobody else sees it: it is mounted in a namespace of its own, and goes with it."""
+    if _WHY_NO_SMALL_DISK:
+        raise NotApplicable(f"no small file system can be mounted here, in a user namespace: {_WHY_NO_SMALL_DISK}")
+    return _small_disk(pages, directory, older, its_content)
+
+
+_WHY_NO_SMALL_DISK = _why_no_small_disk()
+
+# Room
+
+_ROOM = 5 * GiB  # for two clients at a time that reserve room for 2 GiB before they begin
+
+
+def _room_in(folder: Path) -> int:
+    """Bytes that can be saved there."""
+    free = shutil.disk_usage(folder).free - RESERVE
+    if is_in_memory(folder):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free = min(free, *(int(line.split()[1]) * KiB for line in lines if line.startswith("MemAvailable")))
+    return free
+
+
+def require_room(folder: Path) -> None:
+    """NotApplicable where 2 GiB can't be saved: a client that reserves the room would fail, and be right. What has
+    become of room that was there, nobody knows: HarnessError."""
+    words = f"in {folder.parent} there is no room for files of 2 GiB: {_ROOM // GiB} GiB should be free"
+    if _ROOM_AT_FIRST < _ROOM:
+        raise NotApplicable(words)
+    if _room_in(folder) < _ROOM:
+        raise HarnessError(f"{words}, and were at first")
+
+
+_ROOM_AT_FIRST = _room_in(Path(tempfile.gettempdir()))
