@@ -419,3 +419,45 @@ def test_no_terminal_gets_those_of_a_lesson(trial: Trial, tmp_path: Path, monkey
     texts = every_text(lessons, graded, tmp_path / "junit.xml", monkeypatch)
     assert graded.verdicts() == {"pair.outcome 4": "fail", "pair.outcome 5": "not applicable"}, graded.output
     assert {name: obeyed(text) for name, text in texts.items() if obeyed(text)} == {}
+
+
+# Whoever ends its judge
+
+
+ENDS = """
+import os
+import signal
+import pytest
+
+def end():
+    os.kill(os.getpid(), getattr(signal, os.environ["BYTETRAIN_NUMBER"]))  # as a program can
+
+@pytest.fixture
+def early(stage):
+    if stage == 5:
+        end()
+
+@pytest.mark.check("client.ends")
+def test_ends(stage, early):
+    if stage == 6:
+        end()
+"""
+
+
+@pytest.mark.parametrize(("number", "stage", "told"), [
+    ("SIGKILL", 6, "signal 9 (SIGKILL)) while it ran client.ends in stage 06: nothing was found out there, and a "
+     "program that stops or kills its judge earns nothing."),
+    ("SIGABRT", 5, "signal 6 (SIGABRT)) while it ran test_ends in stage 05: nothing"), ("SIGINT", 6, ""),
+])
+def test_whoever_ends_its_judge_earns_nothing_and_is_told(number: str, stage: int, told: str, trial: Trial,
+                                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    if has_bytes(str(trial.folder)):
+        pytest.skip("pytest-xdist can't tell its workers of this path")
+    monkeypatch.setenv("BYTETRAIN_NUMBER", number)
+    other = Trial.of(trial.folder / "ends", trial.submission, ENDS, {"client.ends": (4, 6)})
+    graded = other.grade("-n1", "--containment=limits", f"--stage=4,{stage}")
+    assert graded.status == (3 if told else 2) and graded.data["outcome"] == "harness error", graded.output
+    assert graded.verdicts() == {"client.ends 4": "pass"} and graded.data["points"] == 12
+    messages = [each["message"] for each in graded.data["harness_errors"]]
+    assert [told in each for each in messages] == ([True] if told else []), messages
+    assert told in " ".join(graded.output.split())

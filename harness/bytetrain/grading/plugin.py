@@ -6,6 +6,8 @@ With pytest-xdist the records are made where a check runs, and travel to the con
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from copy import copy
@@ -17,6 +19,7 @@ import pytest
 from .. import doctor
 from ..course.paths import BUILD, REPO, STAGES
 from ..programs import containment, sessions
+from ..programs.output import status_in_words
 from ..telling import story
 from ..telling.story import Step
 from ..telling.text import has_bytes, visible, without_bytes
@@ -234,6 +237,15 @@ def _calls_of(item: pytest.Item) -> list[str]:
 # Telling
 
 
+def _how_it_ended(node: Any) -> str:
+    """How the process of a worker of pytest-xdist has ended, if that can be known."""
+    process = getattr(getattr(node.gateway, "_io", None), "popen", None)
+    try:
+        return status_in_words(process.wait(10)) if process is not None else ""
+    except subprocess.TimeoutExpired:
+        return ""
+
+
 def is_controller(config: pytest.Config) -> bool:
     return not hasattr(config, "workerinput")
 
@@ -247,6 +259,8 @@ class Teller:
         self._whole = bool(config.getoption("--replay"))  # a story with all its calls is told when these are known
         self._told: set[tuple[str, int]] = set()
         self._phases: dict[str, list[Record]] = {}  # of checks that have not come to their end
+        self._interrupted: set[Any] = set()  # workers
+        self._gone: dict[Any, str] = {}  # workers that were ended, and how; each is told with what it was at
         self._file = Path(str(config.getoption("--results")))
 
     @property
@@ -257,13 +271,13 @@ class Teller:
         phase = on_report(report)
         if phase is None:
             # Only a check counts: the harness's own tests lie beside checks/.
-            if report.failed and report.when == "???" and report.nodeid.startswith("checks/"):
-                self._stray(report)
+            node = getattr(report, "node", None)
+            crashed = report.failed and report.when == "???" and node not in self._interrupted
+            if crashed and report.nodeid.startswith("checks/"):
+                self._begin()
+                self._stray(report.nodeid, self._gone.pop(node, ""))
             return
-        if not self.results.begun:
-            self.results.begun = True
-            self.config.option.tbstyle = "no"  # stories are told at once: pytest need not tell them again
-            forget(self._file)
+        self._begin()
         self._phases.setdefault(report.nodeid, []).append(phase)
         failed = phase.verdict is Verdict.FAIL and not self._whole  # nothing makes that better, and nothing worse
         if report.when != "teardown" and not failed:  # else it counts at its end: whoever kills us earns nothing by it
@@ -275,6 +289,13 @@ class Teller:
         if phase.calls and not self._whole and self.results.first_failure(record.check, record.stage) is record:
             self._write(words.calls_told(record))
 
+    def _begin(self) -> None:
+        """There is the first report of a check."""
+        if not self.results.begun:
+            self.results.begun = True
+            self.config.option.tbstyle = "no"  # stories are told at once: pytest need not tell them again
+            forget(self._file)
+
     @last
     def pytest_unconfigure(self) -> None:
         """Ends the programs of a pytest worker that something has killed: they have come to us."""
@@ -284,11 +305,23 @@ class Teller:
     def _has_results(self) -> bool:
         return bool(self.results.all_verdicts() or self.results.strays)
 
-    def _stray(self, report: pytest.TestReport) -> None:
-        """A worker of pytest's own has crashed."""
-        record = Record(report.nodeid, 0, "", Verdict.HARNESS_ERROR, message=str(report.longrepr))
+    @of_another_plugin
+    def pytest_testnodedown(self, node: Any, error: Any) -> None:
+        """A worker of pytest-xdist has ended: by itself, or it was ended, or interrupted, and then all of the run is."""
+        if error == "keyboard-interrupt":
+            self._interrupted.add(node)
+        elif error:
+            self._gone[node] = _how_it_ended(node)
+
+    def _stray(self, item: str, how: str) -> None:
+        """A worker was ended, while it ran an item, if it did; what it had found out there doesn't count."""
+        known = self._phases.pop(item, [])
+        found = re.search(r"(?<=stage)\d\d(?=\b|-)", item)
+        name = known[0].check if known else item.rpartition("::")[2].partition("[")[0]
+        record = Record(name, int(found[0]) if found else 0, known[0].case if known else "", Verdict.HARNESS_ERROR)
+        record.message = words.ended_worker(record, how)
         self.results.strays.append(record)
-        self._write(words.story(record, None))
+        self._write(words.stray(record))
 
     def _tell(self, record: Record) -> None:
         """The first story of each check; a build that fails is one story, whatever it keeps from running."""
@@ -316,12 +349,15 @@ class Teller:
 
     @first
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        regular = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        for how in self._gone.values() if regular and self.results.begun else ():
+            self._stray("", how)
         if not self._has_results:
             return
-        if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        if regular:
             session.exitstatus = self.results.exit_status
         else:
-            self.results.partial = True
+            self.results.partial = self.results.interrupted = True
         data = self.results.as_data()
         write(data, self._file)
         self._points_for_junit(data)

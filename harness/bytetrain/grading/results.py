@@ -20,6 +20,7 @@ from .records import Record, Verdict
 from .schema import SCHEMA
 
 PASS, FAIL, ERROR = 0, 1, 3  # exit statuses; 2 and 4 are pytest's own: interrupted, bad command line
+OUTCOMES = {PASS: "pass", FAIL: "fail", ERROR: "harness error"}
 
 
 class Results:
@@ -34,6 +35,7 @@ class Results:
         self.protection = ""  # what keeps the submission from doing harm
         self.begun = False  # True once there is a report of a check, so programs may have run
         self.partial = False  # True if checks or cases were chosen, or the run was interrupted
+        self.interrupted = False  # True then: by whoever grades, or by a program that can signal its judge
         self.began = time.time()
         self._cases: dict[tuple[str, int], dict[str, Record]] = {}
         self.strays: list[Record] = []  # harness errors outside of any check
@@ -119,7 +121,7 @@ class Results:
             "began": round(self.began, 3),
             "seconds": round(time.time() - self.began, 3),
             "complete": self.complete,
-            "outcome": {PASS: "pass", FAIL: "fail", ERROR: "harness error"}[self.exit_status],
+            "outcome": OUTCOMES[ERROR if self.interrupted else self.exit_status],
             "points": _points(self.points),
             "of": of,
             "stages": [self._stage_data(stage) for stage in self.rubric.stage_points],

@@ -43,6 +43,25 @@ def story(record: Record, check: Optional[Check], *, whole: bool = False) -> Ite
     yield f"  again  {record.again}", "cyan"
 
 
+def ended_worker(record: Record, how: str) -> str:
+    """What is known of a worker of the grader that was ended; `how` as status_in_words, or ""."""
+    at = f"while it ran {record.check}" if record.check else "between two checks"
+    at += f" in stage {record.stage:02d}" if record.stage else ""
+    by = f" ({how})" if how else ""
+    return (f"The grader's worker was ended{by} {at}: nothing was found out there, and a program that stops or kills "
+            "its judge earns nothing.")
+
+
+def stray(record: Record) -> Iterator[Line]:
+    """An error outside of any check."""
+    yield f"{MARKS[record.verdict]} {record.check or 'no check'}: the grader was ended", "bold yellow"
+    yield "", ""
+    yield from _wrapped("  ", record.message, "yellow")
+    if record.check and record.stage:
+        yield "", ""
+        yield f"  again  {record.again}", "cyan"
+
+
 def calls_told(record: Record) -> Iterator[Line]:
     """The system calls around a failure whose story has been told."""
     where = " · ".join(_where(record, None))
@@ -162,6 +181,9 @@ def summary(results: Results) -> Iterator[Line]:
         (Verdict.NOT_APPLICABLE, "not applicable on this machine", ""),
     ):
         yield from _listed(results, verdict, words, colour)
+    for each in results.strays:
+        yield "", ""
+        yield from _wrapped("", each.message, "yellow")
 
 
 def _stage_line(results: Results, stage: int) -> Line:
