@@ -461,3 +461,47 @@ def test_whoever_ends_its_judge_earns_nothing_and_is_told(number: str, stage: in
     messages = [each["message"] for each in graded.data["harness_errors"]]
     assert [told in each for each in messages] == ([True] if told else []), messages
     assert told in " ".join(graded.output.split())
+
+
+INTERRUPTED = """
+import os
+import signal
+import subprocess
+import pytest
+
+class Popen(subprocess.Popen):
+    def __init__(self, *words, **options):
+        super().__init__(*words, **options)
+        os.kill(os.getpid(), signal.SIGINT)  # the program runs, and nobody knows it yet
+
+@pytest.mark.check("client.early")
+def test_early(stage):
+    pass
+
+@pytest.mark.check("server.starts")
+def test_starts(stage, store, start, monkeypatch):
+    file = store.seeded(10)
+    monkeypatch.setattr(subprocess, "Popen", Popen)
+    start.server(file)
+
+@pytest.mark.check("server.touches")
+def test_touches(stage, store, start):
+    server = start.server(store.seeded(10))
+    os.utime(server.file)
+    os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+@pytest.mark.parametrize(("check", "workers"), [
+    ("server.starts", "-n0"), ("server.starts", "-n1"), ("server.touches", "-n0"),
+])
+def test_an_interrupt_is_no_failure_whatever_is_found_at_its_end(check: str, workers: str, trial: Trial) -> None:
+    """A program that was just being started, and is left behind; a file that was touched."""
+    if workers != "-n0" and has_bytes(str(trial.folder)):
+        pytest.skip("pytest-xdist can't tell its workers of this path")
+    ranges = {name: (6, 6) for name in ("client.early", "server.starts", "server.touches")}
+    other = Trial.of(trial.folder / "interrupted", trial.submission, INTERRUPTED, ranges)
+    graded = other.grade(workers, "--containment=limits", "--stage=6", f"--check=client.early,{check}")
+    assert graded.status == 2 and "Traceback" not in graded.output, graded.output
+    assert graded.verdicts() == {"client.early 6": "pass"} and graded.data["points"] == 8
+    assert "what was found" in graded.output and not graded.data["complete"]

@@ -26,7 +26,7 @@ from ..telling.text import has_bytes, visible, without_bytes
 from ..wire.files import set_seed_of_run
 from . import calls, protection, words
 from .attached import OnConfig, on_config, on_item, on_report, put_on_config, put_on_report
-from .hooks import around, first, last, of_another_plugin, wrong_usage
+from .hooks import around, close_around, first, last, of_another_plugin, wrong_usage
 from .records import Record, Verdict, fill_in
 from .results import Results, forget, write
 from .schema import OUR_FAULT
@@ -307,7 +307,7 @@ class Teller:
 
     @of_another_plugin
     def pytest_testnodedown(self, node: Any, error: Any) -> None:
-        """A worker of pytest-xdist has ended: by itself, or it was ended, or interrupted, and then all of the run is."""
+        """A worker of pytest-xdist has ended: by itself, or it was ended; or it is interrupted, as all of the run."""
         if error == "keyboard-interrupt":
             self._interrupted.add(node)
         elif error:
@@ -372,6 +372,15 @@ class Teller:
                 for check in data["checks"]:
                     plugin.add_global_property(f"points {check['id']} {check['stage']}", check["points"])
                     plugin.add_global_property(f"of {check['id']} {check['stage']}", check["of"])
+
+
+@close_around
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Iterator[None]:
+    """Whoever was interrupted in a check clears it up here. What is found then, a program that was just being started
+    and is left behind, say, is nobody's failure."""
+    outcome: Any = yield
+    if exitstatus == pytest.ExitCode.INTERRUPTED and outcome.excinfo and issubclass(outcome.excinfo[0], Exception):
+        outcome.force_result([])
 
 
 @first
