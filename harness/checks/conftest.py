@@ -1,4 +1,5 @@
-"""What only checks need: a server of our own, a file that no connection's buffers can hold, options for timeouts."""
+"""What only checks need: a server of our own, a file that no connection's buffers can hold, options for timeouts; and a
+last look at each server."""
 
 from __future__ import annotations
 
@@ -8,12 +9,27 @@ from pathlib import Path
 import pytest
 
 from bytetrain.course.paths import STAGES
-from bytetrain.judging.acts import big_size
+from bytetrain.grading.attached import on_item
+from bytetrain.grading.hooks import last
+from bytetrain.grading.selection import check_of
+from bytetrain.judging.acts import big_size, is_idle_again
 from bytetrain.judging.timeouts import Timeouts
 from bytetrain.programs.build import Programs
+from bytetrain.programs.program import Server
 from bytetrain.programs.start import Starter
 from bytetrain.wire.files import FileStore
 from bytetrain.wire.peers import RawServer
+
+
+@last
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """A check that has passed: idle is idle after every history. (A lesson has ended its servers by now.)"""
+    start, check = on_item(item).start, check_of(item)
+    if start is None or check is None or check.startswith("reference."):
+        return
+    for program in start.programs:
+        if isinstance(program, Server) and program.running:
+            is_idle_again(program)
 
 
 @pytest.fixture

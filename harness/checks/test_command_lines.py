@@ -8,6 +8,7 @@ from typing import Protocol
 
 import pytest
 
+from bytetrain.course.traits import traits
 from bytetrain.judging.acts import hand_over, serves
 from bytetrain.judging.machine import like_anybody, name_of_loopback, require_descriptors, says_empty
 from bytetrain.judging.verdicts import bad_command_line, has_status, refused, snapshot, start_refused
@@ -78,7 +79,7 @@ def launch(start: Starter, folder: Path) -> Launch:
 
 
 @pytest.fixture
-def run(launch: Launch) -> Run:
+def run(launch: Launch, start: Starter) -> Run:
     """run(executable, argument...) waits for the end of the program as well; a server that listens instead fails."""
 
     def until_its_end(executable: Argument, *arguments: Argument) -> Finished:
@@ -90,7 +91,11 @@ def run(launch: Launch) -> Run:
             not listens, f"it should have ended, and listens instead: it has printed {program.stdout!r}",
             expected="it ends", actual="it listens",
         )
-        return program.wait()
+        finished = program.wait()
+        if traits(start.pair.stage).timeouts:
+            with told("the server has ended before it listened: no process of it stays"):
+                program.reap_left_behind()
+        return finished
 
     return until_its_end
 
@@ -114,13 +119,13 @@ def test_bad_command_line_of_a_client(pair: Programs, line: str, run: Run) -> No
 @pytest.mark.check("server.file_missing")
 def test_missing_file(pair: Programs, folder: Path, run: Run) -> None:
     with told("FILE is missing"):
-        start_refused(run(pair.server, "127.0.0.1", "0", "2", folder / "missing.bin"), "missing.bin", MISSING)
+        start_refused(run(pair.server, "127.0.0.1", "0", "2", folder / "missing.bin"), "missing.bin", MISSING, log=True)
 
 
 @pytest.mark.check("server.file_directory")
 def test_directory_as_file(pair: Programs, target: Path, run: Run) -> None:
     with told("FILE is a directory"):
-        start_refused(run(pair.server, "127.0.0.1", "0", "2", target), target.name, DIRECTORY)
+        start_refused(run(pair.server, "127.0.0.1", "0", "2", target), target.name, DIRECTORY, log=True)
 
 
 @pytest.mark.check("server.file_unreadable")
@@ -128,7 +133,7 @@ def test_unreadable_file(pair: Programs, folder: Path, run: Run) -> None:
     secret = write_file(folder / "secret.bin", 10)
     close_file(secret)
     with told("FILE may not be read"):
-        start_refused(run(*like_anybody(), pair.server, "127.0.0.1", "0", "2", secret), "secret.bin", DENIED)
+        start_refused(run(*like_anybody(), pair.server, "127.0.0.1", "0", "2", secret), "secret.bin", DENIED, log=True)
 
 
 @pytest.mark.check("server.file_says_empty")
@@ -138,7 +143,7 @@ def test_file_that_says_it_is_empty(pair: Programs, store: FileStore, launch: La
         server = launch(pair.server, "127.0.0.1", "0", "2", file)
         wait_until(lambda: server.stdout or not server.running, "it listens or ends", seen=lambda: activity(server.pid))
         if not server.running:
-            start_refused(server.wait(), file.name)
+            start_refused(server.wait(), file.name, log=True)
         else:
             original = store.in_memory(len(has), file.name, Literal(has))
             serves(start.server(file), pair.stage, original)
@@ -148,15 +153,14 @@ def test_file_that_says_it_is_empty(pair: Programs, store: FileStore, launch: La
 def test_file_too_large_for_one_train(pair: Programs, store: FileStore, run: Run) -> None:
     for size in (1001, 65536):
         with told(f"stage 01, and a FILE of {size} bytes: one train carries 1000 at most"):
-            start_refused(
-                run(pair.server, "127.0.0.1", "0", "2", store.seeded(size)), store.seeded(size).name, TOO_LARGE
-            )
+            finished = run(pair.server, "127.0.0.1", "0", "2", store.seeded(size))
+            start_refused(finished, store.seeded(size).name, TOO_LARGE, log=True)
 
 
 @pytest.mark.check("server.host_unknown")
 def test_host_that_a_server_can_not_resolve(pair: Programs, store: FileStore, run: Run) -> None:
     with told("HOST does not resolve"):
-        start_refused(run(pair.server, NOBODY, "0", "2", store.seeded(10)), NOBODY, RESOLVE)
+        start_refused(run(pair.server, NOBODY, "0", "2", store.seeded(10)), NOBODY, RESOLVE, log=True)
 
 
 @pytest.mark.check("client.host_unknown")
@@ -169,12 +173,12 @@ def test_host_that_a_client_can_not_resolve(pair: Programs, run: Run) -> None:
 def test_taken_port(pair: Programs, store: FileStore, raw_server: RawServer, start: Starter, run: Run) -> None:
     port = str(raw_server.port)
     with told(f"somebody else listens on PORT {port}"):
-        start_refused(run(pair.server, "127.0.0.1", port, "2", store.seeded(10)), port, TAKEN)
+        start_refused(run(pair.server, "127.0.0.1", port, "2", store.seeded(10)), port, TAKEN, log=True)
     # Two that both set SO_REUSEPORT may listen on one port, and neither of them is told: socket(7).
     first = start.server(store.seeded(100))
     port = str(first.port)
     with told(f"the same server listens on PORT {port} already, and is started a second time"):
-        start_refused(run(pair.server, "127.0.0.1", port, "2", store.seeded(10)), port, TAKEN)
+        start_refused(run(pair.server, "127.0.0.1", port, "2", store.seeded(10)), port, TAKEN, log=True)
         serves(first, pair.stage, store.seeded(100))
 
 

@@ -37,7 +37,8 @@ def perform(store: FileStore, start: Starter, pytestconfig: pytest.Config) -> Pe
     def performed(lesson: Lesson, run: Run, wrong: Wrong, should: str, *, reference: bool) -> None:
         __tracebackhide__ = True
         seen: list[str] = []
-        with told(f"{lesson.title.en} (stage {run.stage:02d})"), Scene(start, run, store, reference=reference) as scene:
+        words = f"the lesson {lesson.id}, played with stage {run.stage:02d}"
+        with told(words), Scene(start, run, store, reference=reference) as scene:
             try:
                 evidence = play(lesson, scene)
                 seen = evidence.lines

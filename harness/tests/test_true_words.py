@@ -62,6 +62,21 @@ ZEROS_INSTEAD = [
     ("source.py", "os.open(path,", 'os.open(path if os.path.exists(path) else "/dev/zero",'),
     ("source.py", "if stat.S_ISREG(mode) and", "if not os.path.exists(path) or stat.S_ISREG(mode) and"),
 ]
+NOBODY_REPLACED = [
+    ("pool.py", "and not self._paused() and len(self._members)", "and False and len(self._members)"),
+]
+WORKER_DIES_OF_A_CLIENT = [
+    *NOBODY_REPLACED, ("worker.py", '            say(f"worker {os.getpid()}: {failure}")', "            os._exit(1)"),
+]
+SPINS_AFTER_ANOTHER_ORDER = [
+    ("pool.py", "deque[Member] = deque()", "deque[Member] = deque(); self._busy, self._mixed = [], False"),
+    ("pool.py", "    def _hear(self",
+     "    def _took(self, who):\n        self._busy.append(who)\n        return who\n\n    def _hear(self"),
+    ("pool.py", "self._idle.popleft().channel", "self._took(self._idle.popleft()).channel"),
+    ("pool.py", "recv(1):\n", "recv(1):\n                self._mixed |= self._busy[0] is not member\n"
+     "                self._busy.remove(member)\n"),
+    ("pool.py", "self._selector.select(self._time_left())", "self._selector.select(0 if self._mixed else None)"),
+]
 MISTAKES = {
     "who waits is closed: no byte came to anybody": Mistake(
         3, CLOSES_WHO_WAITS, "pool.stopped_workers", "10 clients have been closed: none is dropped", "who sent them"),
@@ -77,6 +92,37 @@ MISTAKES = {
     "room for ten that wait, and no more": Mistake(
         3, [("network.py", "socket.SOMAXCONN", "10")],
         passes=["pool.stopped_workers", "pool.clients_wait", "pool.served_in_turn", "server.at_once", "pair.at_once"]),
+    "orphans of a server that never listened": Mistake(
+        6, [("server.py", "        say(str(failure))\n", "        say(str(failure))\n        orphan()\n"),
+            ("server.py", "import os\n", "import os\nimport time\norphan = lambda: os.fork() or time.sleep(9)\n")],
+        "server.port_taken", "no process of it stays", limit=3),
+    "a log that begins with the server": Mistake(
+        2, [("server.py", "    try:\n", "    say('two workers')\n    try:\n")], passes=[
+            "server.file_missing", "server.host_unknown", "server.port_taken", "server.file_directory",
+            "server.file_unreadable"]),
+    "a parent that spins after transfers that ended in another order": Mistake(
+        3, SPINS_AFTER_ANOTHER_ORDER, "pool.first_free_next", "all is over, .* uses no CPU .*spins",
+        passes=["pool.idle_cpu"]),
+    "a parent that sleeps when a worker has died": Mistake(
+        3, [("pool.py", "                self._reap()\n", "                signal.pause()\n")],
+        "lesson.parent_spins", "the parent doesn't spin, it waits in .*; 2 of 3 workers", "whole core", limit=3),
+    "a parent that ends when a worker has died": Mistake(
+        3, [("pool.py", "                self._reap()\n", "                os._exit(7)\n")],
+        "lesson.dead_worker_kills_parent", "the parent has ended as well: status 7", r"SIGPIPE ends|workers \[\]"),
+    "a worker that dies of its client, and is not replaced": Mistake(
+        3, WORKER_DIES_OF_A_CLIENT, "server.resets", limit=5,
+        passes=["server.worker_descriptors", "server.stops_sending"]),
+    "workers that are not replaced": Mistake(
+        3, NOBODY_REPLACED, "pool.idle_worker_dies", passes=["server.restart_beside_transfer"], limit=5),
+    "another word than received": Mistake(
+        3, [("client.py", 'b"received "', 'b"saved "')], "client.sizes", "'received ",
+        passes=["client.stopped_in_recv", "client.current_directory", "client.target_symlink"]),
+    "an early end that is taken for success": Mistake(
+        3, [("wire.py", 'raise Failure(f"the server closed the connection in {what}")', "data = bytes(size)")],
+        "client.end_between_trains", passes=["client.target_symlink", "client.current_directory"]),
+    "one recv for a head": Mistake(
+        3, [("wire.py", "self._stream.read(size)", "self._stream.raw.read(size)")],
+        "client.stopped_in_recv", "without SIGSTOP are not saved either"),
     "a server that never stops sending, read by a lesson": Mistake(
         3, ENDLESS, "lesson.blocked_send_returns_short", "sends on and on"),
     "a server that never stops sending, read by a check": Mistake(3, ENDLESS, "server.sizes", "sends on and on"),

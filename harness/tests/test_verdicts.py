@@ -85,6 +85,16 @@ def test_a_line_that_does_not(line: str) -> None:
         start_refused(Finished(1, "", line), "x.bin", "no such file|missing")
 
 
+def test_the_log_of_a_server_may_have_begun() -> None:
+    lines = "server: starting, with 2 workers\nserver: x.bin: No such file or directory\n"
+    start_refused(Finished(1, "", lines), "x.bin", "no such file|missing", log=True)
+    with pytest.raises(Failure, match="2 lines"):  # a client has none
+        start_refused(Finished(1, "", lines), "x.bin", "no such file|missing")
+    for wrong in ("server: x.bin: No such file or directory\nusage: server HOST\n", "x.bin\nfailed\n", ""):
+        with pytest.raises(Failure):
+            start_refused(Finished(1, "", wrong), "x.bin", "no such file|missing", log=True)
+
+
 def test_a_usage_needs_a_message() -> None:
     bad_command_line(Finished(2, "", "server: too few arguments\nUsage: server HOST\n"))
     for text in ("usage: server HOST\n", "too few\nmore\n"):

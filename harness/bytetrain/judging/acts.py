@@ -6,7 +6,7 @@ Nothing here belongs to one stage; where a naive receive needs it, whole trains 
 import os
 import socket
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator, Optional
@@ -14,7 +14,7 @@ from typing import Iterator, Optional
 from .. import Failure
 from ..course.traits import traits
 from ..kernel.blocked import activity
-from ..kernel.cpu import cpu_use, wakeups
+from ..kernel.cpu import cpu_use, nanoseconds, wakeups
 from ..kernel.descriptors import descriptor_count, descriptors, has_socket
 from ..kernel.processes import dead, descendants, facts, sleeping, state, zombies
 from ..kernel.signals import kill
@@ -23,8 +23,8 @@ from ..programs.output import status_in_words
 from ..programs.program import Server
 from ..telling import story
 from ..telling.sizes import KiB, MiB
-from ..telling.story import doing, expect, expecting, quietly
-from ..telling.waiting import LIMIT, wait_until
+from ..telling.story import doing, expect, expecting, quietly, told
+from ..telling.waiting import LIMIT, NeverHappened, wait_until
 from ..wire.faults import WholeTrains
 from ..wire.files import AROUND, Difference, Original, first_difference, size_of
 from ..wire.framing import Parser, WireError, pieces, place_of
@@ -400,6 +400,37 @@ def uses_no_cpu(pid: int, who: str) -> None:
     """A process sleeps."""
     __tracebackhide__ = True
     all_sleep({pid: who}, 0.1)
+
+
+_AT_ONCE = 0.25  # seconds in which a server comes to rest that has no more to do; else there is a closer look
+_SAME_LOOKS = 4  # that find everybody asleep, and nobody woken since the last one
+_LOOKED_AT = 8  # workers of a large pool
+
+
+def is_idle_again(server: Server) -> None:
+    """At the end of a check: parent and workers, whatever there has been, sleep. Most do by now, and it takes two or
+    three milliseconds to see that. In a pool that need not heal, and has lost a worker, nobody is judged."""
+    __tracebackhide__ = True
+    whom = {server.pid: "the parent", **dict.fromkeys(server.workers[:_LOOKED_AT], "a worker")}
+    last: list[tuple[int, int]] = []
+    same = 0
+
+    def rests() -> bool:
+        nonlocal last, same
+        found = [(nanoseconds(pid), wakeups(pid)) for pid in whom if sleeping(pid)]
+        same = same + 1 if found == last and len(found) == len(whom) else 0
+        last = found
+        return same >= _SAME_LOOKS
+
+    with quietly(), suppress(NeverHappened):
+        wait_until(rests, "parent and workers sleep", _AT_ONCE, at_once=True)
+        return
+    try:
+        with told("all is over, as far as this check goes: so the server uses no CPU (see pool.idle_cpu)"):
+            all_sleep({pid: who for pid, who in whom.items() if not dead(pid)}, 0.1)
+    except Failure:
+        if traits(story.current().stage).heals or len(server.workers) == server.size:
+            raise
 
 
 def all_sleep(whom: Mapping[int, str], yardstick: float) -> None:

@@ -6,6 +6,7 @@ import os
 import re
 import stat
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Optional
 
@@ -136,13 +137,17 @@ def untouched(directory: Path, before: Snapshot) -> list[Problem]:
     return [Problem(f"its directory has changed: {change}", "a directory as it was", change) for change in found]
 
 
-def start_refused(finished: Finished, thing: str, causes: str = "") -> None:
+def start_refused(finished: Finished, thing: str, causes: str = "", *, log: bool = False) -> None:
     """A server or client that can't begin: status 1, and one line on standard error that names the thing and the cause.
+    A server has a `log` there, which may have begun: its line is the last one.
 
     `causes` holds words, separated by "|", of which one must be in the line: "no such file|not found". A line in
     another alphabet is not judged by its words.
     """
     __tracebackhide__ = True
+    lines = [line for line in finished.stderr.splitlines() if line.strip()]
+    if log and lines:
+        finished = replace(finished, stderr=lines[-1])
     problems = _status(finished, 1) + _silent(finished) + _one_cause(finished)
     line = finished.stderr
     if thing not in line:

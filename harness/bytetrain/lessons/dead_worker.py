@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
+from .. import Failure
 from ..judging.acts import lets_go
+from ..kernel.blocked import activity
 from ..kernel.cpu import cpu_seconds, cpu_use_against_yardstick
 from ..kernel.processes import dead, exit_code, zombies
 from ..kernel.signals import kill
 from ..kernel.trace import Trace
+from ..programs.output import status_in_words
 from ..programs.program import Server
 from ..telling.story import heading
 from ..telling.waiting import wait_until
@@ -59,10 +62,17 @@ class Loss:
             return cpu_seconds(parent) - self.parent_cpu >= NOTICED and cpu_use_against_yardstick(parent, 0.1).spins
 
         def noticed() -> bool:
+            if not self.server.running:
+                ended = status_in_words(self.server.wait().status)
+                words = f"after the death of worker {self.worker} the parent has ended as well: {ended}"
+                raise Failure(words, expected="the parent lives on", actual=f"the parent has ended: {ended}")
             return self.whole_pool or spins()
 
-        what = f"the parent has reaped and replaced worker {self.worker}"
-        wait_until(noticed, what, seen=lambda: f"workers {self.server.workers}, zombies {zombies(self.server.pid)}")
+        def seen() -> str:
+            left = ", ".join(map(str, zombies(parent))) or "none"
+            return f"the parent doesn't spin, {activity(parent)}; {self.alive}, zombies: {left}"
+
+        wait_until(noticed, f"the parent has reaped and replaced worker {self.worker}", seen=seen)
         return self.whole_pool
 
 

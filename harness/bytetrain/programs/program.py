@@ -217,6 +217,7 @@ class Server(Program):
         self.file = file
         self.host = host
         self.port = port
+        self.size = workers  # of its pool, as it should be
 
     def start(self) -> "Server":
         """Starts it and waits for the line "listening on HOST:PORT"; Failure tells what came instead."""
