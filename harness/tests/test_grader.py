@@ -231,6 +231,32 @@ def test_workers_of_xdist_grade_too(grade: Grade) -> None:
     assert graded.story("server.cases")["actual"] == "a corpse"
 
 
+@pytest.mark.parametrize("workers", ["0", "3"])
+def test_a_run_that_is_broken_off_keeps_what_went_wrong(grade: Grade, workers: str) -> None:
+    pytest.importorskip("xdist")
+    graded = grade("-x", "-n", workers, only="pool.ours")
+    assert graded.verdicts("pool.ours") == {"pool.ours 1": "harness error"} and graded.status == 3, graded.output
+    assert graded.data["outcome"] == "harness error" and "/no/such/file" in graded.story("pool.ours")["message"]
+    assert "not your program" in graded.output
+
+
+INTERRUPTED = """
+import os, signal
+import pytest
+
+@pytest.mark.check("pair.passes")
+@pytest.mark.parametrize("number", range(3))
+def test_passes(stage, number):
+    if number == 1:
+        raise KeyboardInterrupt
+"""
+
+
+def test_a_run_that_is_broken_off_has_not_passed(standins: Path, tmp_path: Path) -> None:
+    graded = Trial.of(tmp_path, standins, INTERRUPTED, {"pair.passes": (1, 1)}).grade("--containment=limits")
+    assert graded.data["outcome"] == "harness error" and not graded.data["complete"], graded.output
+
+
 WAITING = """
 from pathlib import Path
 import pytest

@@ -28,7 +28,7 @@ from . import calls, protection, words
 from .attached import OnConfig, on_config, on_item, on_report, put_on_config, put_on_report
 from .hooks import around, close_around, first, last, of_another_plugin, wrong_usage
 from .records import Record, Verdict, fill_in
-from .results import Results, forget, write
+from .results import ERROR, Results, forget, write
 from .schema import OUR_FAULT
 from .selection import (
     add_options, case_of, check_of, check_options, chosen_stages, draw_seed, parametrize, rubric_of, select, stage_of,
@@ -296,6 +296,14 @@ class Teller:
             self.config.option.tbstyle = "no"  # stories are told at once: pytest need not tell them again
             forget(self._file)
 
+    def _take_in_the_rest(self) -> None:
+        """Of a run that was broken off (-x with workers of xdist), not every case comes to its end. What has gone wrong
+        by then is known, and told; who has only passed so far earns nothing."""
+        for phase in [each for phases in self._phases.values() for each in phases]:
+            if phase.verdict in (Verdict.FAIL, Verdict.HARNESS_ERROR):
+                self._tell(self.results.add(phase))
+        self._phases.clear()
+
     @last
     def pytest_unconfigure(self) -> None:
         """Ends the programs of a pytest worker that something has killed: they have come to us."""
@@ -352,12 +360,15 @@ class Teller:
         regular = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         for how in self._gone.values() if regular and self.results.begun else ():
             self._stray("", how)
+        self._take_in_the_rest()
         if not self._has_results:
             return
         if regular:
             session.exitstatus = self.results.exit_status
         else:
             self.results.partial = self.results.interrupted = True
+            if self.results.exit_status == ERROR:
+                session.exitstatus = ERROR
         data = self.results.as_data()
         write(data, self._file)
         self._points_for_junit(data)
