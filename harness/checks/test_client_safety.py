@@ -9,16 +9,15 @@ import itertools
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Protocol
+from typing import Optional, Protocol
 
 import pytest
 
-from bytetrain import Failure
 from bytetrain.course.traits import traits
 from bytetrain.judging.acts import hand_over, hand_over_trains
-from bytetrain.judging.machine import on_small_disk
+from bytetrain.judging.machine import small_disk
 from bytetrain.judging.verdicts import changes, closed_to_its_owner, has_status, received, refused, snapshot
 from bytetrain.programs.build import Programs
 from bytetrain.programs.output import Finished
@@ -90,7 +89,9 @@ class Meeting:
 class Meet(Protocol):
     """Starts a client, with an older file in its directory unless older=False; our server has accepted it."""
 
-    def __call__(self, older: bool = True, prefix: Sequence[str] = ()) -> Meeting: ...
+    def __call__(
+        self, older: bool = True, prefix: Sequence[str] = (), directory: Optional[Path] = None
+    ) -> Meeting: ...
 
 
 def saved_in(directory: Path) -> bytes:
@@ -111,10 +112,10 @@ def meet(pair: Programs, target: Path, raw_server: RawServer, start: Starter) ->
     """meet() starts a client, with an older file in its directory unless older=False."""
     open_connections = []
 
-    def met(older: bool = True, prefix: Sequence[str] = ()) -> Meeting:
+    def met(older: bool = True, prefix: Sequence[str] = (), directory: Optional[Path] = None) -> Meeting:
         if older:
             (target / NAME.decode()).write_bytes(OLDER)
-        client = start.client(raw_server.port, target, under=Conditions(prefix=prefix))
+        client = start.client(raw_server.port, directory or target, under=Conditions(prefix=prefix))
         open_connections.append(raw_server.accept())
         return Meeting(pair.stage, client, open_connections[-1], target.parent)
 
@@ -425,20 +426,6 @@ def limited(size: int) -> list[str]:
     return ["bash", "-c", f"trap '' XFSZ; exec prlimit --fsize={size} -- \"$@\"", "limited"]
 
 
-@contextmanager
-def as_seen_by(client: Client, directory: Path) -> Iterator[Path]:
-    """A directory as a client sees it that has a mount of its own there, for longer than the client lives."""
-    try:
-        opened = os.open(f"/proc/{client.pid}/root{directory}", os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        words = f"what the client saves on its small file system can't be seen: {error.strerror}"
-        raise Failure(words, expected="a client that lives, and hides nothing", actual=str(error.strerror)) from None
-    try:
-        yield Path(f"/proc/self/fd/{opened}")
-    finally:
-        os.close(opened)
-
-
 @pytest.mark.check("client.disk_full")
 @pytest.mark.parametrize("disk", ["RLIMIT_FSIZE", "tmpfs"])
 def test_full_disk_is_a_failure(disk: str, stage: int, meet: Meet, target: Path) -> None:
@@ -452,8 +439,10 @@ def test_full_disk_is_a_failure(disk: str, stage: int, meet: Meet, target: Path)
         return
     # No limit of a process keeps it from writing to a mapping. Only where there really is no page left, SIGBUS comes.
     page, free = os.sysconf("SC_PAGESIZE"), 0 if traits(stage).one_train else 8
-    meeting = meet(older=False, prefix=on_small_disk(1 + free, target, NAME.decode(), OLDER.decode()))
-    with as_seen_by(meeting.client, target) as inside:
+    with ExitStack() as stack:
+        small = stack.enter_context(small_disk(1 + free, target, NAME.decode(), OLDER.decode()))
+        meeting = meet(older=False, prefix=small.prefix, directory=small.directory)
+        inside = stack.enter_context(small.seen_by(meeting.client))
         before = snapshot(inside)
         with told(
             f"{free * page} bytes are free in the file system (tmpfs), beside an older file, and more than that come"

@@ -13,6 +13,7 @@ import pytest
 from bytetrain.course.paths import HARNESS
 from bytetrain.grading.adapters import load_results
 from bytetrain.grading.command import grading_command
+from bytetrain.programs import containment
 from bytetrain.telling.text import has_bytes
 
 from .conftest import make_submission
@@ -72,6 +73,21 @@ def test_a_hosts_file_without_localhost_fails_nobody(hosts: str, verdict: str, t
     done = subprocess.run([*prefix, *command, "--containment=limits"], stdout=subprocess.PIPE, text=True)
     found = {each["id"]: each["verdict"] for each in load_results(results)["checks"]}
     assert found["pair.host_name"] == verdict, done.stdout
+
+
+@pytest.mark.skipif(bool(containment.why_no_sandbox()), reason=containment.why_no_sandbox() or "it works")
+def test_a_full_disk_is_judged_in_the_sandbox_as_well(tmp_path: Path, standins: Path) -> None:
+    """Root has no user namespace there. Of each case: a client that does well, and one that keeps half of the file."""
+    help = subprocess.run(["bwrap", "--help"], stdout=subprocess.PIPE, text=True).stdout
+    if os.getuid() == 0 and "--size" not in help:
+        pytest.skip("before bubblewrap 0.7 there is no small disk for root")
+    for submission, verdict in ((HARNESS / "submissions" / "python_fds", "pass"), (standins, "fail")):
+        results = tmp_path / f"{verdict}.json"
+        command = grading_command(submission, results, "--check=client.disk_full", "--stage=6", "-n0", "--no-calls")
+        done = subprocess.run([*command, "--containment=bubblewrap"], stdout=subprocess.PIPE, text=True)
+        check = next(each for each in load_results(results)["checks"] if each["id"] == "client.disk_full")
+        cases = {each["case"]: each["verdict"] for each in check["cases"]}
+        assert cases == {"RLIMIT_FSIZE": verdict, "tmpfs": verdict}, done.stdout
 
 
 LATE = """

@@ -6,6 +6,7 @@ not applicable.
 
 from __future__ import annotations
 
+import fcntl
 import ipaddress
 import os
 import resource
@@ -13,13 +14,20 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from subprocess import PIPE
 
-from .. import HarnessError, NotApplicable
+from .. import Failure, HarnessError, NotApplicable
+from ..programs.containment import ROOM, SMALL, is_inside
 from ..programs.limits import RESERVE
-from ..programs.program import Argument
+from ..programs.program import Argument, Client
+from ..programs.workplace import remove
 from ..telling.sizes import GiB, KiB
+from ..telling.story import expect
+from ..telling.waiting import wait_until
 from ..wire.files import is_in_memory
 
 # Descriptors
@@ -91,21 +99,62 @@ def name_of_loopback() -> str:
 
 _NAME = next(filter(_means_loopback, ("localhost", "localhost.localdomain", "ip6-localhost", socket.gethostname())), "")
 
-# A small disk: a tmpfs, mounted over a directory; an older file is in it. Then the program that the other words run.
+# A small disk: a file system of a few pages, in memory, with an older file in it
 
+
+@dataclass(frozen=True)
+class SmallDisk:
+    """Where a client is run so that it finds a small disk in its directory."""
+
+    prefix: Sequence[str]  # to be put in front of the client
+    directory: Path
+    everybody: bool  # whether we see what it sees there
+
+    @contextmanager
+    def seen_by(self, client: Client) -> Iterator[Path]:
+        """Its directory as a client sees it, for longer than the client lives."""
+        if self.everybody:
+            yield self.directory
+            return
+        try:
+            opened = os.open(f"/proc/{client.pid}/root{self.directory}", os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            words = f"what the client saves on its small file system can't be seen: {error.strerror}"
+            hidden = str(error.strerror)
+            raise Failure(words, expected="a client that lives, and hides nothing", actual=hidden) from None
+        try:
+            yield Path(f"/proc/self/fd/{opened}")
+        finally:
+            os.close(opened)
+
+
+@contextmanager
+def small_disk(pages: int, directory: Path, older: str, its_content: str) -> Iterator[SmallDisk]:
+    """A disk of so many pages, the first one with an older file: mounted over `directory`, in a namespace of the
+    client's own; or the one that the sandbox has, where root can have no such namespace."""
+    if not _WHY_NO_NAMESPACE:
+        yield SmallDisk(_mounted(pages, directory, older, its_content), directory, everybody=False)
+    elif _SANDBOX_HAS_ONE:
+        with _of_the_sandbox(pages, older, its_content) as place:
+            yield SmallDisk((), place, everybody=True)
+    else:
+        raise NotApplicable(f"no small file system can be mounted here, in a user namespace: {_WHY_NO_NAMESPACE}")
+
+
+# What is mounted there goes with the namespace. Then the program that the other words run.
 _ON_SMALL_DISK = 'mount -t tmpfs -o "size=$1" none "$2" && cd "$2" && printf %s "$4" > "$3" && shift 4 && exec "$@"'
 
 
-def _small_disk(pages: int, directory: Path, older: str, its_content: str) -> list[str]:
+def _mounted(pages: int, directory: Path, older: str, its_content: str) -> list[str]:
     size = pages * os.sysconf("SC_PAGESIZE")
     words = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", _ON_SMALL_DISK, "small disk"]
     return [*words, str(size), str(directory), older, its_content]
 
 
-def _why_no_small_disk() -> str:
+def _why_no_namespace() -> str:
     """Why none can be had, or looked at from outside; "" if that works."""
     with tempfile.TemporaryDirectory(prefix="bytetrain-") as folder:
-        waits = [*_small_disk(4, Path(folder), "older", "content"), "sh", "-c", "echo mounted; read end"]
+        waits = [*_mounted(4, Path(folder), "older", "content"), "sh", "-c", "echo mounted; read end"]
         try:
             with subprocess.Popen(waits, stdin=PIPE, stdout=PIPE, stderr=PIPE, errors="surrogateescape") as tried:
                 assert tried.stdin and tried.stdout and tried.stderr
@@ -117,15 +166,41 @@ def _why_no_small_disk() -> str:
             return str(error)
 
 
-def on_small_disk(pages: int, directory: Path, older: str, its_content: str) -> list[str]:
-    """To be put in front of a program, which finds a file system of so many pages in a directory, the first one with an
-    older file. Nobody else sees it: it is mounted in a namespace of its own, and goes with it."""
-    if _WHY_NO_SMALL_DISK:
-        raise NotApplicable(f"no small file system can be mounted here, in a user namespace: {_WHY_NO_SMALL_DISK}")
-    return _small_disk(pages, directory, older, its_content)
+@contextmanager
+def _of_the_sandbox(pages: int, older: str, its_content: str) -> Iterator[Path]:
+    """A folder on the one small disk that all checks of a sandbox share: they take turns."""
+    opened = os.open(SMALL, os.O_RDONLY | os.O_DIRECTORY)
+
+    def ours() -> bool:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    try:
+        wait_until(ours, "the small disk is free")
+        for left in SMALL.iterdir():
+            remove(left)
+        place = SMALL / "target"
+        place.mkdir()
+        found = os.statvfs(SMALL)
+        with (SMALL / "filler").open("wb") as filler:
+            if found.f_bavail > pages:
+                os.posix_fallocate(filler.fileno(), 0, (found.f_bavail - pages) * found.f_bsize)
+        (place / older).write_text(its_content)
+        left_free = os.statvfs(SMALL).f_bavail
+        words = f"somebody else writes to {SMALL}: {left_free} pages are free, and not {pages - 1}"
+        expect(left_free == pages - 1, words, expected=f"{pages - 1} pages", actual=f"{left_free} pages")
+        yield place
+    finally:
+        for left in SMALL.iterdir():
+            remove(left)
+        os.close(opened)
 
 
-_WHY_NO_SMALL_DISK = _why_no_small_disk()
+_WHY_NO_NAMESPACE = _why_no_namespace()
+_SANDBOX_HAS_ONE = is_inside() and SMALL.is_mount() and os.statvfs(SMALL).f_blocks <= 2 * ROOM[str(SMALL)] // 4096
 
 # Room
 

@@ -37,7 +37,7 @@ from typing import Optional
 from .. import HarnessError
 from ..course.paths import BUILD, HARNESS, REPO, STAGES
 from ..kernel.processes import be_subreaper, children, close_to_others
-from ..telling.sizes import GiB, MiB
+from ..telling.sizes import GiB, KiB, MiB
 from .program import KEPT
 from .workplace import place_of_a_run
 
@@ -45,7 +45,8 @@ INSIDE = "BYTETRAIN_CONTAINED"  # set in the environment of the run that is insi
 _OUTPUTS = "BYTETRAIN_OUTPUTS"  # there too, until it has been read: {name: descriptor}
 _WORK = "work"  # below /tmp: the folder on the disk
 SHARED = (Path("/tmp"), Path("/dev/shm"))  # where programs may write beside the folders that they are given
-ROOM = {"/tmp": 256 * MiB, "/dev/shm": 128 * MiB, str(BUILD.parent): GiB}
+SMALL = Path("/tmp/bytetrain-small")  # a file system of a few pages, for checks that want a full one
+ROOM = {str(SMALL): 64 * KiB, "/tmp": 256 * MiB, "/dev/shm": 128 * MiB, str(BUILD.parent): GiB}
 OURS = ("bytetrain-", "pytest-")  # how the names begin that the harness makes there
 # What programs and compilers live in, if it is there; nothing else of the root is.
 SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "etc", "opt", "nix", "gnu", "snap", "sys")
@@ -237,7 +238,7 @@ class Sandbox:
         # Nobody sees what others have built, nor their results.
         build = str(BUILD.parent)
         words += ["--bind", str(self.kept_build), build] if self.kept_build else _memory(build)
-        words += ["--bind", str(place / _WORK), str(SHARED[0] / _WORK)]
+        words += ["--bind", str(place / _WORK), str(SHARED[0] / _WORK), *_memory(str(SMALL))]
         words += [*_SEALED, "--seccomp", str(seccomp), "--dir", os.getcwd(), "--chdir", os.getcwd()]
         return [*words, "--", *command]
 
