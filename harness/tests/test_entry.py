@@ -26,7 +26,7 @@ from bytetrain.course.paths import REPO, STAGES
 
 @pytest.mark.check("server.ready_line")
 def test_where_it_runs(stage, submission):
-    assert os.getcwd() == str(REPO) and submission.is_dir()
+    assert os.getcwd() == str(REPO) and str(submission) == os.environ["BYTETRAIN_WAY"]
 
 @pytest.mark.check("server.sees")
 def test_what_it_sees(stage):
@@ -113,6 +113,13 @@ def test_pytest_itself_refuses_when_it_has_run_others_code(trial: Trial) -> None
     status, said = call(trial.folder, *command, "--submission", "submission", "harness")
     assert status == 4 and "conftest.py, which is no part of the kit" in said, said
     assert call(trial.folder, *command, "harness", "-n0", "--submission=submission", "--trust", "--stage=2")[0] == 5
+
+
+def test_workers_understand_what_is_named_in_another_folder(trial: Trial) -> None:
+    """They are started in the clone."""
+    command = [sys.executable, "-m", "pytest", "-n2", "--submission=../../submission", "--trust", "test_sample.py"]
+    status, said = call(trial.folder / "harness" / "checks", *command, "--stage=1", "--check=server.ready_line")
+    assert status == 0 and "1 passed" in said, said
 
 
 @pytest.mark.parametrize("option", ["--help", "--version"])

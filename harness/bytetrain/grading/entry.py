@@ -17,10 +17,13 @@ import pytest
 import bytetrain
 
 from ..course.paths import REPO
-from .hooks import around, first, wrong_usage
+from .hooks import around, first, of_another_plugin, wrong_usage
 
 _SAFE = "./lab test --submission DIR grades others' work, whatever lies in it"
-_PATHS = ("submission", "results", "traced", "keep_build", "xmlpath", "log_file", "basetemp")  # options
+_PATHS = {  # what pytest calls the values of options
+    "submission": "--submission", "results": "--results", "traced": "--traced", "keep_build": "--keep-build",
+    "xmlpath": "--junitxml", "log_file": "--log-file", "basetemp": "--basetemp", "confcutdir": "--confcutdir",
+}
 
 
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
@@ -43,14 +46,38 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.help:  # then there is no more than options
         return
     here = config.invocation_params.dir
-    config.option.submission_as_given = getattr(config.option, "submission_as_given", config.option.submission)
+    given = getattr(config.option, "submission_as_given", config.option.submission)
+    config.option.submission_as_given = getattr(config, "workerinput", {}).get("bytetrain_submission", given)
     for name in _PATHS:
         if getattr(config.option, name, None):
             setattr(config.option, name, str(here / str(getattr(config.option, name))))
-    config.args[:] = [str(here / word) for word in config.args]
+    named = {word: str(here / word) for word in map(str, config.args)}
+    config.args[:] = [named[str(word)] for word in config.args]
+    _tell_workers(config, named)
     python_path = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(os.path.isabs, python_path))
     os.chdir(REPO)
+
+
+def _tell_workers(config: pytest.Config, named: dict[str, str]) -> None:
+    """Workers parse the command line anew, in the clone: what it says of this folder is said without it. Of an option
+    that is given twice the last one holds."""
+    options = ["-c", str(config.inipath), "--rootdir", str(config.rootpath)]
+    for name, option in _PATHS.items():
+        if getattr(config.option, name, None):
+            options += [option, str(getattr(config.option, name))]
+    words = [named.get(str(word), str(word)) for word in config.invocation_params.args]
+    end = words.index("--") if "--" in words else len(words)
+    config.invocation_params = type(config.invocation_params)(
+        args=[*words[:end], *options, *words[end:]],
+        plugins=config.invocation_params.plugins, dir=config.invocation_params.dir,
+    )
+
+
+@of_another_plugin
+def pytest_configure_node(node: Any) -> None:
+    """For each worker of xdist: stories show the submission as it was named."""
+    node.workerinput["bytetrain_submission"] = str(node.config.option.submission_as_given)
 
 
 def _refuse_others(config: pytest.Config, named: Iterable[str]) -> None:
