@@ -136,12 +136,17 @@ def test_a_check_has_what_a_student_needs(check: Check) -> None:
     assert reference or (REPO / "docs" / "en" / page).is_file() and (REPO / "docs" / "zh-CN" / page).is_file()
 
 
-def promises() -> str:
-    """The contract, without what nobody is graded on; each run of blanks and line ends is one blank."""
+def graded_part() -> str:
+    """The contract, without what nobody is graded on."""
     page = (REPO / "docs" / "en" / "contract.md").read_text(encoding="utf-8")
     graded, _, rest = page.partition("\n## Where this page was silent\n")
     assert rest
-    return " ".join(graded.split())
+    return graded
+
+
+def promises() -> str:
+    """Each run of blanks and line ends is one blank."""
+    return " ".join(graded_part().split())
 
 
 @pytest.mark.parametrize("check", rubric().checks.values(), ids=lambda check: str(check.id))
@@ -149,3 +154,42 @@ def test_a_check_that_earns_points_keeps_to_the_contract(check: Check) -> None:
     assert bool(check.contract) == (check.weight > 0), f"{check.id}: which words of docs/en/contract.md promise that?"
     assert check.contract in promises(), f"{check.id}: docs/en/contract.md doesn't say: {check.contract}"
     assert check.contract == "" or len(check.contract) >= 18, f"{check.id}: too few words to find the place by"
+
+
+# Sentences that no check quotes: what they begin with, and who asks for it all the same; "" if it is no promise.
+UNQUOTED = {
+    "English |": "", "Everything that grades": "", "Write your stage in any language": "",
+    "| parent | the process that listens, accepts": "pool.stopped_workers", "| worker |": "pool.stopped_workers",
+    "| channel |": "", "`server [OPTIONS]": "server.command_line", "`client HOST PORT": "client.command_line",
+    "FILE is a readable regular file; the server never changes it": "server.sizes",
+    "`listening on": "server.ready_line", "Nothing else goes there": "server.ready_line",
+    "The log goes to standard error": "server.file_missing", "If the log has begun": "server.file_missing",
+    "From stage 06 on no process of it stays": "server.port_taken",
+    "No temporary file stays behind": "client.end_between_trains",
+    "The client sends nothing": "client.no_wait_for_close", "| 02, 03 | train(name)": "server.sizes",
+    "| 04 | train(name)": "server.sizes", "| 05, 06 | train(name)": "server.sizes",
+    "`size` is 8 bytes": "server.size_64_bits", "The grader hands the bytes": "", "| 01 | `--raw`": "",
+    "| 03 | `client": "", "| 05, 06 | `server --send": "", "| 05, 06 | `client --receive": "",
+    "| 06 | `server --drain": "exit.drain_timeout",
+    "| 06 | `server --stall": "exit.stalled_client", "They belong to the reference pairs": "",
+    "A submission doesn't need them": "", "If its server knows the last two": "exit.drain_timeout",
+    "Every transfer is made by a worker": "pool.stopped_workers", "| Ctrl-C in a terminal:": "exit.ctrl_c",
+}
+
+
+def sentences() -> list[str]:
+    """Those of the graded part, and the rows of its tables; without what is drawn or shown as a session."""
+    text = re.sub(r"(?ms)^(<!--[^\n]*-->\n)?```.*?^```\n", "", graded_part())
+    paragraphs = [each for each in re.split(r"\n\s*\n", text) if not each.startswith("#")]
+    parts = [" ".join(part.split()) for each in paragraphs for part in re.split(r"\n(?=- |\| )", each)]
+    found = [each for part in parts for each in re.split(r"(?<=[.:;])\s+(?=[A-Z`])", part.removeprefix("- "))]
+    return [each for each in found if "|---|" not in each]
+
+
+def test_every_sentence_of_the_contract_is_asked_for() -> None:
+    quotes = [piece for check in rubric().checks.values() for piece in re.split(r"(?<=[.:;]) ", check.contract)]
+    quotes = [each for each in quotes if len(each) >= 18]
+    unquoted = [each for each in sentences() if not any(quote in each or each in quote for quote in quotes)]
+    assert [each for each in unquoted if not each.startswith(tuple(UNQUOTED))] == [], "which check asks for that?"
+    assert [start for start in UNQUOTED if not any(each.startswith(start) for each in unquoted)] == [], "not there"
+    assert {check for check in UNQUOTED.values() if check} <= set(rubric().checks)

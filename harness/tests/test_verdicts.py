@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -32,6 +33,19 @@ def test_a_file_that_was_received(tmp_path: Path) -> None:
     (target / ".stray").touch()
     with pytest.raises(Failure, match=r"(?s)'received a b'.*'.stray' is in its directory.*differ from byte 0"):
         received(Finished(0, "received a b", ""), target, original)
+
+
+def test_a_file_that_its_owner_can_not_read_is_a_failure_of_theirs(tmp_path: Path) -> None:
+    original = write_file(tmp_path / "a", 10)
+    target = tmp_path / "target"
+    target.mkdir()
+    write_file(target / "a", 10).chmod(0)
+    with pytest.raises(Failure, match="with the mode 0000: its owner can't read it") as caught:
+        received(Finished(0, "received a, 10 bytes\n", ""), target, original)
+    assert caught.value.actual == "with the mode 0000"
+    assert snapshot(target)["a"].startswith("10 bytes, with the mode 0000")
+    os.mkfifo(target / "b")  # nobody waits for its reader
+    assert snapshot(target)["b"].startswith("neither a file nor a directory")
 
 
 def test_a_failure_that_is_told_well(tmp_path: Path) -> None:
