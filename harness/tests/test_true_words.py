@@ -86,7 +86,7 @@ MISTAKES = {
         6, CLOSES_WHO_WAITS, "exit.stalled_client", "a client that waited was closed, without", "is dropped after"),
     "workers accept by themselves, stopped before their first send": Mistake(
         3, WORKERS_ACCEPT, "server.sigpipe_before_first_send",
-        r"2 clients wait in the backlog, and the parent sleeps on: .*socket is open in worker \d", "waited"),
+        r"clients wait in the backlog \(2\), the parent sleeps on: .*socket is open in worker \d", "waited"),
     "workers accept by themselves, and one dies": Mistake(
         3, WORKERS_ACCEPT, "pool.worker_dies_before_taking", "the parent sleeps on: ", "waited"),
     "room for ten that wait, and no more": Mistake(
@@ -105,7 +105,8 @@ MISTAKES = {
         passes=["pool.idle_cpu"]),
     "a parent that sleeps when a worker has died": Mistake(
         3, [("pool.py", "                self._reap()\n", "                signal.pause()\n")],
-        "lesson.parent_spins", "the parent doesn't spin, it waits in .*; 2 of 3 workers", "whole core", limit=3),
+        "lesson.zombie_stays", "the parent doesn't spin, it waits in pause; 2 of 3 workers", "ProcessFacts",
+        passes=["lesson.parent_spins"], limit=10),
     "a parent that ends when a worker has died": Mistake(
         3, [("pool.py", "                self._reap()\n", "                os._exit(7)\n")],
         "lesson.dead_worker_kills_parent", "the parent has ended as well: status 7", r"SIGPIPE ends|workers \[\]"),

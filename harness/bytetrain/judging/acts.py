@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, Optional
+from typing import Callable, Iterator, Optional
 
 from .. import Failure
 from ..course.traits import traits
@@ -261,29 +261,38 @@ def first_byte_comes(client: Connection, what: str = "the first byte comes", lim
 
 
 MORE = 64 * KiB  # bytes beyond what is expected that are read: who sends on and on has no end
-_SLEEPS_ON = 100  # looks at a parent that sleeps, 20 ms apart, while clients wait for it
+_SLEEPS_ON = 100  # looks in a row, 20 ms apart or less, that find a process asleep and not woken since the last one
+
+
+def sleeping_on(pid: int) -> Callable[[], bool]:
+    """A look, to be taken again and again: true once a process is known to sleep on, though something has happened that
+    it should have woken for. One that only waits for a CPU doesn't sleep."""
+    woken, looks = -1, 0
+
+    def look() -> bool:
+        nonlocal woken, looks
+        before, woken = woken, wakeups(pid)
+        looks = looks + 1 if sleeping(pid) and woken == before else 0
+        return looks >= _SLEEPS_ON
+
+    return look
 
 
 def parent_accepts(server: Server) -> None:
     """Waits until the backlog is empty: the parent accepts, and doesn't leave that to its workers, who are stopped.
-    Failure as soon as it is known to sleep on: somebody has been there all the time, and it has not even woken."""
+    Failure as soon as it is known to sleep on."""
     __tracebackhide__ = True
-    history: list[tuple[Optional[int], int]] = []
+    sleeps_on = sleeping_on(server.pid)
 
     def accepted() -> bool:
         waiting = backlog(server.port)
-        if not waiting:
-            return True
-        history.append((waiting, wakeups(server.pid)))
-        if not sleeping(server.pid):
-            history.clear()
-        if len(history) > _SLEEPS_ON and len(set(history[-_SLEEPS_ON:])) == 1:
+        if waiting and sleeps_on():
             found = listener(server.port)
             others = [f"worker {pid}" for pid in server.workers if found and has_socket(pid, found.inode)]
             held = f"; the listening socket is open in {', '.join(others)} as well" if others else ""
-            words = f"{waiting} clients wait in the backlog, and the parent sleeps on: {activity(server.pid)}{held}"
+            words = f"clients wait in the backlog ({waiting}), the parent sleeps on: {activity(server.pid)}{held}"
             raise Failure(words, expected="the parent accepts the clients", actual=words)
-        return False
+        return not waiting
 
     wait_until(accepted, "the parent accepts the clients that have come: it doesn't leave that to its workers",
                seen=lambda: f"{backlog(server.port)} wait in the backlog")

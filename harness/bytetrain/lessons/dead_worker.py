@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Optional
 
 from .. import Failure
-from ..judging.acts import lets_go
+from ..judging.acts import lets_go, sleeping_on
 from ..kernel.blocked import activity
 from ..kernel.cpu import cpu_seconds, cpu_use_against_yardstick
 from ..kernel.processes import dead, exit_code, zombies
@@ -53,10 +53,11 @@ class Loss:
         by = signal.Signals(self.killed_by or signal.SIGKILL)
         return f"worker {self.worker} was ended by signal {by.value} ({by.name})"
 
-    def wait_for_parent(self) -> bool:
-        """Waits until the parent has made the pool whole again (True), or uses CPU on and on without doing so
-        (False)."""
+    def wait_for_parent(self, *, or_sleeps_on: bool = False) -> bool:
+        """Waits until the parent has made the pool whole again (True), or uses CPU on and on without doing so, or, if
+        that will do as well, sleeps on (False)."""
         parent = self.server.pid
+        sleeps_on = sleeping_on(parent)
 
         def spins() -> bool:
             return cpu_seconds(parent) - self.parent_cpu >= NOTICED and cpu_use_against_yardstick(parent, 0.1).spins
@@ -66,7 +67,7 @@ class Loss:
                 ended = status_in_words(self.server.wait().status)
                 words = f"after the death of worker {self.worker} the parent has ended as well: {ended}"
                 raise Failure(words, expected="the parent lives on", actual=f"the parent has ended: {ended}")
-            return self.whole_pool or spins()
+            return self.whole_pool or spins() or (or_sleeps_on and sleeps_on())
 
         def seen() -> str:
             left = ", ".join(map(str, zombies(parent))) or "none"

@@ -12,7 +12,7 @@ from .scene import Scene
 
 def play(scene: Scene) -> Evidence:
     loss = lose_a_worker(scene)
-    replaced = loss.wait_for_parent()
+    loss.wait_for_parent(or_sleeps_on=True)  # whether it has replaced the worker, other lessons ask
     parent = loss.server.pid
     use = cpu_use_against_yardstick(parent)
     returned = epoll_waits(scene, parent) if use.spins else None
@@ -27,7 +27,7 @@ def play(scene: Scene) -> Evidence:
     return Evidence(
         failure=when(use.spins, f"the parent used {use.seconds:.2f} s of CPU in {use.yardstick:.2f} s"),
         cure=when(
-            replaced and not use.spins, f"the parent used {use.seconds:.2f} s of CPU, and sleeps in {where or 'S'}"
+            not use.spins, f"the parent used {use.seconds:.2f} s of CPU, and sleeps in {where or 'S'}"
         ),
         lines=lines,
         facts={
