@@ -75,9 +75,10 @@ def pair(stage: int, built: Builder) -> Programs:
 @pytest.fixture(scope="session")
 def store() -> Iterator[FileStore]:
     """Test files, made once in a session and removed at its end."""
-    files = FileStore()
-    yield files
-    files.clean()
+    with temporary_folder("bytetrain-files-") as path:
+        files = FileStore(path)
+        yield files
+        files.clean()
 
 
 @pytest.fixture

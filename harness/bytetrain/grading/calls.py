@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import tempfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Optional
 
 from ..kernel import trace
 from ..kernel.trace import Event, Trace
+from ..programs.workplace import temporary_folder
 from ..telling.story import Story
 from .command import grading_command
 from .records import Record
@@ -36,10 +36,10 @@ def from_second_run(record: Record, harness: Path, submission: Path, options: Se
     """Runs one case again, traced, in a process of its own, and takes the calls from its results. [] if it can't be."""
     if trace.why_no_strace():
         return []
-    with tempfile.TemporaryDirectory(prefix="bytetrain-") as folder:
-        results = Path(folder) / "results.json"
+    with temporary_folder() as folder:
+        results = folder / "results.json"
         case = ["--check", record.check, f"--stage={record.stage}", f"--case={record.case}", *record.replay]
-        command = grading_command(submission, results, *case, *options, "-n0", "--traced", folder, harness=harness)
+        command = grading_command(submission, results, *case, *options, "-n0", "--traced", str(folder), harness=harness)
         environment = {**os.environ, "BYTETRAIN_LIMIT": f"{LIMIT_AGAIN:g}"}
         environment.pop("PYTEST_XDIST_WORKER", None)
         try:

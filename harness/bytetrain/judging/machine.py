@@ -24,7 +24,7 @@ from .. import Failure, HarnessError, NotApplicable
 from ..programs.containment import ROOM, SMALL, is_inside
 from ..programs.limits import RESERVE
 from ..programs.program import Argument, Client
-from ..programs.workplace import remove
+from ..programs.workplace import remove, temporary_folder
 from ..telling.sizes import GiB, KiB
 from ..telling.story import expect
 from ..telling.waiting import wait_until
@@ -153,8 +153,8 @@ def _mounted(pages: int, directory: Path, older: str, its_content: str) -> list[
 
 def _why_no_namespace() -> str:
     """Why none can be had, or looked at from outside; "" if that works."""
-    with tempfile.TemporaryDirectory(prefix="bytetrain-") as folder:
-        waits = [*_mounted(4, Path(folder), "older", "content"), "sh", "-c", "echo mounted; read end"]
+    with temporary_folder() as folder:
+        waits = [*_mounted(4, folder, "older", "content"), "sh", "-c", "echo mounted; read end"]
         try:
             with subprocess.Popen(waits, stdin=PIPE, stdout=PIPE, stderr=PIPE, errors="surrogateescape") as tried:
                 assert tried.stdin and tried.stdout and tried.stderr
@@ -204,7 +204,8 @@ _SANDBOX_HAS_ONE = is_inside() and SMALL.is_mount() and os.statvfs(SMALL).f_bloc
 
 # Room
 
-_ROOM = 5 * GiB  # for two clients at a time that reserve room for 2 GiB before they begin
+# For two clients at a time that reserve room for 2 GiB before they begin, and for one of them.
+_ROOM, _ROOM_FOR_ONE = 5 * GiB, 9 * GiB // 4
 
 
 def _room_in(folder: Path) -> int:
@@ -217,13 +218,13 @@ def _room_in(folder: Path) -> int:
 
 
 def require_room(folder: Path) -> None:
-    """NotApplicable where 2 GiB can't be saved: a client that reserves the room would fail, and be right. What has
-    become of room that was there, nobody knows: HarnessError."""
-    words = f"in {folder.parent} there is no room for files of 2 GiB: {_ROOM // GiB} GiB should be free"
+    """NotApplicable where 2 GiB can't be saved: a client that reserves the room would fail, and be right. What earlier
+    checks have left is gone by now (`Watch`), so if room is lost that was there, nobody knows to whom: HarnessError."""
+    words = f"in {folder.parent} there is no room for files of 2 GiB"
     if _ROOM_AT_FIRST < _ROOM:
-        raise NotApplicable(words)
-    if _room_in(folder) < _ROOM:
-        raise HarnessError(f"{words}, and were at first")
+        raise NotApplicable(f"{words}: {_ROOM // GiB} GiB should be free")
+    if _room_in(folder) < _ROOM_FOR_ONE:
+        raise HarnessError(f"{words} any more, and {_ROOM // GiB} GiB were free at first: somebody else has taken it")
 
 
 _ROOM_AT_FIRST = _room_in(Path(tempfile.gettempdir()))

@@ -18,6 +18,7 @@ from ..course.paths import BUILD, REPO
 from ..telling.sizes import KiB
 from .limits import Printed, Watch, be_first_to_die, limit_files
 from .sessions import end_left_over, left_over
+from .workplace import temporary_folder
 
 PRESETS = REPO / "CMakePresets.json"
 LOG_TAIL = 40  # lines of a failed build that are shown
@@ -161,8 +162,9 @@ def _in_its_own_session(command: list[str], output: int) -> int:
     """Runs one command, without a terminal, and ends whatever it leaves behind. Returns its status."""
     before = {each.pid for each in left_over()}
     try:
-        with subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        with temporary_folder() as folder, subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+            env={**os.environ, "TMPDIR": str(folder)},  # a compiler's files
         ) as build:
             be_first_to_die(build.pid)
             limit_files(build.pid)

@@ -25,7 +25,7 @@ from .. import Failure, HarnessError
 from ..kernel.descriptors import descriptors
 from ..kernel.processes import ProcessFacts, descendants, owner, processes, threads
 from ..telling.sizes import GiB, MiB
-from .workplace import remove
+from .workplace import left_in_place, own_place, remove, sweep
 
 PROCESSES = 1500  # the largest pool that a check asks for has 512 workers
 OUTPUT = 64 * MiB  # of one program; the contract asks for a line
@@ -144,6 +144,8 @@ class Watch:
         self._free = 0  # bytes, at the start
 
     def __enter__(self) -> "Watch":
+        if own_place():
+            sweep()
         free = shutil.disk_usage(self._folder).free
         if free < RESERVE:
             raise HarnessError(f"only {free // MiB} MiB are free in {self._folder.parent}: make room, and grade again")
@@ -200,19 +202,21 @@ class Watch:
             return Failure(f"the disk fills up: there are {actual}; and all was ended.",
                            expected=f"at most {STRAYS // MiB} MiB in {FILES} files", actual=actual)
         free = shutil.disk_usage(self._folder).free
-        if self._free - free > DISK:  # only then: a look at every descriptor takes its time
-            nameless = nameless_usage(descendants(os.getpid()), self._folder.stat().st_dev)
-            if found.size + nameless > DISK:
-                actual = f"{nameless // MiB} MiB in files that have no name any more"
-                return Failure(f"the disk fills up: there are {actual}, and all was ended.",
-                               expected=f"at most {DISK // MiB} MiB", actual=actual)
+        if self._free - free <= DISK and free >= RESERVE:
+            return None
+        # Only then: a look at every descriptor takes its time.
+        nameless = nameless_usage(descendants(os.getpid()), self._folder.stat().st_dev)
+        beside = sum(disk_usage(each).size for each in left_in_place())
+        if found.size + nameless + beside > DISK:
+            actual = f"{nameless // MiB} MiB in files that have no name any more" if nameless > beside else \
+                f"{beside // MiB} MiB beside the folder of this check"
+            return Failure(f"the disk fills up: there are {actual}, and all was ended.",
+                           expected=f"at most {DISK // MiB} MiB", actual=actual)
         if free >= RESERVE:
             return None
-        words = (
-            f"the disk is full: {free // MiB} MiB are left, and {found.size // MiB} MiB of it lie in the folder of "
-            "this check"
-        )
-        return Failure(words) if found.size >= GiB else HarnessError(words)
+        taken = found.size + nameless + beside
+        words = f"the disk is full: {free // MiB} MiB are left, and this check has taken {taken // MiB} MiB"
+        return Failure(words) if taken >= GiB else HarnessError(words)
 
 
 def end_descendants() -> None:

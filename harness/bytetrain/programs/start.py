@@ -8,7 +8,6 @@ Whatever is started so is ended with the starter, and traced and watched over if
 one program, with nobody to look after it, takes a Program by itself.
 """
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -27,6 +26,7 @@ from .limits import Printed, Watch
 from .output import sanitizer_report
 from .program import Client, Conditions, Program, Server
 from .terminal import TerminalClient
+from .workplace import temporary_folder
 
 SomeProgram = TypeVar("SomeProgram", bound=Program)
 SomeClient = TypeVar("SomeClient", bound=Client)
@@ -192,5 +192,5 @@ class Starter:
 @contextmanager
 def starting(pair: Programs) -> Iterator[Starter]:
     """A starter with a folder of its own, which goes with it."""
-    with tempfile.TemporaryDirectory(prefix="bytetrain-") as folder, Starter(pair, Path(folder)) as start:
+    with temporary_folder() as folder, Starter(pair, folder) as start:
         yield start

@@ -1,7 +1,8 @@
 """Folders in which others have made what they wanted: a place for a whole run, and how it is removed.
 
 Whoever is killed can't tidy up, so a place is locked as long as its run lasts, see flock(2): the next run of the same
-user removes those that nobody holds any more.
+user removes those that nobody holds any more. So it is with the folders in a place: each check begins by removing what
+programs have left beside those that are in use.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import fcntl
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Optional
 
 PLACE = "bytetrain-run-"  # how the names of places begin
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -23,37 +25,80 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 def place_of_a_run() -> Iterator[Path]:
     """A new folder for temporary files, which goes at the end with all that is in it."""
     sweep()
-    place, lock = _new_place()
-    try:
+    with temporary_folder(PLACE) as place:
         yield place
-    finally:
-        remove(place)
-        os.close(lock)
 
 
-def _new_place() -> tuple[Path, int]:
+@contextmanager
+def temporary_folder(prefix: str = "bytetrain-") -> Iterator[Path]:
+    """An empty folder, locked, which goes at the end, whatever programs have made in it."""
     while True:
-        place = Path(tempfile.mkdtemp(prefix=PLACE))
-        lock = os.open(place, _FOLDER)
+        folder = Path(tempfile.mkdtemp(prefix=prefix))
+        lock = os.open(folder, _FOLDER)
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if place.exists():  # else another run has swept it away, before it was locked
-            return place, lock
+        if folder.exists():  # else somebody has swept it away, before it was locked
+            break
         os.close(lock)
+    try:
+        yield folder
+    finally:
+        remove(folder)
+        os.close(lock)
+
+
+def own_place() -> Optional[Path]:
+    """The place of this run, or of this sandbox; None if its temporary files lie where others' do."""
+    folder = Path(tempfile.gettempdir())
+    return folder if folder.name.startswith(PLACE) or "BYTETRAIN_CONTAINED" in os.environ else None
+
+
+def _names() -> frozenset[str]:
+    return frozenset(os.listdir(tempfile.gettempdir())) if own_place() else frozenset()
+
+
+_there_before = _names()  # for a worker of pytest-xdist, what pytest has made; asked before a program has run
 
 
 def sweep() -> None:
-    """Removes what runs of this user have left that were killed."""
+    """Removes what runs of this user have left that were killed; in a place of our own, all that nobody holds."""
+    _nobody_holds(_remove_if_ours, "" if own_place() else PLACE)
+
+
+def left_in_place() -> list[Path]:
+    """What nobody holds in a place of our own: programs have left it there, or are at it."""
+    found: list[Path] = []
+    if own_place():
+        _nobody_holds(found.append, "")
+    return found
+
+
+def _nobody_holds(deed: Callable[[Path], object], prefix: str) -> None:
+    """Does something about each folder for temporary files with such a name that is not locked, and, where that may be
+    any name, about each file."""
     with os.scandir(tempfile.gettempdir()) as entries:
-        found = [each.path for each in entries if each.name.startswith(PLACE)]
-    for path in found:
-        with contextlib.suppress(OSError):  # it is held, or somebody else's, or gone
-            lock = os.open(path, _FOLDER)
+        found = [each for each in entries if each.name.startswith(prefix) and each.name not in _there_before]
+    for each in found:
+        with contextlib.suppress(OSError):  # it is held, or gone
+            if not each.is_dir(follow_symlinks=False):
+                if not prefix and each.stat(follow_symlinks=False).st_size:  # what is only just made is empty
+                    deed(Path(each.path))
+                continue
+            try:
+                lock = os.open(each.path, _FOLDER)
+            except PermissionError:  # it is closed, as none of ours is
+                if not prefix:
+                    deed(Path(each.path))
+                continue
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if os.fstat(lock).st_uid == os.getuid():
-                    remove(Path(path))
+                deed(Path(each.path))
             finally:
                 os.close(lock)
+
+
+def _remove_if_ours(path: Path) -> None:
+    if os.lstat(path).st_uid == os.getuid():
+        remove(path)
 
 
 def remove(path: Path) -> None:
@@ -103,12 +148,3 @@ def _without_files(folder: int) -> list[str]:
                 os.unlink(name, dir_fd=folder)
     return folders
 
-
-@contextmanager
-def temporary_folder(prefix: str = "bytetrain-") -> Iterator[Path]:
-    """An empty folder, which goes at the end, whatever programs have made in it."""
-    folder = Path(tempfile.mkdtemp(prefix=prefix))
-    try:
-        yield folder
-    finally:
-        remove(folder)
