@@ -171,6 +171,18 @@ def test_the_first_process_can_not_be_stopped(attack: Attack) -> None:
     assert honest(graded), graded.output
 
 
+@needs_bubblewrap
+def test_who_kills_its_judge_can_not_be_the_next(attack: Attack, trial: Trial) -> None:
+    """A worker that has just been started is not closed yet, while the program that killed the other one still runs."""
+    if has_bytes(str(trial.folder)):
+        pytest.skip("pytest-xdist can't tell its workers of this path")
+    check = trial.folder / "harness" / "checks" / "test_sample.py"
+    check.write_text(CHECKS + "    wait_until(lambda: os.path.exists('/tmp/bytetrain-tried'), 'it has tried')\n"
+                     "    assert not os.path.exists('/tmp/bytetrain-taken')\n")
+    graded = attack("takes", "bubblewrap", "-n1")
+    assert graded.status == 3 and graded.verdicts() == {"server.next 1": "pass"}, graded.output
+
+
 @pytest.mark.parametrize("mode", [BUBBLEWRAP, "limits"])
 def test_who_stops_its_judge_earns_nothing_and_wins_no_time(mode: str, attack: Attack, trial: Trial) -> None:
     """The worker of pytest-xdist; what it was at is a harness error, and nobody's points."""

@@ -21,7 +21,7 @@ import pytest
 from .. import Failure, HarnessError
 from ..course.paths import BUILD, REPO, STAGES
 from ..kernel.deadline import Deadline
-from ..kernel.processes import close_to_others
+from ..kernel.processes import close_to_others, keep_capability
 from ..programs import containment, limits, ownership, sessions
 from ..programs.workplace import place_of_a_run
 from ..telling.text import visible
@@ -177,10 +177,17 @@ def pytest_configure(config: pytest.Config) -> None:
     if mode_of(config) != "off" and not _is_ours(config):
         limits.limit_processes()
         close_to_others()
+        if not _has_workers(config):  # else it is for these, of whom some may come late
+            keep_capability()
         if not containment.is_inside() and not hasattr(config, "workerinput"):
             _make_place(config)
         if config.getoption("--external-port") is None and _patience_of_an_item(config):
             config.pluginmanager.register(_TimeLimits(config), "bytetrain-time-limits")
+
+
+def _has_workers(config: pytest.Config) -> bool:
+    """Whether it is the controller of pytest-xdist's workers, who start the programs."""
+    return not hasattr(config, "workerinput") and config.getoption("dist", "no") != "no"
 
 
 def _make_place(config: pytest.Config) -> None:

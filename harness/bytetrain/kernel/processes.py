@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import NamedTuple, Optional, Union
 
 PROC = Path("/proc")
-_PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 4, 36  # linux/prctl.h
+_PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_CHILD_SUBREAPER, _PR_CAP_AMBIENT = 4, 24, 36, 47  # linux/prctl.h
+_IS_SET = 1  # PR_CAP_AMBIENT_IS_SET
+_SETPCAP = 8  # linux/capability.h: CAP_SETPCAP, by which one lays capabilities down
 
 
 class ProcessFacts(NamedTuple):
@@ -37,10 +39,28 @@ def close_to_others() -> None:
     _prctl(_PR_SET_DUMPABLE, 0)
 
 
-def _prctl(option: int, value: int) -> None:
+def keep_capability() -> None:
+    """Whom we start from now on gets no CAP_SETPCAP from us, if we were given it (as ambient) to hand on.
+
+    ptrace(2): nobody gets at the memory of who has a capability that he has not, even if that one is not closed: as
+    whoever has just been started is not. See capabilities(7): "Transformation of capabilities during execve()".
+    """
+    if _prctl(_PR_CAP_AMBIENT, _IS_SET, _SETPCAP) != 1:
+        return
+    _prctl(_PR_CAPBSET_DROP, _SETPCAP)
+    mine = 1 << _SETPCAP
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this thread
+    sets = (ctypes.c_uint32 * 6)(mine, mine, 0, 0, 0, 0)  # effective, permitted, inheritable; the same for 32 to 63
+    if ctypes.CDLL(None, use_errno=True).capset(header, sets) != 0:
+        raise OSError(ctypes.get_errno(), "capset")
+
+
+def _prctl(option: int, *values: int) -> int:
     """See prctl(2). OSError if the kernel doesn't want it."""
-    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), f"prctl({option}, {value})")
+    found: int = ctypes.CDLL(None, use_errno=True).prctl(option, *[*values, 0, 0, 0, 0][:4])
+    if found < 0:
+        raise OSError(ctypes.get_errno(), f"prctl({option}, {values})")
+    return found
 
 
 def _stat(pid: Union[int, str]) -> str:
