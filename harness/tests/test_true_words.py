@@ -95,7 +95,7 @@ MISTAKES = {
     "orphans of a server that never listened": Mistake(
         6, [("server.py", "        say(str(failure))\n", "        say(str(failure))\n        orphan()\n"),
             ("server.py", "import os\n", "import os\nimport time\norphan = lambda: os.fork() or time.sleep(9)\n")],
-        "server.port_taken", "no process of it stays", limit=3),
+        "server.port_taken", "no process of it stays", limit=5),
     "a log that begins with the server": Mistake(
         2, [("server.py", "    try:\n", "    say('two workers')\n    try:\n")], passes=[
             "server.file_missing", "server.host_unknown", "server.port_taken", "server.file_directory",
@@ -111,10 +111,10 @@ MISTAKES = {
         3, [("pool.py", "                self._reap()\n", "                os._exit(7)\n")],
         "lesson.dead_worker_kills_parent", "the parent has ended as well: status 7", r"SIGPIPE ends|workers \[\]"),
     "a worker that dies of its client, and is not replaced": Mistake(
-        3, WORKER_DIES_OF_A_CLIENT, "server.resets", limit=5,
+        3, WORKER_DIES_OF_A_CLIENT, "server.resets", limit=10,
         passes=["server.worker_descriptors", "server.stops_sending"]),
     "workers that are not replaced": Mistake(
-        3, NOBODY_REPLACED, "pool.idle_worker_dies", passes=["server.restart_beside_transfer"], limit=5),
+        3, NOBODY_REPLACED, "pool.idle_worker_dies", passes=["server.restart_beside_transfer"], limit=10),
     "another word than received": Mistake(
         3, [("client.py", 'b"received "', 'b"saved "')], "client.sizes", "'received ",
         passes=["client.stopped_in_recv", "client.current_directory", "client.target_symlink"]),
