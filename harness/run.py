@@ -9,6 +9,7 @@ and pytest is told here what its settings are.
 """
 
 import runpy
+import signal
 import sys
 from pathlib import Path
 
@@ -22,6 +23,7 @@ if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit(f"usage: {sys.argv[0]} MODULE [ARGUMENT...]")
     module = sys.argv.pop(1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it stays so in whatever we start: bwrap waits for ever
     sys.path[:] = [str(HERE), *(each for each in sys.path if each not in ("", str(HERE)))]
     if module == "pytest":
         sys.argv[1:1] = OF_A_GRADING

@@ -122,6 +122,25 @@ def test_workers_understand_what_is_named_in_another_folder(trial: Trial) -> Non
     assert status == 0 and "1 passed" in said, said
 
 
+def test_an_empty_environment_is_enough(trial: Trial) -> None:
+    """CMake doesn't find its modules without a PATH."""
+    recipe = "cmake_minimum_required(VERSION 3.22)\nproject(s NONE)\n"
+    (trial.submission / "01_stand_in" / "CMakeLists.txt").write_text(recipe)
+    check = trial.folder / "harness" / "checks" / "test_sample.py"
+    check.write_text(CHECKS.replace("(stage, submission)", "(stage, submission, pair)"))
+    command = ["env", "-i", "../lab", "test", "-n0", "--submission=.", "--check=server.ready_line", "--stage=1"]
+    status, said = call(trial.submission, *command, "--containment=limits", "--trust", "--no-calls")
+    assert status == 1 and "was built, but that made no executable" in " ".join(said.split()), said
+
+
+@needs_bubblewrap
+def test_who_calls_may_ignore_the_end_of_children(trial: Trial) -> None:
+    """bwrap inherits that, and would wait for ever."""
+    command = ["env", "--ignore-signal=CHLD", "../lab", "test", "-n0", "--submission=.", "--check=server.ready_line"]
+    status, said = call(trial.submission, "timeout", "60", *command, "--containment=bubblewrap", "--stage=1")
+    assert status == 0 and "1 passed" in said, said
+
+
 @pytest.mark.parametrize("option", ["--help", "--version"])
 def test_help_is_help(option: str) -> None:
     status, said = call(Path("/"), sys.executable, "-m", "pytest", HARNESS, option)
