@@ -203,10 +203,13 @@ def test_what_lies_in_one_s_home_or_beside_the_clone_is_one_s_own(
     assert ownership.doubt(mine) == ""
 
 
-@pytest.mark.parametrize("what", ["", "01_stand_in", "01_stand_in/server"])
+@pytest.mark.parametrize("what", ["", "01_stand_in", "01_stand_in/server", "01_stand_in/src/deep.c", "common"])
 @pytest.mark.skipif(os.getuid() != 0, reason="root alone can give files away")
 def test_what_belongs_to_another_user_is_another_s(what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     theirs = make_submission(tmp_path / "theirs")
+    (theirs / "01_stand_in" / "src").mkdir()
+    (theirs / "01_stand_in" / "src" / "deep.c").touch()
+    (theirs / "common").mkdir()
     monkeypatch.setattr(ownership, "_home", lambda user: tmp_path)
     assert ownership.doubt(theirs) == ""
     nobody = pwd.getpwnam("nobody")

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from ..course.folders import handed_in
 from ..course.paths import REPO
 
 
@@ -27,12 +26,10 @@ def doubt(submission: Path) -> str:
 
 
 def _worth_a_look(submission: Path) -> Iterator[Path]:
-    """The folder, those of the stages, and what lies in these."""
+    """The folder, and all that lies in it: programs are made of what stages have in common as well."""
     yield submission
-    for folder in handed_in(submission).values():
-        yield folder
-        with suppress(OSError):
-            yield from folder.iterdir()
+    for folder, folders, files in os.walk(submission):
+        yield from (Path(folder, name) for name in (*folders, *files))
 
 
 def _home(user: int) -> Path:
