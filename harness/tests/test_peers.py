@@ -18,7 +18,7 @@ from bytetrain.kernel import processes, signals, tcp
 from bytetrain.programs.build import Programs
 from bytetrain.programs.program import Client, Server
 from bytetrain.telling.sizes import MiB
-from bytetrain.telling.waiting import LIMIT, wait_until
+from bytetrain.telling.waiting import AT_A_TIME, wait_until
 from bytetrain.wire import files, framing, peers
 from bytetrain.wire.files import FileStore
 from bytetrain.wire.peers import Connection, Ended, RawClient, RawServer
@@ -193,7 +193,7 @@ def test_what_does_not_fit_is_not_sent(joined: tuple[RawClient, Connection]) -> 
     client, connection = joined
     assert client.send_what_fits(1000) == 1000
     assert 0 < client.send_what_fits(64 * MiB) < 64 * MiB
-    assert client.socket.gettimeout() == LIMIT
+    assert client.socket.gettimeout() == AT_A_TIME
     connection.reset()
     client.wait_taken()
     assert client.send_what_fits(1000) == 0
@@ -272,7 +272,7 @@ def test_the_pages_of_what_was_skipped_are_dropped(store: FileStore, monkeypatch
 
 def test_a_silent_peer_is_a_failure_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
     with RawServer() as server, RawClient(server.port) as client, server.accept():
-        client.socket.settimeout(0.05)
+        monkeypatch.setattr(peers, "LIMIT", 0.05)
         with pytest.raises(Failure, match="in vain"):
             client.read_some()
         with pytest.raises(Failure, match="in vain"):

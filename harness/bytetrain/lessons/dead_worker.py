@@ -16,7 +16,7 @@ from ..kernel.trace import Trace
 from ..programs.output import status_in_words
 from ..programs.program import Server
 from ..telling.story import heading
-from ..telling.waiting import wait_until
+from ..telling.waiting import NobodyMoves, wait_until
 from .scene import Scene
 
 POOL_SIZE = 3
@@ -73,7 +73,11 @@ class Loss:
             left = ", ".join(map(str, zombies(parent))) or "none"
             return f"the parent doesn't spin, {activity(parent)}; {self.alive}, zombies: {left}"
 
-        wait_until(noticed, f"the parent has reaped and replaced worker {self.worker}", seen=seen)
+        try:
+            wait_until(noticed, f"the parent has reaped and replaced worker {self.worker}", seen=seen)
+        except NobodyMoves:
+            if not or_sleeps_on:
+                raise
         return self.whole_pool
 
 

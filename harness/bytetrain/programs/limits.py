@@ -35,6 +35,7 @@ STRAYS = 64 * MiB  # of files beside it, in a sandbox
 RESERVE = 256 * MiB  # of free disk, which nobody may touch
 STAGE_TIME = float(os.environ.get("BYTETRAIN_STAGE_LIMIT", "1200"))  # seconds for all checks of a stage in a row
 _BETWEEN = 0.2  # seconds between two looks
+WATCHER = "limits"  # the name of the thread that looks: it does nothing else
 
 
 def limit_processes() -> None:
@@ -140,7 +141,7 @@ class Watch:
         self._printed = printed
         self._strays = strays
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread = threading.Thread(target=self._run, daemon=True, name=WATCHER)
         self._free = 0  # bytes, at the start
 
     def __enter__(self) -> "Watch":

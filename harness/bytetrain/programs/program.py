@@ -20,7 +20,7 @@ from ..kernel.blocked import activity
 from ..kernel.processes import ProcessFacts, facts, live_children
 from ..kernel.trace import Trace
 from ..telling.story import did, expect, expecting, quietly
-from ..telling.waiting import LIMIT, wait_until
+from ..telling.waiting import LIMIT, AT_A_TIME, Patience, wait_until
 from .limits import Printed, be_first_to_die
 from .output import Capture, Finished, quoted, status_in_words
 from .sessions import end_session, members, reap_session
@@ -136,16 +136,23 @@ class Program:
         __tracebackhide__ = True
         assert self._process is not None, "not started"
         with expecting(f"the {self.kind} ends") as step:
-            try:
-                status = self._process.wait(limit)
-            except subprocess.TimeoutExpired:
-                state = activity(self.pid)
-                seen = f"{facts(self.pid)}; {state}\n{quoted(self.stdout, self.stderr)}"
-                words = f"the {self.kind} has not ended after {limit:g} s: {seen}\n{self.again()}"
-                raise Failure(words, expected=f"the {self.kind} ends", actual=f"the {self.kind}: {state}") from None
+            patience = Patience(limit)
+            while (status := self._ended_within(AT_A_TIME)) is None:
+                if patience.over():
+                    state = activity(self.pid)
+                    seen = f"{facts(self.pid)}; {state}\n{quoted(self.stdout, self.stderr)}"
+                    words = f"the {self.kind} has not ended {patience.in_words}: {seen}\n{self.again()}"
+                    raise Failure(words, expected=f"the {self.kind} ends", actual=f"the {self.kind}: {state}")
             step.result = status_in_words(status)
         self._drained()
         return Finished(status, self.stdout, self.stderr)
+
+    def _ended_within(self, seconds: float) -> Optional[int]:
+        assert self._process is not None
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
 
     def _drained(self) -> None:
         """For those whose output does not go into a file."""

@@ -18,12 +18,14 @@ from typing import Callable, Optional, TypeVar
 from .. import Failure, NotApplicable
 from ..kernel.trace import Trace
 from ..telling.story import quietly
+from ..telling.waiting import watching
 from ..wire.files import forget_files, touched
 from . import containment
 from .build import Programs
 from .external import ExternalServer
 from .limits import Printed, Watch
 from .output import sanitizer_report
+from .stuck import Stuck
 from .program import Client, Conditions, Program, Server
 from .terminal import TerminalClient
 from .workplace import temporary_folder
@@ -165,6 +167,8 @@ class Starter:
     def __enter__(self) -> "Starter":
         if self._watched:
             self._stack.enter_context(self._watch)
+        if self._external_port is None:
+            self._stack.enter_context(watching(lambda: Stuck(self.programs).look))
         return self
 
     def __exit__(

@@ -1,7 +1,10 @@
 """Waiting for a state. The one place of the harness that pauses: nothing else may sleep to synchronise."""
 
 import os
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Callable, Optional, TypeVar
 
 from .. import Failure
@@ -12,11 +15,59 @@ T = TypeVar("T")
 # Seconds: so generous that only a state that never comes reaches it, on a busy machine too. Whoever knows that a
 # program hangs, and wants to see it again, need not wait so long.
 LIMIT = float(os.environ.get("BYTETRAIN_LIMIT", "60"))
+AT_A_TIME = 0.1  # seconds for which a call may wait that is repeated as long as there is patience
 _SHORTEST, _LONGEST = 0.0005, 0.02  # seconds between two looks
 
 
 class NeverHappened(Failure):
     """A state that was waited for did not come."""
+
+
+class NobodyMoves(NeverHappened):
+    """It can't come any more: see Patience."""
+
+
+class Patience:
+    """For one wait: whether to go on. Over when its limit has passed; or before, when those who are waited for can't
+    move any more, if somebody watches them (see `watching`)."""
+
+    _UNDISTURBED, _BETWEEN = 0.5, 0.1  # seconds: before the first look at them, and between two
+
+    def __init__(self, limit: float) -> None:
+        self._limit = limit
+        self._began = time.monotonic()
+        self._next = self._began + self._UNDISTURBED
+        self.why = ""  # it is over before its limit: who waits in which call
+        self._watch = _watches[-1]() if _watches and threading.current_thread() is threading.main_thread() else None
+
+    def over(self) -> bool:
+        now = time.monotonic()
+        if now >= self._began + self._limit:
+            return True
+        if self._watch is None or now < self._next:
+            return False
+        self.why = self._watch()
+        self._next = time.monotonic() + self._BETWEEN
+        return self.why != ""
+
+    @property
+    def in_words(self) -> str:
+        """What has ended it: "after 60 s", or that nobody can move, and who waits in which call."""
+        return f"and nobody can move any more: {self.why}" if self.why else f"after {self._limit:g} s"
+
+
+Look = Callable[[], str]  # "" or why nobody can move any more; to be taken again and again
+_watches: list[Callable[[], Look]] = []  # each makes a new series of looks
+
+
+@contextmanager
+def watching(begin: Callable[[], Look]) -> Iterator[None]:
+    """Meanwhile whoever waits asks such a series of looks whether it is worth it."""
+    _watches.append(begin)
+    try:
+        yield
+    finally:
+        _watches.remove(begin)
 
 
 def wait_until(
@@ -32,17 +83,21 @@ def wait_until(
     pauses between two looks grow, unless the state has to be seen `at_once`.
     """
     __tracebackhide__ = True
-    deadline = time.monotonic() + limit
+    patience = Patience(limit)
     pause = _SHORTEST
     with expecting(what):
         while True:
             value = predicate()
             if value:
                 return value
-            if time.monotonic() >= deadline:
+            if patience.over():
                 instead = f"{seen()}" if seen is not None else ""
-                words = f"waited {limit:g} s for this, in vain: {what}" + (f"; instead: {instead}" if instead else "")
-                raise NeverHappened(words, expected=what, actual=instead or f"it has not happened for {limit:g} s")
+                long = f"{limit:g} s for this, in vain" if not patience.why else "for this, in vain"
+                ends = [f"instead: {instead}"] if instead else []
+                ends += [patience.in_words] if patience.why else []
+                words = "; ".join([f"waited {long}: {what}", *ends])
+                kind = NobodyMoves if patience.why else NeverHappened
+                raise kind(words, expected=what, actual=instead or f"it has not happened {patience.in_words}")
             time.sleep(pause)
             pause = min(pause * 1.5, _SHORTEST if at_once else _LONGEST)
 

@@ -24,12 +24,13 @@ from ..kernel.processes import all_asleep, sleeping
 from ..kernel.tcp import TcpSocket, is_open, tcp_socket
 from ..telling.sizes import KiB, MiB
 from ..telling.story import did, doing, expecting
-from ..telling.waiting import LIMIT, settled, wait_until
+from ..telling.waiting import LIMIT, AT_A_TIME, Patience, settled, wait_until
 from .files import drop_pages
 from .framing import Parser
 
 _numbers = itertools.count(0, 7)  # so that the same process seldom tries a port twice
 SelfConnection = TypeVar("SelfConnection", bound="Connection")
+Received = TypeVar("Received", bytes, int)
 
 READ_SIZE = 256 * KiB
 _NOTHING_COMES_HERE = bytearray(MiB)  # room that recv(2) wants to see, also where it copies nothing
@@ -86,7 +87,7 @@ class Connection:
 
     def __init__(self, connected: socket.socket, remote_port: int) -> None:
         self.socket = connected
-        self.socket.settimeout(LIMIT)
+        self.socket.settimeout(AT_A_TIME)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._leaves_bytes = False  # the other side has been seen to leave bytes in the kernel
         self._given_up = False
@@ -99,15 +100,14 @@ class Connection:
     def read_some(self, most: int = READ_SIZE) -> bytes:
         """What is there, at least one byte; b"" at the end of the stream. Ended if the connection is reset."""
         __tracebackhide__ = True
-        with self._reading():
-            return self.socket.recv(most)
+        return self._reading(lambda: self.socket.recv(most))
 
     def skip_some(self, most: int) -> int:
         """As `read_some`, but takes the bytes from the queue without copying them (MSG_TRUNC of tcp(7)), and only
         counts them; 0 at the end of the stream."""
         __tracebackhide__ = True
-        with self._reading():
-            return self.socket.recv_into(_NOTHING_COMES_HERE, min(most, len(_NOTHING_COMES_HERE)), socket.MSG_TRUNC)
+        room = min(most, len(_NOTHING_COMES_HERE))
+        return self._reading(lambda: self.socket.recv_into(_NOTHING_COMES_HERE, room, socket.MSG_TRUNC))
 
     def skip(self, most: int, file: Optional[Path] = None, start: int = 0) -> int:
         """Throws away up to `most` bytes, fewer only if the stream ends or is reset before, and says how many they
@@ -127,16 +127,19 @@ class Connection:
                     dropped = count
         return count
 
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
+    def _reading(self, receive: Callable[[], Received]) -> Received:
         __tracebackhide__ = True
-        try:
-            yield
-        except (ConnectionResetError, BrokenPipeError):
-            raise Ended(b"", None, reset=True) from None
-        except socket.timeout:
-            waited = f"{self} waited {LIMIT:g} s for a byte, or for the end of the stream, in vain"
-            raise Failure(waited, expected="another byte, or the end of the stream", actual="neither") from None
+        patience = Patience(LIMIT)
+        while True:
+            try:
+                return receive()
+            except (ConnectionResetError, BrokenPipeError):
+                raise Ended(b"", None, reset=True) from None
+            except socket.timeout:
+                if patience.over():
+                    break
+        waited = f"{self} waited for a byte, or the end of the stream, in vain: neither has come {patience.in_words}"
+        raise Failure(waited, expected="another byte, or the end of the stream", actual=f"neither {patience.in_words}")
 
     def read_exactly(self, size: int) -> bytes:
         """Exactly `size` bytes; Ended, which has what came, if the stream ends before."""
@@ -196,7 +199,7 @@ class Connection:
     def send(self, data: bytes) -> bool:
         """Hands all the bytes to the kernel; False if the other side is gone."""
         view = memoryview(data)
-        with doing(f"{self.we} sends {_bytes(data)}") as step:
+        with self._long_enough(), doing(f"{self.we} sends {_bytes(data)}") as step:
             try:
                 for start in range(0, len(data), SLICE):  # sendall's timeout is for all of what it is given
                     self.socket.sendall(view[start : start + SLICE])
@@ -208,11 +211,22 @@ class Connection:
                 raise Failure(words, expected="it takes what it is sent", actual=f"nothing for {LIMIT:g} s") from None
         return True
 
+    @contextmanager
+    def _long_enough(self) -> Iterator[None]:
+        """A call that is cut short doesn't tell how many bytes it has taken: it may wait as long as anything."""
+        before = self.socket.gettimeout()
+        self.socket.settimeout(LIMIT if before is not None else None)
+        try:
+            yield
+        finally:
+            self.socket.settimeout(before)
+
     def send_from(self, file: BinaryIO, start: int, size: int) -> bool:
         """Hands a part of a file to the kernel, without reading it: sendfile(2). False if the other side is gone."""
         __tracebackhide__ = True
         try:
-            self.socket.sendfile(file, start, size)
+            with self._long_enough():
+                self.socket.sendfile(file, start, size)
         except (ConnectionResetError, BrokenPipeError):
             return False
         except socket.timeout:
@@ -230,7 +244,7 @@ class Connection:
             except (BlockingIOError, ConnectionResetError, BrokenPipeError):
                 pass
             finally:
-                self.socket.settimeout(LIMIT)
+                self.socket.settimeout(AT_A_TIME)
             step.result = f"{count} bytes"
         return count
 
@@ -435,18 +449,21 @@ class RawServer:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         if send_buffer is not None:
             self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
-        self._listener.settimeout(LIMIT)
+        self._listener.settimeout(AT_A_TIME)
         self.port = int(self._listener.getsockname()[1])
 
     def accept(self) -> Connection:
         """The next client; Failure if none comes."""
         __tracebackhide__ = True
         with expecting(f"a client connects to our server (port {self.port})"):
-            try:
-                connected, (_, remote_port) = self._listener.accept()
-            except socket.timeout:
-                words = f"no client has connected to our server (port {self.port}) for {LIMIT:g} s"
-                raise Failure(words, expected="a client connects", actual="none has come") from None
+            patience, come = Patience(LIMIT), None
+            while come is None:
+                with suppress(socket.timeout):
+                    come = self._listener.accept()
+                if come is None and patience.over():
+                    words = f"no client has connected to our server (port {self.port}) {patience.in_words}"
+                    raise Failure(words, expected="a client connects", actual=f"none has come {patience.in_words}")
+        connected, (_, remote_port) = come
         return Connection(connected, int(remote_port))
 
     def accept_unless(self, given_up: Callable[[], bool]) -> Optional[Connection]:

@@ -1,0 +1,128 @@
+"""Whether programs can still move by themselves: proc(5), and what the kernel tells of each thread's system call.
+
+A program that waits for ever is known long before a limit has passed. It sleeps in a call that has no time limit, has
+no timer of its own, and has not even been woken for many looks in a row; and so have all others that could wake it.
+Then only we could go on, and we wait for them. In doubt (a call that is not known here, a kernel that doesn't let us look, a
+time limit that can't be seen) they can move, and are waited for.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+import struct
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import NamedTuple, Optional
+
+from .blocked import BlockedCall, blocked_in
+from .descriptors import descriptors
+from .processes import PROC, ProcessFacts, stat_fields, threads
+
+# Calls that end only by what somebody else does, if no time limit is among their arguments: where that is, and what it
+# is when there is none. See the man page of each.
+_POINTER, _MILLISECONDS = (0,), (0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF)  # NULL; -1, of which only an int may count
+_ENDLESS: dict[str, Optional[tuple[int, tuple[int, ...]]]] = {
+    "accept": None, "accept4": None, "recvfrom": None, "recvmsg": None, "read": None, "wait4": None, "waitid": None,
+    "pause": None, "rt_sigsuspend": None, "poll": (2, _MILLISECONDS), "ppoll": (2, _POINTER), "select": (4, _POINTER),
+    "pselect6": (4, _POINTER), "epoll_wait": (3, _MILLISECONDS), "epoll_pwait": (3, _MILLISECONDS),
+    "epoll_pwait2": (3, _POINTER), "futex": (3, _POINTER),
+}
+_ON_SOCKETS = ("accept", "accept4", "recvfrom", "recvmsg", "read")  # which SO_RCVTIMEO may end: socket(7)
+_SIGALRM = 1 << 13
+_PIDFD_GETFD = 438  # on all machines: pidfd_getfd(2)
+
+
+class _Thread(NamedTuple):
+    """One look at a thread that can't move by itself."""
+
+    id: str
+    switches: tuple[str, ...]  # how often it has left its CPU: as long as that stays, it has not run
+    call: BlockedCall
+
+
+class Stillness:
+    """A series of looks at processes."""
+
+    LOOKS = 12  # in a row, in which nobody has moved
+
+    def __init__(self, whom: Callable[[], Iterable[ProcessFacts]]) -> None:
+        self._whom = whom
+        self._seen: Optional[list[_Thread]] = None
+        self._looks = 0
+
+    def look(self) -> bool:
+        """Whether this look, and enough before it, have found that nobody can move."""
+        now = _unable_to_move(self._whom())
+        self._looks = self._looks + 1 if now is not None and now == self._seen else 0
+        self._seen = now
+        return self._looks >= self.LOOKS and not any(map(_has_limit, now or []))
+
+
+def switches(thread: str) -> tuple[str, ...]:
+    """How often a thread (PID/task/TID) has left its CPU, of its own will and not: proc(5). () if it is gone."""
+    with suppress(OSError):
+        return tuple(line for line in (PROC / thread / "status").read_text().splitlines() if "ctxt_switches" in line)
+    return ()
+
+
+def _unable_to_move(whom: Iterable[ProcessFacts]) -> Optional[list[_Thread]]:
+    """All threads, if none of them can move by itself; None otherwise. Zombies can't, and are none."""
+    found = []
+    for process in whom:
+        if process.state in "ZX":
+            continue
+        if process.state != "S" or _has_timer(process.pid):
+            return None
+        for each in threads(process.pid):
+            thread = f"{process.pid}/task/{each}"
+            call = blocked_in(thread)
+            if stat_fields(thread)[:1] != ["S"] or call is None or not _is_endless(call):
+                return None
+            found.append(_Thread(thread, switches(thread), call))
+    return found
+
+
+def _is_endless(call: BlockedCall) -> bool:
+    if call.name not in _ENDLESS:
+        return False
+    limit = _ENDLESS[call.name]
+    return limit is None or call.arguments[limit[0]] in limit[1]
+
+
+def _has_timer(pid: int) -> bool:
+    """Whether a process may be woken by a clock: timer_create(2), timerfd_create(2), or, as alarm(2) shows nowhere, a
+    SIGALRM that it handles or waits for."""
+    try:
+        status = dict(line.split(":", 1) for line in (PROC / str(pid) / "status").read_text().splitlines())
+        if any(int(status.get(name, "0"), 16) & _SIGALRM for name in ("SigCgt", "SigBlk")):
+            return True
+    except (OSError, ValueError):
+        return True
+    with suppress(OSError):  # a kernel without that file
+        if (PROC / str(pid) / "timers").read_text().strip():
+            return True
+    return any("timerfd" in what for what in descriptors(pid).values())
+
+
+def _has_limit(thread: _Thread) -> bool:
+    """Whether a call on a socket has a time limit that its arguments don't show, or may have one."""
+    if thread.call.name not in _ON_SOCKETS:
+        return False
+    pid, number = int(thread.id.partition("/")[0]), thread.call.arguments[0]
+    if not descriptors(pid).get(number, "").startswith("socket:"):
+        return False
+    try:
+        process = os.pidfd_open(pid)
+        try:
+            copy = ctypes.CDLL(None, use_errno=True).syscall(_PIDFD_GETFD, process, number, 0)
+        finally:
+            os.close(process)
+        if copy < 0:
+            return True
+        with socket.socket(fileno=copy) as same:
+            limit = same.getsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.calcsize("ll"))
+    except OSError:
+        return True
+    return any(struct.unpack("ll", limit))

@@ -1,0 +1,122 @@
+"""A hang is known when nobody can move any more; and whoever still can is waited for."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bytetrain import Failure
+from bytetrain.kernel import blocked, signals
+from bytetrain.programs.build import Programs
+from bytetrain.programs.program import Program
+from bytetrain.programs.start import Starter
+from bytetrain.programs.stuck import Stuck
+from bytetrain.telling import waiting
+from bytetrain.telling.waiting import NeverHappened, wait_until, watching
+from bytetrain.wire.peers import RawServer
+
+pytestmark = pytest.mark.skipif(blocked.blocked_in("self") is None and not Path("/proc/self/syscall").exists(),
+                                reason="this kernel doesn't tell what processes wait in")
+LOOKS = 40  # at somebody who still moves: more than three times as many as show that nobody does
+IMPORTS = "import ctypes, os, select, signal, socket, sys, threading, time\n"
+SAYS_SO = "print('begins', flush=True)\n"
+STUCK = {
+    "accept": "socket.create_server(('127.0.0.1', 0)).accept()",
+    "recv": "a, b = socket.socketpair(); a.recv(10)",
+    "pause": "signal.pause()",
+    "poll": "s = socket.create_server(('127.0.0.1', 0)); p = select.poll(); p.register(s); p.poll()",
+    "epoll": "s = socket.create_server(('127.0.0.1', 0)); p = select.epoll(); p.register(s); p.poll()",
+    "select": "select.select([socket.create_server(('127.0.0.1', 0))], [], [])",
+    "wait4": "os.fork() or signal.pause(); os.wait()",
+    "threads": "threading.Thread(target=signal.pause).start(); threading.Event().wait()",
+}
+MOVES = {
+    "nanosleep": "time.sleep(300)",
+    "poll with a limit": "s = socket.create_server(('127.0.0.1', 0)); p = select.poll(); p.register(s); p.poll(10**6)",
+    "epoll with a limit": "select.epoll().poll(300)",
+    "select with a limit": "select.select([], [], [], 300)",
+    "alarm": "signal.signal(signal.SIGALRM, print); signal.alarm(300); signal.pause()",
+    "alarm, waited for": "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM}); signal.alarm(300); "
+                         "signal.sigwait({signal.SIGALRM})",
+    "time limit of a socket": "s = socket.create_server(('127.0.0.1', 0)); "
+                              "s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, b'\\x40' + bytes(15)); s.accept()",
+    "timerfd": "n = ctypes.CDLL(None).timerfd_create(1, 0); os.read(n, 8)",
+    "wakes now and then": "while True: select.select([], [], [], 0.05)",
+    "spins": "while True: pass",
+    "one of two threads": "threading.Thread(target=time.sleep, args=(300,)).start(); signal.pause()",
+    "a child": "os.fork() or time.sleep(300); signal.pause()",
+    "blocks in send": "a, b = socket.socketpair(); a.sendall(bytes(1 << 24))",
+}
+
+
+@pytest.fixture
+def begun() -> Iterator[Callable[[str], Program]]:
+    """begun(script) runs Python that has come to its last line."""
+    programs: list[Program] = []
+
+    def begin(script: str) -> Program:
+        program = Program([sys.executable, "-c", IMPORTS + SAYS_SO + script]).start()
+        programs.append(program)
+        wait_until(lambda: "begins" in program.stdout, "it begins")
+        return program
+
+    yield begin
+    for each in programs:
+        each.stop()
+
+
+def found_stuck(program: Program, looks: int) -> str:
+    """What the first looks have said that found nobody able to move; "" if none of so many has."""
+    stuck = Stuck([program])
+    for _ in range(looks):
+        if words := stuck.look():
+            return words
+        time.sleep(0.02)  # between two looks, as whoever waits does
+    return ""
+
+
+@pytest.mark.parametrize("how", STUCK)
+def test_who_waits_for_ever_is_known(how: str, begun: Callable[[str], Program]) -> None:
+    program = begun(STUCK[how])
+    words = wait_until(lambda: found_stuck(program, LOOKS), "it is known")
+    assert "the program" in words and "it waits in" in words
+
+
+@pytest.mark.parametrize("how", MOVES)
+def test_who_may_go_on_by_himself_is_waited_for(how: str, begun: Callable[[str], Program]) -> None:
+    assert found_stuck(begun(MOVES[how]), LOOKS) == ""
+
+
+def test_who_is_stopped_may_go_on(begun: Callable[[str], Program]) -> None:
+    program = begun("signal.pause()")
+    signals.stop(program.pid)
+    assert found_stuck(program, LOOKS) == ""
+    signals.cont(program.pid)
+
+
+def test_a_wait_ends_when_nobody_can_move(begun: Callable[[str], Program]) -> None:
+    program = begun("signal.pause()")
+    with watching(lambda: Stuck([program]).look):
+        with pytest.raises(NeverHappened, match="a miracle; .*nobody can move any more: the program: it waits"):
+            wait_until(lambda: False, "a miracle", limit=300)
+        with pytest.raises(Failure, match="has not ended and nobody can move any more"):
+            program.wait(300)
+        with RawServer() as server, pytest.raises(Failure, match="and nobody can move any more"):
+            server.accept()
+
+
+def test_who_is_dead_is_waited_for_no_longer(begun: Callable[[str], Program]) -> None:
+    program = begun("")
+    program.wait()
+    with watching(lambda: Stuck([program]).look), pytest.raises(NeverHappened, match="all programs have ended"):
+        wait_until(lambda: False, "a miracle", limit=300)
+
+
+def test_nobody_is_watched_when_the_check_is_over(standin: Callable[[int], Programs], tmp_path: Path) -> None:
+    with Starter(standin(1), tmp_path):
+        assert waiting._watches
+    assert not waiting._watches
