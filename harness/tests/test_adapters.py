@@ -363,3 +363,28 @@ def test_junit(workers: str, standins: Path, tmp_path: Path) -> None:
 def test_the_exit_status(check: str, status: int, standins: Path, tmp_path: Path) -> None:
     trial = Trial.of(tmp_path, standins, CHECKS.partition('@pytest.mark.check("pair.needs')[0], RANGES)
     assert trial.grade(only=f"pair.{check}").status == status
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"schema": "bytetrain/results/v1"}', '{"schema": "bytetrain/results/v1", "checks": "none", "stages": 7}',
+     "[" * 50_000, "[]", "", "\0",
+     '{"schema": "bytetrain/results/v1", "checks": [{"id": 1}], "stages": [1], "harness_errors": [2]}'],
+)
+@pytest.mark.parametrize("format", ["gradescope", "autolab", "classroom50"])
+def test_what_is_no_results_json_is_said_in_a_line(text: str, format: str, tmp_path: Path) -> None:
+    file = tmp_path / "results.json"
+    file.write_text(text)
+    command = [sys.executable, str(paths.HARNESS / "run.py"), "bytetrain.grading.adapters", format, str(file)]
+    environment = {**os.environ, **dict.fromkeys(
+        ["CLASSROOM", "ASSIGNMENT", "SUBMISSION_TAG", "COMMIT_URL", "RELEASE_URL"], "x")}
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1 and done.stdout == "" and done.stderr.startswith("export: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "results.json")
+    for path in (tmp_path / "results.json", Path("/dev/zero"), tmp_path):
+        with pytest.raises(ValueError, match="it is no regular file"):
+            adapters.load_results(path)

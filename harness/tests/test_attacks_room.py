@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from bytetrain.programs import containment
+from bytetrain.course.paths import HARNESS
+from bytetrain.programs import containment, limits
 from bytetrain.telling.text import has_bytes
 
 from .conftest import make_submission
@@ -39,6 +43,12 @@ def test_fills(stage, store, start, monkeypatch):
     monkeypatch.setattr(limits, "DISK", 8 * MiB)
     server = start.server(store.seeded(10))
     wait_until(lambda: not server.running, "it is ended")
+
+@pytest.mark.check("server.names")
+def test_names(stage, store, start, monkeypatch):
+    monkeypatch.setattr(limits, "FILES", 300)
+    server = start.server(store.seeded(10))
+    wait_until(lambda: not server.running, "it is ended")
 """
 LEAVES = (
     "cd ..; mkdir -p bytetrain-mine/a/b closed; echo x > bytetrain-mine/a/b/c; echo x > file; chmod 0 closed; "
@@ -53,7 +63,7 @@ MODES = [
 
 @pytest.fixture
 def trial(tmp_path: Path) -> Trial:
-    ranges = {name: (6, 6) for name in ("server.leaves", "server.next", "server.fills")}
+    ranges = {name: (6, 6) for name in ("server.leaves", "server.next", "server.fills", "server.names")}
     return Trial.of(tmp_path, make_submission(tmp_path / "submission"), CHECKS, ranges)
 
 
@@ -79,4 +89,36 @@ def test_whoever_fills_the_disk_under_a_name_of_ours_is_found_out(mode: str, tri
     first(trial, FILLS)
     graded = trial.grade("-n0", "--stage=6", f"--containment={mode}", only="server.fills")
     assert graded.verdicts() == {"server.fills 6": "fail"} and graded.status == 1, graded.output
-    assert "MiB beside the folder of this check" in graded.story("server.fills")["message"], graded.output
+    assert "files beside it, and" in graded.story("server.fills")["message"], graded.output
+
+
+HIDES = "mkdir -p {0}/in; (cd {0}/in; chmod 0 ..; seq 1 2000 | xargs touch)"
+
+
+@pytest.mark.parametrize("where", ["closed", "../bytetrain-closed"])
+def test_whoever_makes_files_where_nobody_can_look_is_found_out(where: str, tmp_path: Path, trial: Trial) -> None:
+    """In a folder that is closed, or beside that of the check, under a name of ours. Root can look everywhere."""
+    with tempfile.TemporaryFile(dir=tmp_path) as file:
+        if os.fstatvfs(file.fileno()).f_favail == 0:
+            pytest.skip("this file system doesn't count inodes")
+    first(trial, HIDES.format(where))
+    graded = trial.grade("-n0", "--stage=6", "--containment=limits", only="server.names")
+    assert graded.verdicts() == {"server.names 6": "fail"}, graded.output
+    assert "the disk fills up" in graded.story("server.names")["message"], graded.output
+
+
+def test_a_closed_folder_is_opened_to_be_counted(tmp_path: Path) -> None:
+    if os.getuid() == 0:  # in a process without root's capabilities
+        script = "import sys; sys.path.insert(0, sys.argv[2]); from pathlib import Path\n" \
+                 "from bytetrain.programs.limits import disk_usage\n" \
+                 "print(*(disk_usage(Path(sys.argv[1]), opening=each).files for each in (False, True)))"
+    closed = tmp_path / "closed"
+    (closed / "in").mkdir(parents=True)
+    for number in range(10):
+        (closed / "in" / str(number)).touch()
+    closed.chmod(0)
+    if os.getuid() == 0:
+        command = ["setpriv", "--bounding-set=-all", sys.executable, "-c", script, str(tmp_path), str(HARNESS)]
+        assert subprocess.run(command, stdout=subprocess.PIPE).stdout.split() == [b"1", b"12"]
+    else:
+        assert limits.disk_usage(tmp_path).files == 1 and limits.disk_usage(tmp_path, opening=True).files == 12

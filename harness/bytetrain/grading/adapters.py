@@ -19,6 +19,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Callable, Optional
 
+from ..telling.sizes import MiB
 from ..telling.text import all_visible, end_with_the_reader, print_whatever_comes, visible, without_bytes
 from .schema import OUR_FAULT, SCHEMA
 
@@ -28,6 +29,7 @@ AGAIN = f"{OUR_FAULT} Grade again."
 _SAID = {**{said: said for said in ("not graded", "not applicable", "not run")},
          "harness error": "harness error, not your program's"}
 
+_MOST = 64 * MiB  # characters of a results.json that are read
 
 def headline(results: Data) -> str:
     """The run in a line."""
@@ -169,7 +171,15 @@ def _number(value: float) -> str:
 def load_results(path: Path) -> dict[str, Any]:
     """Reads results, to be shown; ValueError, in one line, if that is none, or of another version."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        if path.exists() and not path.is_file():
+            raise ValueError("it is no regular file")
+        with path.open(encoding="utf-8") as file:
+            text = file.read(_MOST)
+        if len(text) == _MOST:
+            raise ValueError("it is far too large")
+        data = json.loads(text)
+    except RecursionError:
+        raise ValueError(f"{path}: this is no results.json: too much in it lies in something else") from None
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}: grade something first (./lab test)") from None
     except ValueError as error:
@@ -196,6 +206,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
         print(without_bytes(FORMATS[options.format](load_results(options.results))))
     except ValueError as error:
         sys.exit(visible(f"export: {error}"))
+    except (AttributeError, LookupError, RecursionError, TypeError) as error:  # whoever has made it, it wasn't us
+        sys.exit(visible(f"export: {options.results}: this is no results.json as the grader writes them: {error!r}"))
 
 
 if __name__ == "__main__":

@@ -68,6 +68,8 @@ def pytest_cmdline_main(config: pytest.Config) -> Optional[int]:
     )
     try:
         return sandbox.run(command_of("pytest", *config.invocation_params.args, harness=config.rootpath))
+    except KeyboardInterrupt:  # before anything could be graded
+        return int(pytest.ExitCode.INTERRUPTED)
     except HarnessError as error:
         print(visible(str(error)), file=sys.stderr)
         return ERROR

@@ -2,8 +2,8 @@
 
 A program that waits for ever is known long before a limit has passed. It sleeps in a call that has no time limit, has
 no timer of its own, and has not even been woken for many looks in a row; and so have all others that could wake it.
-Then only we could go on, and we wait for them. In doubt (a call that is not known here, a kernel that doesn't let us look, a
-time limit that can't be seen) they can move, and are waited for.
+Then only we could go on, and we wait for them. In doubt (a call that is not known here, a kernel that doesn't let us
+look, a time limit that can't be seen) they can move, and are waited for.
 """
 
 from __future__ import annotations

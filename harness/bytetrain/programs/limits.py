@@ -85,9 +85,9 @@ class DiskUsage:
     files: int
 
 
-def disk_usage(path: Path) -> DiskUsage:
+def disk_usage(path: Path, *, opening: bool = False) -> DiskUsage:
     """Of a file, or of a folder and all below it, no further than FILES files: whoever has more is beyond the limit
-    anyway."""
+    anyway. What is in a folder that is closed to us is seen only if that may be opened."""
     size = files = 0
     waiting = [str(path)]
     if not path.is_dir() or path.is_symlink():
@@ -96,8 +96,11 @@ def disk_usage(path: Path) -> DiskUsage:
         except OSError:  # gone between two looks
             return DiskUsage(0, 0)
     while waiting and files <= FILES:
+        here = waiting.pop()
         try:
-            with os.scandir(waiting.pop()) as entries:
+            if opening and not os.access(here, os.R_OK | os.X_OK):
+                os.chmod(here, 0o700, follow_symlinks=True)
+            with os.scandir(here) as entries:
                 for entry in entries:
                     files += 1
                     size += entry.stat(follow_symlinks=False).st_blocks * 512
@@ -142,7 +145,7 @@ class Watch:
         self._strays = strays
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name=WATCHER)
-        self._free = 0  # bytes, at the start
+        self._free = self._names = 0  # bytes and inodes that were free at the start
 
     def __enter__(self) -> "Watch":
         if own_place():
@@ -150,7 +153,7 @@ class Watch:
         free = shutil.disk_usage(self._folder).free
         if free < RESERVE:
             raise HarnessError(f"only {free // MiB} MiB are free in {self._folder.parent}: make room, and grade again")
-        self._free = free
+        self._free, self._names = free, os.statvfs(self._folder).f_favail
         self._thread.start()
         return self
 
@@ -202,17 +205,21 @@ class Watch:
             actual = f"{size // MiB} MiB beside the folder of this check: {', '.join(map(str, strays[:3]))}"
             return Failure(f"the disk fills up: there are {actual}; and all was ended.",
                            expected=f"at most {STRAYS // MiB} MiB in {FILES} files", actual=actual)
-        free = shutil.disk_usage(self._folder).free
-        if self._free - free <= DISK and free >= RESERVE:
+        free, names = shutil.disk_usage(self._folder).free, os.statvfs(self._folder).f_favail
+        if self._free - free <= DISK and free >= RESERVE and self._names - names <= FILES:
             return None
-        # Only then: a look at every descriptor takes its time.
+        # Only then: a look at every descriptor takes its time, and closed folders are opened.
+        found = disk_usage(self._folder, opening=True)
         nameless = nameless_usage(descendants(os.getpid()), self._folder.stat().st_dev)
-        beside = sum(disk_usage(each).size for each in left_in_place())
-        if found.size + nameless + beside > DISK:
-            actual = f"{nameless // MiB} MiB in files that have no name any more" if nameless > beside else \
-                f"{beside // MiB} MiB beside the folder of this check"
-            return Failure(f"the disk fills up: there are {actual}, and all was ended.",
-                           expected=f"at most {DISK // MiB} MiB", actual=actual)
+        usages = [disk_usage(each, opening=True) for each in left_in_place()]
+        beside, files = sum(each.size for each in usages), sum(each.files for each in usages)
+        if found.size + nameless + beside > DISK or found.files + files > FILES:
+            actual = (
+                f"{found.size // MiB} MiB in {found.files} files in the folder of this check, {beside // MiB} MiB in "
+                f"{files} files beside it, and {nameless // MiB} MiB in files that have no name any more"
+            )
+            return Failure(f"the disk fills up: there are {actual}; and all was ended.",
+                           expected=f"at most {DISK // MiB} MiB in {FILES} files", actual=actual)
         if free >= RESERVE:
             return None
         taken = found.size + nameless + beside
