@@ -20,12 +20,14 @@ from pathlib import Path
 import pytest
 
 from bytetrain.course.paths import BUILD, HARNESS
-from bytetrain.kernel.processes import processes
+from bytetrain.judging.verdicts import snapshot
+from bytetrain.kernel.processes import comm, processes
 from bytetrain.programs import containment, limits
 from bytetrain.programs.build import build_folder
 from bytetrain.programs.output import Capture
+from bytetrain.programs.sessions import end_left_over, left_over
 from bytetrain.programs.workplace import place_of_a_run, remove
-from bytetrain.telling.sizes import MiB
+from bytetrain.telling.sizes import GiB, MiB
 from bytetrain.telling.text import has_bytes
 from bytetrain.telling.waiting import wait_until
 
@@ -192,6 +194,79 @@ def test_who_stops_its_judge_earns_nothing_and_wins_no_time(mode: str, attack: A
     assert graded.status == 3 and graded.data["points"] == 5, graded.output
     assert graded.verdicts() == {"server.next 1": "pass"} and graded.data["outcome"] == "harness error"
     assert "was ended (signal 9 (SIGKILL)) while it ran server.deed in stage 01" in " ".join(graded.output.split())
+
+
+@needs_bubblewrap
+@pytest.mark.parametrize("workers", ["-n0", "-n2"])
+def test_the_first_process_can_not_be_interrupted(workers: str, attack: Attack, trial: Trial) -> None:
+    """Ctrl-C is a signal that it listens to, and anybody inside can send it."""
+    if workers != "-n0" and has_bytes(str(trial.folder)):
+        pytest.skip("pytest-xdist can't tell its workers of this path")
+    graded = attack("interrupts", "bubblewrap", workers)
+    assert honest(graded), graded.output
+
+
+IN_CASES = """
+import os, signal
+import pytest
+
+@pytest.mark.check("server.deed")
+@pytest.mark.parametrize("case", [0, 1])
+def test_cases(stage, case):
+    if case:
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_case_in_which_a_worker_is_killed_is_missed(trial: Trial, temporary: Path) -> None:
+    """Its check has not passed by the other cases."""
+    if has_bytes(str(trial.folder)):
+        pytest.skip("pytest-xdist can't tell its workers of this path")
+    (trial.folder / "harness" / "checks" / "test_sample.py").write_text(IN_CASES)
+    graded = trial.grade("--containment", "limits", "-n1", only="server.deed")
+    assert graded.status == 3 and graded.data["points"] == 0 and graded.verdicts() == {}, graded.output
+
+
+@pytest.mark.parametrize("mode", [BUBBLEWRAP, "limits"])
+@pytest.mark.parametrize("what", ["mkfifo", "ln -s /dev/full"])
+def test_a_log_that_a_build_has_replaced_is_not_read(what: str, mode: str, trial: Trial, temporary: Path) -> None:
+    """Who reads a FIFO waits for ever; who reads /dev/full reads for ever."""
+    stage = trial.submission / "01_attack"
+    (stage / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.22)\nproject(attack LANGUAGES NONE)\n"
+        'execute_process(COMMAND sh -c "cd ..; for name in *.log .*.lock; do rm -f $name && '
+        f'{what} $name; done" WORKING_DIRECTORY ${{CMAKE_BINARY_DIR}})\nmessage(FATAL_ERROR "these are its words")\n'
+    )
+    bounded = ["prlimit", f"--as={2 * GiB}"]
+    graded = trial.grade("--containment", mode, "-n0", "--timeout=60", only="server.next", prefix=bounded)
+    assert graded.status == 1 and "these are its words" in graded.output, graded.output
+
+
+def test_who_calls_himself_strace_is_left_behind_as_others_are(temporary: Path) -> None:
+    shutil.copy(shutil.which("sleep") or "", temporary / "strace")
+    before = {each.pid for each in left_over()}
+    with subprocess.Popen([temporary / "strace", str(1000)]) as daemon:
+        wait_until(lambda: comm(daemon.pid) == "strace", "it has begun")
+        found = end_left_over(before)
+    (temporary / "strace").unlink()
+    assert [each.pid for each in found] == [daemon.pid]
+
+
+def test_a_file_of_holes_is_not_read_to_its_end(temporary: Path) -> None:
+    with (temporary / "holes").open("wb") as file:
+        file.truncate(1024 * GiB)
+    found = snapshot(temporary)
+    (temporary / "holes").unlink()
+    assert found == {"holes": f"{1024 * GiB} bytes, too large for an md5"}
+
+
+@needs_bubblewrap
+def test_nobody_else_comes_at_what_is_built_and_kept(trial: Trial, temporary: Path, tmp_path: Path) -> None:
+    """A program with the set-user-ID bit, for instance: it is the teacher's there."""
+    kept = tmp_path / "kept"
+    kept.mkdir(mode=0o755)
+    trial.grade("--containment", "bubblewrap", "-n0", "--keep-build", str(kept), only="server.next")
+    assert kept.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_stage_has_so_much_time_and_no_more(attack: Attack, monkeypatch: pytest.MonkeyPatch) -> None:

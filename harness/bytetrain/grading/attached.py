@@ -6,6 +6,7 @@ pytest 7 has a stash for that, but Ubuntu 22.04 has pytest 6.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
@@ -31,6 +32,7 @@ class OnConfig:
     """Of one run of pytest."""
 
     results: Results
+    cases: Counter[tuple[Any, Any]] = field(default_factory=Counter)  # of each check in each stage, in this run
     traced: set[tuple[str, int]] = field(default_factory=set)  # check and stage of the failures that had a second run
 
 

@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from copy import copy
 from pathlib import Path
@@ -148,6 +149,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         return
     stage = stage_of(item)
     record = Record(check, stage if isinstance(stage, int) else 0, case_of(item), Verdict.PASS, call.duration)
+    record.cases = _number_of_cases(item)
     error = call.excinfo.value if call.excinfo is not None else None
     if error is not None:
         story.current().blame(error)
@@ -170,6 +172,15 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     put_on_report(report, record)
     item.user_properties[:] = _for_junit(item, record)  # pytest takes them with the last report of an item
     report.user_properties[:] = item.user_properties
+
+
+def _number_of_cases(item: pytest.Item) -> int:
+    """Of its check in its stage, in this run: whoever sees but some of them knows that there were more."""
+    kept = on_config(item.config)
+    if not kept.cases:
+        every = {(check_of(each), stage_of(each), case_of(each)) for each in item.session.items}
+        kept.cases = Counter((check, stage) for check, stage, _ in every)
+    return kept.cases[check_of(item), stage_of(item)]
 
 
 def _for_pytest(item: pytest.Item, report: Any, record: Record) -> None:

@@ -210,6 +210,8 @@ def _kept_build(config: pytest.Config) -> Optional[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         found = next(folder.iterdir(), None)
+        if found is None:
+            folder.chmod(0o700)  # what is built there is ours, with any bits of its mode: set-user-ID, for instance
     except OSError as error:
         raise wrong_usage(f"--keep-build {given}: {error.strerror}") from None
     if found is not None:

@@ -61,6 +61,7 @@ class Record:
     expected: str = ""
     actual: str = ""
     build_failed: bool = False
+    cases: int = 0  # how many this check has in this stage, of those that this run was to run; 0: unknown
     steps: list[dict[str, Any]] = field(default_factory=list)  # see story.Story.as_data
     output: list[dict[str, Any]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)  # system calls of the guilty program around the failing step

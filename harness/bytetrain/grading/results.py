@@ -59,12 +59,17 @@ class Results:
         return list(self._cases.get((check, stage), {}).values())
 
     def verdict(self, check: str, stage: int) -> Optional[Verdict]:
-        """The verdict of a check in a stage; None if it was not run."""
+        """The verdict of a check in a stage; None if it was not run, or what was run of it is not all and tells
+        nothing."""
         cases = self.cases(check, stage)
         if not cases:
             return None
         decided = [case.verdict for case in cases if case.verdict is not Verdict.NOT_APPLICABLE]
-        return Verdict.worst(decided) if decided else Verdict.NOT_APPLICABLE
+        found = Verdict.worst(decided) if decided else Verdict.NOT_APPLICABLE
+        # A case that nobody has heard of again, because its judge was ended, may have been the one that fails.
+        if found in (Verdict.PASS, Verdict.NOT_APPLICABLE) and len(cases) < max(case.cases for case in cases):
+            return None
+        return found
 
     def first_failure(self, check: str, stage: int) -> Optional[Record]:
         """The case whose story is told."""

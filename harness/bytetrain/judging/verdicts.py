@@ -13,6 +13,7 @@ from typing import Optional
 from ..kernel.processes import ProcessFacts
 from ..programs.output import Finished, status_in_words
 from ..telling import story
+from ..telling.sizes import GiB
 from ..telling.story import Problem, expect, judge
 from ..wire.files import Original, difference, md5_of, size_of
 from ..wire.framing import place_of
@@ -63,8 +64,13 @@ def _describe(path: Path) -> str:
     found = path.stat()
     if not stat.S_ISREG(found.st_mode):
         return f"neither a file nor a directory, mode {found.st_mode:06o}"
-    what = closed_to_its_owner(path) or f"md5 {md5_of(path)}"
+    what = closed_to_its_owner(path) or _md5(path)
     return f"{found.st_size} bytes, {what}"
+
+
+def _md5(path: Path) -> str:
+    """In words. A file of holes can be larger than anybody could read: no client is sent so much."""
+    return f"md5 {md5_of(path)}" if path.stat().st_size <= GiB else "too large for an md5"
 
 
 def closed_to_its_owner(path: Path) -> str:
@@ -117,7 +123,7 @@ def _saved(directory: Path, original: Path, name: str) -> list[Problem]:
         return [*problems, Problem(words, "a file that its owner can read", closed.partition(":")[0])]
     differs = difference(original, target)
     if differs is not None:
-        md5s = f"md5 {md5_of(target)}, and {Original(original).md5} expected"
+        md5s = f"{_md5(target)}, and {Original(original).md5} expected"
         where = place_of(story.current().stage, len(os.fsencode(name)), differs.offset, size_of(original))
         words = f"the file is not what was sent: {md5s}\n{differs}" + (f"\n  {where}" if where else "")
         problems.append(Problem(words, f"{differs.expected_size} bytes, those of the original", differs.in_short))

@@ -18,7 +18,7 @@ from ..course.paths import BUILD, REPO
 from ..telling.sizes import KiB
 from .limits import Printed, Watch, be_first_to_die, limit_files
 from .sessions import end_left_over, left_over
-from .workplace import temporary_folder
+from .workplace import remove, temporary_folder
 
 PRESETS = REPO / "CMakePresets.json"
 LOG_TAIL = 40  # lines of a failed build that are shown
@@ -125,16 +125,21 @@ def _as_it_is(folder: Path, name: str) -> Path:
 def _alone(target: Path) -> Iterator[None]:
     """Keeps other processes of the harness out of a build folder: flock(2)."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with (target.parent / f".{target.name}.lock").open("w") as lock:
+    # What a build of another stage may have put there, a FIFO or a link, is not waited for, nor followed.
+    lock = os.open(target.parent / f".{target.name}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(lock)
 
 
 def _cmake(folder: Path, target: Path, preset: str) -> None:
     log = target.parent / f"{target.name}.log"
     configure = ["cmake", "-S", folder, "-B", target, "-DBUILD_TESTING=OFF", *preset_options(preset)]
     jobs = str(len(os.sched_getaffinity(0)))
-    with log.open("wb") as output:
+    remove(log)
+    with log.open("x+b") as output:
         for command in (configure, ["cmake", "--build", target, "--parallel", jobs]):
             _run([str(word) for word in command], log, output.fileno(), folder)
 
@@ -148,14 +153,14 @@ def _run(command: list[str], log: Path, output: int, folder: Path) -> None:
         raise BuildFailed(f"{folder} can't be built: there is no cmake on this machine (./lab setup)") from None
     except subprocess.TimeoutExpired:
         raise BuildFailed(
-            f"{folder} can't be built: {what} has not ended after {_PATIENCE:g} s{_end_of(log)}"
+            f"{folder} can't be built: {what} has not ended after {_PATIENCE:g} s{_end_of(log, output)}"
         ) from None
     if isinstance(watch.breach, Failure):
-        raise BuildFailed(f"{folder} can't be built: {watch.breach}{_end_of(log)}")
+        raise BuildFailed(f"{folder} can't be built: {watch.breach}{_end_of(log, output)}")
     if watch.breach is not None:
         raise watch.breach
     if status != 0:
-        raise BuildFailed(f"{folder} can't be built: {what} ended with status {status}{_end_of(log)}")
+        raise BuildFailed(f"{folder} can't be built: {what} ended with status {status}{_end_of(log, output)}")
 
 
 def _in_its_own_session(command: list[str], output: int) -> int:
@@ -177,11 +182,11 @@ def _in_its_own_session(command: list[str], output: int) -> int:
         end_left_over(before)
 
 
-def _end_of(log: Path) -> str:
-    """The last lines of a build's log, for a message. What is long is not read from its beginning."""
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - 64 * KiB))
-        lines = file.read().decode(errors="replace").splitlines()
+def _end_of(log: Path, output: int) -> str:
+    """The last lines of a build's log, for a message: of what we have opened, whatever the build has put in its place.
+    What is long is not read from its beginning."""
+    start = max(0, os.fstat(output).st_size - 64 * KiB)
+    lines = os.pread(output, 64 * KiB, start).decode(errors="replace").splitlines()
     tail = "\n".join(f"  | {line}" for line in lines[-LOG_TAIL:])
     return f". The end of its output:\n{tail}\nThe whole of it: {log}"
 

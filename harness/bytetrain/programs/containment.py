@@ -82,7 +82,16 @@ def _take_outputs() -> dict[str, int]:
         os.set_inheritable(descriptor, False)
     if is_inside():
         close_to_others()
+    if "asked" in found:
+        signal.signal(signal.SIGINT, lambda number, frame: _interrupt(found["asked"]))
     return found
+
+
+def _interrupt(asked: int) -> None:
+    """SIGINT has come to the first process of a sandbox. Programs can send it as well: only the outer part can write
+    into this pipe, and does so before."""
+    if select.select([asked], [], [], 0)[0]:
+        raise KeyboardInterrupt
 
 
 _outputs = _take_outputs()
@@ -208,7 +217,8 @@ class Sandbox:
         seccomp = os.memfd_create("seccomp")
         os.write(seccomp, _filter())
         os.lseek(seccomp, 0, os.SEEK_SET)
-        handed = {**kept, "word": word}
+        asked, ask = os.pipe()
+        handed = {**kept, "word": word, "asked": asked}
         environment = {name: value for name, value in os.environ.items()
                        if name in _VARIABLES or name.startswith("BYTETRAIN_")}
         environment.update({INSIDE: "1", _OUTPUTS: json.dumps(handed), "TMPDIR": str(SHARED[0] / _WORK)})
@@ -218,14 +228,15 @@ class Sandbox:
             self._bwrap(place, seccomp, command), env=environment, pass_fds=[*handed.values(), seccomp],
             start_new_session=True,  # no terminal: what Ctrl-C means is decided here
         ) as sandbox:
-            os.close(word)
-            os.close(seccomp)
-            run = _Run(sandbox, heard.fileno(), list(self.outputs.values()), self.patience)
+            for descriptor in (word, asked, seccomp):
+                os.close(descriptor)
+            run = _Run(sandbox, heard.fileno(), ask, list(self.outputs.values()), self.patience)
             try:
                 run.wait()
             finally:
                 run.kill()
                 status = sandbox.wait()
+                os.close(ask)
                 _reap(before)
         if not run.ended:
             for path in self.outputs.values():  # what an earlier run has left is no result of this one
@@ -254,11 +265,14 @@ class Sandbox:
 class _Run:
     """The run inside, from outside."""
 
-    def __init__(self, sandbox: "subprocess.Popen[bytes]", heard: int, old: Sequence[Path], patience: float) -> None:
+    def __init__(
+        self, sandbox: "subprocess.Popen[bytes]", heard: int, ask: int, old: Sequence[Path], patience: float
+    ) -> None:
         self.sandbox = sandbox
         self.begun = self.ended = self.late = False
         self._over = False
         self._heard = heard
+        self._ask = ask  # a pipe: what is in it tells the first process that a SIGINT is ours
         self._old = old  # outputs of earlier runs
         self._deadline = time.monotonic() + patience
 
@@ -300,6 +314,8 @@ class _Run:
         """As Ctrl-C does in a terminal: the grader and its workers get it, and programs don't, which lead sessions."""
         self._deadline = time.monotonic() + GRACE
         first = self._first()
+        with suppress(BrokenPipeError):
+            os.write(self._ask, b"end")
         try:
             os.killpg(first or self.sandbox.pid, signal.SIGINT)
         except ProcessLookupError:  # it leads no group yet

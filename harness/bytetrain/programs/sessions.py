@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
 from collections.abc import Collection
@@ -78,9 +79,20 @@ def left_over(before: Collection[int] = ()) -> list[ProcessFacts]:
     return [each for each in descendants(os.getpid()) if each.pid not in before]
 
 
+def _is_strace(process: ProcessFacts) -> bool:
+    """Whether it is strace itself, and not somebody who calls himself so."""
+    if process.name != "strace" or process.state == "Z":  # which it was can't be seen any more
+        return process.name == "strace"
+    try:
+        return os.path.samefile(f"/proc/{process.pid}/exe", shutil.which("strace") or "/nowhere")
+    except OSError:  # gone meanwhile, or there is none, or it is closed to us
+        return False
+
+
 def end_left_over(before: Collection[int] = ()) -> list[ProcessFacts]:
     """Ends and reaps them, and returns who they were, but for strace: it goes by itself, soon after what it traces."""
     found = left_over(before)
+    tracers = {each.pid for each in found if _is_strace(each)}
 
     def nobody() -> bool:
         still_there = left_over(before)
@@ -93,4 +105,4 @@ def end_left_over(before: Collection[int] = ()) -> list[ProcessFacts]:
     if found:
         with quietly():
             wait_until(nobody, "no process is left over", seen=lambda: left_over(before))
-    return [each for each in found if each.name != "strace"]
+    return [each for each in found if each.pid not in tracers]

@@ -6,6 +6,7 @@ It listens, says so, does its deed, tells how it went, and waits for a signal. E
     forges    looks for the results on command lines and among descriptors, writes them, then stops and kills graders
     stops     stops all graders, or (WHOM: worker) only the process that started it
     takes     kills its judge, and opens the memory of the one that comes instead
+    interrupts  sends the first process SIGINT, again and again
     slow      does nothing, for long
     looks     at what the first process was started with, at keyrings, and for a terminal
     devices   fills /dev            memory   fills /dev/shm       names    makes many files in /tmp
@@ -85,6 +86,12 @@ def take_over() -> None:
                 pass
 
 
+def interrupt() -> None:
+    for _ in range(20):
+        attempt("interrupt", lambda: os.kill(1, signal.SIGINT))
+        time.sleep(0.01)
+
+
 def look() -> None:
     attempt("environ", lambda: print(Path("/proc/1/environ").read_bytes(), file=sys.stderr))
     attempt("terminal", lambda: os.open("/dev/tty", os.O_RDWR))
@@ -114,7 +121,8 @@ def go_deep() -> None:
 
 
 DEEDS: dict[str, Callable[[], object]] = {
-    "forges": forge, "stops": stop_graders, "takes": take_over, "looks": look, "names": many_names, "deep": go_deep,
+    "forges": forge, "stops": stop_graders, "takes": take_over, "interrupts": interrupt,
+    "looks": look, "names": many_names, "deep": go_deep,
     "slow": lambda: time.sleep(LIFE),
     "devices": lambda: attempt("devices", lambda: fill("/dev/filler", 400)),
     "memory": lambda: attempt("memory", lambda: fill("/dev/shm/filler", 400)),
