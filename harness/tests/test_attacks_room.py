@@ -12,6 +12,7 @@ import pytest
 
 from bytetrain.course.paths import HARNESS
 from bytetrain.programs import containment, limits
+from bytetrain.programs.workplace import temporary_folder
 from bytetrain.telling.text import has_bytes
 
 from .conftest import make_submission
@@ -122,3 +123,19 @@ def test_a_closed_folder_is_opened_to_be_counted(tmp_path: Path) -> None:
         assert subprocess.run(command, stdout=subprocess.PIPE).stdout.split() == [b"1", b"12"]
     else:
         assert limits.disk_usage(tmp_path).files == 1 and limits.disk_usage(tmp_path, opening=True).files == 12
+
+
+def test_a_folder_that_is_swept_before_it_is_locked_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a worker of pytest-xdist whose check begins just then."""
+    opened: list[object] = []
+    really = os.open
+
+    def swept(path: str, *how: int) -> int:
+        opened.append(path)
+        if len(opened) == 1:
+            os.rmdir(path)
+        return really(path, *how)
+
+    monkeypatch.setattr(os, "open", swept)
+    with temporary_folder() as folder:
+        assert len(opened) == 2 and folder.is_dir()

@@ -456,3 +456,27 @@ def test_nobody_sees_what_others_have_built_and_nothing_built_is_left(trial: Tri
         assert not build_folder(trial.submission, "release").exists()
     finally:
         remove(other.parent)
+
+
+HIDDEN = """
+import pytest
+from bytetrain.judging.acts import Pool
+
+@pytest.mark.check("server.deed")
+def test_deed(stage, store, start):
+    Pool.of(start.server(store.seeded(1), options=["hides"]))
+"""
+
+
+@needs_bubblewrap
+def test_who_hides_its_descriptors_is_found_out(trial: Trial) -> None:
+    (trial.folder / "harness" / "checks" / "test_sample.py").write_text(HIDDEN)
+    graded = trial.grade("-n0", "--containment=bubblewrap")
+    assert graded.status == 1 and "doesn't let us see its descriptors" in graded.output, graded.output
+
+
+@needs_bubblewrap
+def test_who_takes_the_grader_s_descriptors_earns_nothing(attack: Attack) -> None:
+    """A program can lower the limits of any process of its user: prlimit(2)."""
+    graded = attack("limits", "bubblewrap", "-n0")
+    assert graded.status != 0 and graded.data.get("points", 0) <= 5, graded.output

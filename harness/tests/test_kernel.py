@@ -121,3 +121,17 @@ def test_our_orphans_come_to_us() -> None:
         known = processes.facts(orphan)
         assert known is not None and known.ppid == os.getpid()
         assert orphan in [each.pid for each in processes.processes() if each.session == program.pid]
+
+
+def test_a_descriptor_of_what_lies_deeper_than_any_path_is_one_as_well(folder: Path) -> None:
+    top = os.getcwd()
+    try:
+        os.chdir(folder)
+        for _ in range(25):
+            os.mkdir("d" * 200)
+            os.chdir("d" * 200)
+        file = os.open("file", os.O_CREAT | os.O_WRONLY)
+        assert "deeper" in descriptors.descriptors(os.getpid())[file]
+        os.close(file)
+    finally:
+        os.chdir(top)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Optional
 
 import pytest
 
-from bytetrain import Failure
+from bytetrain import Failure, HarnessError
 from bytetrain.kernel import tcp
 from bytetrain.programs.build import Programs
 from bytetrain.programs.program import Client, Server
@@ -16,7 +18,7 @@ from bytetrain.wire import faults
 from bytetrain.wire.faults import Coalesce, LimitData, ResetPeer, Slicer, SlowClose, Timeout, Trickle, WholeTrains
 from bytetrain.wire.files import FileStore, content, md5_of
 from bytetrain.wire.framing import boundaries, fitting
-from bytetrain.wire.peers import Ended, RawClient, RawServer
+from bytetrain.wire.peers import Connection, Ended, RawClient, RawServer
 from bytetrain.wire.proxy import Proxy
 
 Standin = Callable[[int], Programs]
@@ -189,3 +191,15 @@ def test_a_slice_inside_a_train_breaks_a_naive_client_and_no_other(
                         finished = client.wait()
                     good = finished.status == 0 and md5_of(folder / file.name) == store.md5(file)
                     assert good == works, (number, cut, finished)
+
+
+def test_what_breaks_a_proxy_is_our_fault(upstream: RawServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self: Connection, pid: Optional[int] = None) -> Callable[[], str]:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(Connection, "taking", broken)
+    with pytest.raises(HarnessError, match="something went wrong in the proxy itself: .*Too many open files"):
+        with Proxy(upstream.port, Slicer(every=1)) as proxy, RawClient(proxy.port) as client:
+            with upstream.accept() as server:
+                server.send(b"abc")
+                client.read_to_end()

@@ -359,8 +359,10 @@ class Pool:
     def of(cls, server: Server) -> "Pool":
         """What the server is like just now, while it is well and has nothing to do; it has made a transfer before."""
         comes_to_rest(server)
-        workers = server.workers
-        return cls(server, len(workers), descriptor_count(server.pid), workers)
+        workers, count = server.workers, descriptor_count(server.pid)
+        words = f"the server (process {server.pid}) doesn't let us see its descriptors: PR_SET_DUMPABLE of prctl(2)"
+        expect(count > 0, words, expected="descriptors that can be counted", actual="none can be seen")
+        return cls(server, len(workers), count, workers)
 
     def is_complete(self) -> None:
         """The parent lives, with all its workers, without zombies, and with as many descriptors as before; it said
@@ -377,7 +379,7 @@ class Pool:
                     f"the parent has ended: {finished}", expected=what, actual=f"the parent has ended: {said}"
                 )
             complete = len(self.server.workers) == self.workers and not zombies(pid)
-            return complete and descriptor_count(pid) <= self.descriptors
+            return complete and 0 < descriptor_count(pid) <= self.descriptors
 
         def seen() -> str:
             zombie = ", ".join(map(str, zombies(pid))) or "none"

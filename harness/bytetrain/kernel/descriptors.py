@@ -1,5 +1,6 @@
 """The open descriptors of a process, and who holds a socket: /proc/PID/fd, see proc(5)."""
 
+import errno
 import os
 
 from .processes import PROC, ProcessFacts, processes
@@ -17,6 +18,10 @@ def descriptors(pid: int) -> dict[int, str]:
                 found[int(entry)] = os.readlink(PROC / str(pid) / "fd" / entry)
             except FileNotFoundError:  # closed between the two looks
                 continue
+            except OSError as error:
+                if error.errno != errno.ENAMETOOLONG:
+                    raise
+                found[int(entry)] = "a file deeper than a path can be long"
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return {}
     return dict(sorted(found.items()))

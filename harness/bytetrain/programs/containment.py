@@ -47,7 +47,7 @@ _WORK = "work"  # below /tmp: the folder on the disk
 SHARED = (Path("/tmp"), Path("/dev/shm"))  # where programs may write beside the folders that they are given
 SMALL = Path("/tmp/bytetrain-small")  # a file system of a few pages, for checks that want a full one
 ROOM = {str(SMALL): 64 * KiB, "/tmp": 256 * MiB, "/dev/shm": 128 * MiB, str(BUILD.parent): GiB}
-OURS = ("bytetrain-", "pytest-")  # how the names begin that the harness makes there
+OURS = ("bytetrain-", "pytest-")  # how the names begin that the harness makes in its own
 # What programs and compilers live in, if it is there; nothing else of the root is.
 SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "etc", "opt", "nix", "gnu", "snap", "sys")
 # Folders of this clone that hold working stages, or tell what is tried: nobody can build another's.
@@ -111,8 +111,8 @@ def say(word: str) -> None:
 def _in_shared() -> set[Path]:
     if not is_inside():
         return set()
-    found = {path for folder in (*SHARED, SHARED[0] / _WORK) for path in folder.iterdir()}
-    return {path for path in found if not path.name.startswith(OURS)}
+    found = {path for folder in SHARED for path in folder.iterdir()}
+    return found | {path for path in (SHARED[0] / _WORK).iterdir() if not path.name.startswith(OURS)}
 
 
 @cache

@@ -34,7 +34,10 @@ def temporary_folder(prefix: str = "bytetrain-") -> Iterator[Path]:
     """An empty folder, locked, which goes at the end, whatever programs have made in it."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=prefix))
-        lock = os.open(folder, _FOLDER)
+        try:
+            lock = os.open(folder, _FOLDER)
+        except FileNotFoundError:  # swept away already, by a worker whose check begins just now
+            continue
         fcntl.flock(lock, fcntl.LOCK_EX)
         if folder.exists():  # else somebody has swept it away, before it was locked
             break

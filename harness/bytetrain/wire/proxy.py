@@ -7,6 +7,7 @@ Offsets count the bytes that the server sends on one connection. What the client
 its reset go through to the server.
 """
 
+import errno
 import select
 import socket
 import threading
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import NoReturn, Optional
 
-from .. import Failure
+from .. import Failure, HarnessError
 from ..telling.sizes import KiB
 from ..telling.story import did
 from ..telling.waiting import LIMIT, NeverHappened, wait_until
@@ -23,6 +24,8 @@ from .peers import SMALL_BUFFER, Connection, Ended, RawClient
 
 CHUNK = 64 * KiB
 MOMENT = 10  # milliseconds between two pieces that trickle
+_BROKEN = "something went wrong in the proxy itself"
+_GONE = (errno.ENOTCONN, errno.EPIPE, errno.ECONNRESET)
 
 
 class _Over(Exception):
@@ -68,7 +71,7 @@ class Relay:
         self._waker.close()
 
     def _run(self) -> None:
-        why = "something went wrong in the proxy itself"
+        why = _BROKEN
         try:
             self._forward_all()
         except _Over as over:
@@ -76,6 +79,15 @@ class Relay:
         except Ended:
             why = "the server reset the connection"
             self.client.reset()
+        except Failure as failure:  # one of the two has not kept up
+            why = str(failure)
+        except Exception as error:
+            if self._stopping:
+                why = "the proxy was closed"
+            elif isinstance(error, OSError) and error.errno in _GONE:
+                why = f"the other side is gone: {error.strerror}"
+            else:  # told by whoever has opened the proxy
+                why = f"{_BROKEN}: {error!r}"
         finally:
             self.client.close()
             self.server.close()
@@ -275,3 +287,6 @@ class Proxy:
         self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
         self.close()
+        broken = next((relay.ended for relay in self.relays if relay.ended.startswith(_BROKEN)), "")
+        if broken:  # whatever came of it is nobody's failure
+            raise HarnessError(broken)

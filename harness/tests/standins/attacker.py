@@ -11,12 +11,15 @@ It listens, says so, does its deed, tells how it went, and waits for a signal. E
     looks     at what the first process was started with, at keyrings, and for a terminal
     devices   fills /dev            memory   fills /dev/shm       names    makes many files in /tmp
     unlinked  fills the disk with a file that has no name
+    hides     what it has open: PR_SET_DUMPABLE
+    limits    the descriptors of the first process to three
     deep      makes folders in folders, deeper than a path can be long
 """
 
 import ctypes
 import os
 import re
+import resource
 import signal
 import socket
 import sys
@@ -123,6 +126,8 @@ def go_deep() -> None:
 DEEDS: dict[str, Callable[[], object]] = {
     "forges": forge, "stops": stop_graders, "takes": take_over, "interrupts": interrupt,
     "looks": look, "names": many_names, "deep": go_deep,
+    "hides": lambda: ctypes.CDLL(None).prctl(4, 0, 0, 0, 0),
+    "limits": lambda: attempt("limits", lambda: resource.prlimit(1, resource.RLIMIT_NOFILE, (3, 3))),
     "slow": lambda: time.sleep(LIFE),
     "devices": lambda: attempt("devices", lambda: fill("/dev/filler", 400)),
     "memory": lambda: attempt("memory", lambda: fill("/dev/shm/filler", 400)),
