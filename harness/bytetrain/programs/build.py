@@ -149,7 +149,9 @@ def _run(command: list[str], log: Path, output: int, folder: Path) -> None:
     try:
         with Watch(log.parent, lambda: [Printed(f"build of {folder.name}", os.fstat(output).st_size)]) as watch:
             status = _in_its_own_session(command, output)
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if error.filename != command[0]:
+            raise
         raise BuildFailed(f"{folder} can't be built: there is no cmake on this machine (./lab setup)") from None
     except subprocess.TimeoutExpired:
         raise BuildFailed(
