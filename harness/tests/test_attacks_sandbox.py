@@ -7,7 +7,6 @@ import json
 import os
 import pty
 import re
-import shlex
 import shutil
 import signal
 import subprocess
@@ -31,9 +30,8 @@ from bytetrain.telling.sizes import GiB, MiB
 from bytetrain.telling.text import has_bytes
 from bytetrain.telling.waiting import wait_until
 
-from .trial import Graded, Trial
+from .trial import STANDINS, Graded, Trial, one_stage
 
-STANDINS = Path(__file__).parent / "standins"
 CHECKS = """
 import os
 import pathlib
@@ -77,14 +75,8 @@ def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture
 def trial(tmp_path: Path) -> Iterator[Trial]:
     """A submission whose server does what $BYTETRAIN_DEED says; no process of it is left."""
-    stage = tmp_path / "submission" / "01_attack"
-    stage.mkdir(parents=True)
-    attacker = shutil.copy(STANDINS / "attacker.py", stage)
-    for name in ("server", "client"):
-        script = stage / name
-        script.write_bytes(os.fsencode(f'#!/bin/sh\nexec {shlex.join([sys.executable, str(attacker)])} "$@"\n'))
-        script.chmod(0o755)
-    trial = Trial.of(tmp_path, tmp_path / "submission", CHECKS, RANGES)
+    submission = one_stage(tmp_path / "submission", "01_attack", "attacker.py")
+    trial = Trial.of(tmp_path, submission, CHECKS, RANGES)
     yield trial
     remove(build_folder(trial.submission, "release"))  # without a sandbox it stays, for the next time
     assert [each for each in processes() if str(trial.submission) in command_line(each.pid)] == []

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
-import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -27,9 +24,8 @@ from bytetrain.telling.sizes import MiB
 from bytetrain.telling.text import has_bytes
 from bytetrain.wire.files import FileStore
 
-from .trial import Graded, Trial
+from .trial import Graded, Trial, one_stage
 
-STANDINS = Path(__file__).parent / "standins"
 CHECKS = """
 import os, socket
 import pytest
@@ -78,14 +74,8 @@ MODES = [pytest.param("bubblewrap", marks=needs_bubblewrap), "limits"]
 @pytest.fixture
 def trial(tmp_path: Path) -> Trial:
     """A submission whose server does what $DEED says."""
-    stage = tmp_path / "submission" / "01_rogue"
-    stage.mkdir(parents=True)
-    rogue = shutil.copy(STANDINS / "rogue.py", stage)
-    for name in ("server", "client"):
-        script = stage / name
-        script.write_bytes(os.fsencode(f'#!/bin/sh\nexec {shlex.join([sys.executable, str(rogue)])} "$@"\n'))
-        script.chmod(0o755)
-    return Trial.of(tmp_path, tmp_path / "submission", CHECKS, RANGES)
+    submission = one_stage(tmp_path / "submission", "01_rogue", "rogue.py")
+    return Trial.of(tmp_path, submission, CHECKS, RANGES)
 
 
 @pytest.fixture

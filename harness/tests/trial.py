@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +16,7 @@ from typing import Any, Protocol
 from bytetrain.course.paths import HARNESS
 from bytetrain.grading.command import grading_command
 
+STANDINS = Path(__file__).parent / "standins"
 _CHECK = """
 [[check]]
 id = "{id}"
@@ -24,6 +28,17 @@ title_zh = "{id} 的标题"
 hints = ["A nudge", "More", "man 2 recv"]
 hints_zh = ["提示", "更多", "man 2 recv"]
 """
+
+
+def one_stage(submission: Path, name: str, script: str) -> Path:
+    """A submission whose one stage has a stand-in as its server, and as its client: that Python script of standins/."""
+    stage = submission / name
+    stage.mkdir(parents=True)
+    copy = shutil.copy(STANDINS / script, stage)
+    for program in ("server", "client"):
+        (stage / program).write_bytes(os.fsencode(f'#!/bin/sh\nexec {shlex.join([sys.executable, str(copy)])} "$@"\n'))
+        (stage / program).chmod(0o755)
+    return submission
 
 
 @dataclass(frozen=True)

@@ -41,8 +41,8 @@ def pytest_cmdline_main(config: pytest.Config) -> Iterator[None]:
 
 @first
 def pytest_configure(config: pytest.Config) -> None:
-    """From here on the current folder is the clone: in the one
-    that we were called from there may be anything, and pytest-xdist's workers import from where they are."""
+    """From here on the current folder is the clone: in the one that we were called from there may be anything, and
+    pytest-xdist's workers import from where they are."""
     if config.option.help:  # then there is no more than options
         return
     here = config.invocation_params.dir

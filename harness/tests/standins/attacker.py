@@ -92,7 +92,7 @@ def take_over() -> None:
 def interrupt() -> None:
     for _ in range(20):
         attempt("interrupt", lambda: os.kill(1, signal.SIGINT))
-        time.sleep(0.01)
+        time.sleep(0.01)  # signals that come at once are one signal; whether one has done harm is for the test to see
 
 
 def look() -> None:
