@@ -7,12 +7,13 @@ import pwd
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from bytetrain.course.paths import HARNESS, REPO
+from bytetrain.course.paths import BUILD, HARNESS, REPO
 from bytetrain.grading.command import command_of
 from bytetrain.programs import containment, ownership
 
@@ -152,6 +153,17 @@ def test_help_is_help(option: str) -> None:
 def test_the_sandbox_shows_the_system_the_grader_and_the_submission(trial: Trial) -> None:
     assert trial.grade("--containment=bubblewrap", "-n0", only="server.sees").status == 0
     assert trial.grade("--containment=limits", "-n0", only="server.sees").status != 0  # the check can fail
+
+
+@needs_bubblewrap
+def test_a_submission_may_lie_where_the_kit_builds(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What others have built is hidden there, the submission isn't. `./lab bench` grades one."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=BUILD) as folder:
+        inside = Trial(trial.folder, shutil.copytree(trial.submission, Path(folder, "submission")))
+        monkeypatch.setenv("BYTETRAIN_WAY", str(inside.submission))
+        graded = inside.grade("--containment=bubblewrap", "-n0", only="server.ready_line")
+    assert graded.status == 0, graded.output
 
 
 @needs_bubblewrap

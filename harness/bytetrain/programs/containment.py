@@ -43,7 +43,7 @@ from .workplace import place_of_a_run
 
 INSIDE = "BYTETRAIN_CONTAINED"  # set in the environment of the run that is inside
 _OUTPUTS = "BYTETRAIN_OUTPUTS"  # there too, until it has been read: {name: descriptor}
-_WORK = "work"  # below /tmp: the folder on the disk
+_WORK = "bytetrain-work"  # below /tmp: the folder on the disk
 SHARED = (Path("/tmp"), Path("/dev/shm"))  # where programs may write beside the folders that they are given
 SMALL = Path("/tmp/bytetrain-small")  # a file system of a few pages, for checks that want a full one
 ROOM = {str(SMALL): 64 * KiB, "/tmp": 256 * MiB, "/dev/shm": 128 * MiB, str(BUILD.parent): GiB}
@@ -252,11 +252,11 @@ class Sandbox:
         words = [*_root(), *_memory("/tmp"), *_shown(shown)]
         words += [word for folder in covered for word in ("--tmpfs", str(folder))]
         words += _shown(sorted(STAGES.glob("*/stage.toml")))  # what a stage is called
-        words += _shown([path for path in shown if any(folder in (path, *path.parents) for folder in covered)])
-        words += [word for folder in covered if folder not in shown for word in ("--remount-ro", str(folder))]
         # Nobody sees what others have built, nor their results.
-        build = str(BUILD.parent)
-        words += ["--bind", str(self.kept_build), build] if self.kept_build else _memory(build)
+        build = BUILD.parent
+        words += ["--bind", str(self.kept_build), str(build)] if self.kept_build else _memory(str(build))
+        words += _shown([path for path in shown if not {path, *path.parents}.isdisjoint([*covered, build])])
+        words += [word for folder in covered if folder not in shown for word in ("--remount-ro", str(folder))]
         words += ["--bind", str(place / _WORK), str(SHARED[0] / _WORK), *_memory(str(SMALL))]
         words += [*_SEALED, "--seccomp", str(seccomp), "--dir", os.getcwd(), "--chdir", os.getcwd()]
         return [*words, "--", *command]
