@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from bytetrain.bench import comparisons, contestants, copies, growth, many, meters, page, tools
+from bytetrain.bench import classics, comparisons, contestants, copies, growth, many, meters, page, tools
 from bytetrain.bench.__main__ import compare, judge_bars
 from bytetrain.bench.comparisons import Bar, Comparison, Measurements, Measures
 from bytetrain.course import paths
+from bytetrain.course.catalogue import rubric
 from bytetrain.kernel import trace
 from bytetrain.programs.build import build
 from bytetrain.wire.files import FileStore
@@ -72,6 +73,30 @@ def test_who_begins_changes_and_the_first_pair_is_thrown_away() -> None:
 def test_the_middle_of_some_runs_comes_with_its_quartiles() -> None:
     found = comparisons.summed_up([{"p50": 1, "worst": 7}, {"p50": 5, "worst": 7}, {"p50": 3, "worst": 7}])
     assert found == {"p50": 3, "worst": 7, "spread": {"p50": [2, 4], "worst": [7, 7]}}
+
+
+@pytest.mark.parametrize("folder, count", [(classics.CLASSICS, 12), (classics.HANGING, 2)])
+def test_every_classic_applies_and_names_a_check_of_its_stage(folder: Path, count: int, tmp_path: Path) -> None:
+    found = classics.load_classics(folder)
+    assert len(found) == count
+    for each in found:
+        assert each.first in {check.id for check in rubric().of_stage(each.stage)}, each.name
+        each.make(tmp_path / each.name)
+
+
+@pytest.mark.parametrize("line, check", [
+    ("✗ server.ready_line: Standard output has the one line", "server.ready_line"),
+    ("  ✗ server.ready_line  fail   1 of 2 cases", ""),  # of the summary
+    ("    ►  3    0.012 s ✗ the server says that it listens", ""),
+    ("! pool.size: an error of the harness", ""),
+])
+def test_a_story_is_known_by_its_first_line(line: str, check: str) -> None:
+    assert classics.check_told_in(line) == check
+
+
+def test_the_times_to_the_first_story_are_summed_up() -> None:
+    told = [{"first": 9.04}, {"first": 1.0}, {"first": 2.0}]
+    assert classics.in_sum(told) == "first story: median 2.0 s, worst 9.0 s"
 
 
 def loaded(rate: float) -> Measures:
@@ -227,11 +252,12 @@ def test_a_page_needs_nothing_but_the_figures(figures: dict[str, Any]) -> None:
         "server": "stage 06", "at_once": 64, **comparisons.summed_up([loaded(rate) for rate in (8000, 9000, 9900)]),
     }
     feedback = {"stage": 3, "build": 2.0, "verdict": 11.0, "checks": 40}
+    told = {"name": "01-forgets", "first": 2.5, "end": 40.0}
     text = page.page({
         **figures, "copies": [way, {**way, "name": "06"}], "small": [small], "many": [crowd], "growth": growing(),
-        "feedback": feedback, "left_out": ["nginx"],
+        "feedback": feedback, "classics": [told], "hanging": [told], "left_out": ["nginx"],
     })
-    assert text.count("<svg") == 22 and "05 &lt;b&gt;" in text and "8 GiB" in text and "Left out: nginx" in text
+    assert text.count("<svg") == 25 and "05 &lt;b&gt;" in text and "8 GiB" in text and "Left out: nginx" in text
     for expected in ("nginx, 1000", "stage 06, 64: p99", "9,000", "50 µs", "20 ms", "40 checks have a verdict", "11 s",
                      "1 GiB, saved on tmpfs", "calls counted on 100 MiB (05 &lt;b&gt; to 06)"):
         assert expected in text, expected

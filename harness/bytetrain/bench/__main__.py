@@ -20,7 +20,7 @@ from ..telling.sizes import MiB, size_words
 from ..telling.text import as_json, without_bytes
 from ..upkeep.flake import commit, machine
 from ..wire.files import FileStore
-from . import comparisons, contestants, copies, feedback, growth, many, network
+from . import classics, comparisons, contestants, copies, feedback, growth, many, network
 from .comparisons import Place
 from .meters import BenchError
 from .page import counted_words, linear_words, machine_words, page
@@ -83,7 +83,7 @@ def all_figures(options: argparse.Namespace, why_not: str) -> dict[str, Any]:
         "machine": machine(), "quick": options.quick,
         "network": {"congestion_control": network.congestion_control(), "own": not why_not, "why_not": why_not},
         "copies": [], "comparisons": [], "small": [], "bars": [], "many": [], "growth": [], "feedback": None,
-        "left_out": [],
+        "classics": [], "hanging": [], "left_out": [],
     }
     with workplace() as (place, store):
         every = comparisons.all_of(stages, store, place, options.quick)
@@ -104,6 +104,8 @@ def all_figures(options: argparse.Namespace, why_not: str) -> dict[str, Any]:
             measure_growth(data, stages(6), store, place, options.quick)
         if "feedback" in wanted:
             measure_feedback(data, place)
+            if not options.quick:
+                measure_classics(data, place)
     judge_bars(data, outcomes)
     return data
 
@@ -241,6 +243,24 @@ def measure_feedback(data: dict[str, Any], place: Place) -> None:
         f"\nAfter an edit of one line of stage {found.stage:02}: built in {found.build:.1f} s, {found.checks} checks "
         f"have their verdict in {found.verdict:.1f} s"
     )
+
+
+def measure_classics(data: dict[str, Any], place: Place) -> None:
+    print("\n./lab test --submission DIR --stage N on a classic mistake, the build included: first story, and end")
+    for told in classics.time_all(place.scratch):
+        data["classics"].append(told.as_data())
+        tell_classic(told)
+    print(f"  {classics.in_sum(data['classics'])}")
+    print("\nThe same on programs that hang everywhere")
+    for told in classics.time_all(place.scratch, classics.HANGING):
+        data["hanging"].append(told.as_data())
+        tell_classic(told)
+
+
+def tell_classic(told: classics.Told) -> None:
+    first, wanted = told.checks[0], told.classic.first
+    named = first if first == wanted else f"{first}, not {wanted}"
+    print(f"  {told.classic.name:34} {told.first:6.1f} s {told.end:7.1f} s  {named}", flush=True)
 
 
 def measure_growth(data: dict[str, Any], stage: Programs, store: FileStore, place: Place, quick: bool) -> None:

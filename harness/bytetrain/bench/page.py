@@ -85,6 +85,7 @@ def plots(data: Mapping[str, Any]) -> Iterator[dict[str, str]]:
             Row("built", feedback["build"]), Row(f"{feedback['checks']} checks have a verdict", feedback["verdict"]),
         ]
         yield from chart("Time to feedback", words, found, seconds)
+    yield from plots_of_classics(data.get("classics", []), data.get("hanging", []))
 
 
 def plots_of_copies(copies: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
@@ -128,6 +129,15 @@ def plots_of_many(many: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]
     yield from chart(
         "Many at once: memory of the server", "The peaks of its processes, added up.", rows(many, "memory"), memory
     )
+
+
+def plots_of_classics(
+    classics: Sequence[Mapping[str, Any]], hanging: Sequence[Mapping[str, Any]]
+) -> Iterator[dict[str, str]]:
+    words = "From ./lab test --submission DIR --stage N, the build included, in seconds. Shorter is better."
+    yield from chart("Classic mistakes: until the first story", words, rows(classics, "first"), seconds)
+    yield from chart("Classic mistakes: until the end", words, rows(classics, "end"), seconds)
+    yield from chart("Programs that hang everywhere: until the end", words, rows(hanging, "end"), seconds)
 
 
 def plots_of_growth(growth: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:

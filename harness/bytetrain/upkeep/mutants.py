@@ -37,7 +37,7 @@ MUTANTS = REPO / "harness" / "mutants"
 WORK = BUILD / "mutants"
 MATRIX = BUILD.parent / "mutants.json"
 _LIMIT = 15.0  # seconds after which a mutant that hangs is given up; far above what a check takes
-HEADER = re.compile(r"^(Mistake|Stage|From|Killed-by): (.+)$", re.MULTILINE)
+HEADER = re.compile(r"^([A-Z][a-z-]+): (.+)$", re.MULTILINE)
 
 
 class Unusable(Exception):
@@ -61,17 +61,31 @@ class Mutant:
 
     @classmethod
     def load(cls, path: Path) -> "Mutant":
-        text = path.read_text(encoding="utf-8")
-        header = dict(HEADER.findall(text.partition("\n--- ")[0]))
-        missing = {"Mistake", "Stage", "From", "Killed-by"} - set(header)
-        if missing:
-            raise Unusable(f"{path.name}: its header has no line {', '.join(sorted(missing))}: see mutants/README.md")
+        header = read_header(path, {"Mistake", "Stage", "From", "Killed-by"})
         killers = tuple(header["Killed-by"].split())
         return cls(path, header["Mistake"], int(header["Stage"]), int(header["From"]), killers)
 
     @property
     def builds(self) -> bool:
         return "stage.builds" not in self.killers
+
+
+def read_header(path: Path, wanted: set[str]) -> dict[str, str]:
+    """The lines above a patch that say what it is. Unusable unless it has those that are wanted."""
+    header = dict(HEADER.findall(path.read_text(encoding="utf-8").partition("\n--- ")[0]))
+    missing = wanted - set(header)
+    if missing:
+        raise Unusable(f"{path.name}: its header has no line {', '.join(sorted(missing))}: see mutants/README.md")
+    return header
+
+
+def apply_patch(path: Path, folder: Path) -> str:
+    """"", or what patch says if the patch doesn't apply to a folder as it is."""
+    command = ["patch", "-p1", "--fuzz=0", "--quiet", "--no-backup-if-mismatch", "-i", str(path)]
+    done = subprocess.run(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="surrogateescape"
+    )
+    return "" if done.returncode == 0 else " ".join(done.stdout.split()) or f"status {done.returncode}"
 
 
 @dataclass
@@ -167,13 +181,10 @@ class Bench:
                 shutil.copy2(file, there)
 
     def _patch(self, mutant: Mutant, source: Path) -> None:
-        command = ["patch", "-p1", "--fuzz=0", "--quiet", "--no-backup-if-mismatch", "-i", str(mutant.path)]
-        done = subprocess.run(
-            command, cwd=source, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="surrogateescape"
-        )
-        if done.returncode != 0:
+        refused = apply_patch(mutant.path, source)
+        if refused:
             raise Unusable(
-                f"{mutant.name} no longer applies to {source.name}: {' '.join(done.stdout.split())}\n"
+                f"{mutant.name} no longer applies to {source.name}: {refused}\n"
                 "  The stage has changed under it. Make the same mistake in a copy of the stage, and write the "
                 "difference:\n"
                 f"  diff -u stages/{source.name}/FILE copy/FILE, with a/FILE and b/FILE as its names, below the old "
