@@ -16,8 +16,8 @@ import pytest
 from bytetrain import Failure, NotApplicable
 from bytetrain.course.traits import traits
 from bytetrain.judging.acts import (
-    Pool, all_sleep, can_connect, comes_to_rest, first_byte_comes, holds, kill_worker, parent_accepts, read_cut_short,
-    read_whole, replace_workers, serves, stalled, uses_no_cpu, waiting_client,
+    Pool, all_sleep, can_connect, comes_to_rest, first_byte_comes, holds, kill_worker, parent_accepts,
+    parent_uses_no_cpu, read_cut_short, read_whole, replace_workers, serves, stalled, uses_no_cpu, waiting_client,
 )
 from bytetrain.kernel.cpu import cpu_seconds
 from bytetrain.kernel.descriptors import descriptors
@@ -207,7 +207,7 @@ def test_clients_wait_for_a_worker(pair: Programs, big: Path, start: Starter) ->
     busy = [stalled(server)[0] for _ in range(2)]
     waiting = [RawClient(server.port) for _ in range(5)]
     with told("two workers are busy with clients that read nothing; five more have connected"):
-        uses_no_cpu(server.pid, "the parent")
+        parent_uses_no_cpu(server)
         for number, client in enumerate(busy + waiting, 1):
             with told(f"then all read, one after the other; this is client {number} of 7"), client:
                 read_whole(client, pair.stage, big)

@@ -5,67 +5,29 @@ How the line looks is free, but for what a number with a percent sign means, and
 
 from __future__ import annotations
 
-import contextlib
 import re
 import time
 from pathlib import Path
-from typing import Callable
 
 import pytest
 
 from bytetrain.judging.acts import hand_over
+from bytetrain.judging.progress import drawing, draws, dribble, in_percent, missing_half, percentages
 from bytetrain.judging.verdicts import has_status, received
 from bytetrain.programs.build import Programs
 from bytetrain.programs.output import status_in_words
 from bytetrain.programs.start import Starter
-from bytetrain.programs.terminal import TerminalClient
 from bytetrain.telling.story import expect, told
-from bytetrain.telling.waiting import NeverHappened, wait_until
 from bytetrain.wire.files import FileStore, Original, content, size_of
 from bytetrain.wire.framing import LARGEST_BODY, encode_content, encode_size, encode_train, stream
 from bytetrain.wire.peers import Connection, RawServer
 
-
-_PERCENT = re.compile(r"(-?\d+(?:[.,]\d+)?)\s*%")
 REDRAWS_A_SECOND = 10
-
-
-def percentages(client: TerminalClient) -> list[float]:
-    """What the progress line has said so far, in the order of its redraws."""
-    return [float(found.replace(",", ".")) for piece in client.redraws for found in _PERCENT.findall(piece)]
-
-
-def draws(client: TerminalClient) -> int:
-    """How often the line was drawn. (Who wipes it out with blanks before drawing it again, has drawn once.)"""
-    return sum(1 for piece in client.redraws if _PERCENT.search(piece))
-
-
-def shown(client: TerminalClient) -> str:
-    """The redraws, for a message."""
-    pieces = client.redraws
-    listed = pieces if len(pieces) <= 8 else [*pieces[:4], f"[... {len(pieces) - 8} more ...]", *pieces[-4:]]
-    return "on the terminal was drawn:\n" + "\n".join(f"  | {piece}" for piece in listed)
 
 
 def announce(connection: Connection, size: int) -> None:
     """Sends the name and the size."""
     connection.send(encode_train(b"file.bin") + encode_train(encode_size(size)))
-
-
-def dribble(connection: Connection, stage: int, data: bytes, seen: Callable[[], bool], size: int = 1) -> bytes:
-    """Sends content in pieces of `size` bytes until something is seen on the terminal; returns what has not been sent.
-
-    A client draws when bytes come and some time has passed: so bytes have to come while time passes.
-    """
-    for sent in range(0, len(data), size):
-        if seen():
-            return data[sent:]
-        piece = data[sent : sent + size]
-        connection.deliver(encode_content(stage, piece))
-        with contextlib.suppress(NeverHappened):
-            wait_until(seen, "the client draws", limit=0.01)
-            return data[sent + size :]
-    return b""
 
 
 def rest_of(connection: Connection, stage: int, data: bytes) -> None:
@@ -99,7 +61,7 @@ def test_last_line_is_exact(pair: Programs, store: FileStore, raw_server: RawSer
         most = REDRAWS_A_SECOND * elapsed + 2
         words = f"it was drawn {draws(client)} times in {elapsed:.2f} s: at most ten times a second is right"
         expect(
-            draws(client) <= most, f"{words}; {shown(client)}",
+            draws(client) <= most, f"{words}; {drawing(client)}",
             expected=f"{most:.0f} times at most", actual=f"{draws(client)} times",
         )
 
@@ -142,23 +104,24 @@ def test_never_100_before_all_is_there(pair: Programs, raw_server: RawServer, st
             left = dribble(connection, pair.stage, data[-600:-1], drawn)
             said = percentages(client)
             expect(
-                max(said, default=0) < 100, f"the line says 100 % before the last byte has come; {shown(client)}",
+                max(said, default=0) < 100, f"the line says 100 % before the last byte has come; {drawing(client)}",
                 expected="less than 100 %", actual=f"{max(said, default=0):g} %",
             )
             seldom = draws(client) <= before + 1
             expect(
-                seldom or said[-1] >= 99, f"the line says {said[-1:]} % when 99.9988 % came; {shown(client)}",
-                expected="99 % or more", actual=f"{said[-1:]} %",
+                seldom or said[-1] >= 99, f"the line says {in_percent(said)} when 99.9988 % came; {drawing(client)}",
+                expected="99 % or more", actual=in_percent(said),
             )
             rest_of(connection, pair.stage, left + data[-1:])
             finished = client.wait()
         said = percentages(client)
         expect(
-            finished.status == 0 and said[-1:] == [100], f"it doesn't end with 100 %; {shown(client)}\n{finished}",
-            expected="status 0, and 100 % at the end", actual=f"{status_in_words(finished.status)}, and {said[-1:]} %",
+            finished.status == 0 and said[-1:] == [100], f"it doesn't end with 100 %; {drawing(client)}\n{finished}",
+            expected="status 0, and 100 % at the end",
+            actual=f"{status_in_words(finished.status)}, and {in_percent(said)}",
         )
         expect(
-            said == sorted(said), f"the percentage goes back; {shown(client)}",
+            said == sorted(said), f"the percentage goes back; {drawing(client)}",
             expected="a percentage that only grows", actual="it goes back",
         )
 
@@ -180,14 +143,16 @@ def test_progress_is_seen_at_once(pair: Programs, raw_server: RawServer, start: 
             rest_of(connection, pair.stage, data[:50_000])
             connection.wait_taken(client.pid)
             client.has_drawn_at_once()  # what has been drawn up to now says nothing
+            before = len(percentages(client))
             left = dribble(connection, pair.stage, data[50_000:55_000], seen_at_once, size=20)
+            said = percentages(client)
             expect(
-                half(), f"no line with 50 % or a little more: is standard error flushed? {shown(client)}",
-                expected="a line with 50 % or a little more", actual="no such line",
+                half(), f"{missing_half(said, before)}; {drawing(client)}",
+                expected="a line with 50 % or a little more", actual=in_percent(said[before:]),
             )
             held_back = "whole buffers full of redraws came, and never just a line: is standard error flushed?"
             expect(
-                len(left) > 0, f"{held_back} {shown(client)}",
+                len(left) > 0, f"{held_back} {drawing(client)}",
                 expected="each line at once", actual="whole buffers full of lines",
             )
             rest_of(connection, pair.stage, left + data[55_000:])
@@ -214,10 +179,8 @@ def test_sizes_above_4_gib(pair: Programs, raw_server: RawServer, start: Starter
 
             dribble(connection, pair.stage, content(600), drawn)
         has_status(client.wait(), 1)
-        expect(
-            set(percentages(client)) <= {0.0}, f"the line says {percentages(client)} %; {shown(client)}",
-            expected="0 %", actual=f"{percentages(client)} %",
-        )
+        most = max(percentages(client), default=0)
+        expect(most == 0, f"the line says {most:g} %; {drawing(client)}", expected="0 %", actual=f"{most:g} %")
 
 
 @pytest.mark.check("progress.silent")
@@ -243,12 +206,13 @@ def test_smallest_files(size: int, pair: Programs, raw_server: RawServer, start:
         has_status(finished, 0)
         wrong = re.findall(r"nan|inf|-\d+", client.stderr.lower())
         expect(
-            not wrong, f"on the terminal stands {wrong}; {shown(client)}", expected="numbers of 0 or more",
-            actual=f"{wrong}",
+            not wrong, f"on the terminal stands {', '.join(wrong)}; {drawing(client)}", expected="numbers of 0 or more",
+            actual=", ".join(wrong),
         )
+        said = percentages(client)
         expect(
-            percentages(client)[-1:] in ([], [100.0]), f"it ended at {percentages(client)[-1:]} %; {shown(client)}",
-            expected="100 % at the end, if anything", actual=f"{percentages(client)[-1:]} %",
+            said[-1:] in ([], [100.0]), f"it ended at {in_percent(said)}; {drawing(client)}",
+            expected="100 % at the end, if anything", actual=in_percent(said),
         )
 
 
@@ -269,7 +233,7 @@ def test_failure_is_told_on_a_line_of_its_own(
             actual=f"{status_in_words(finished.status)}, and {finished.stdout!r}",
         )
         expect(
-            max(percentages(client), default=0) < 100, f"the line says 100 %, and half is missing; {shown(client)}",
+            max(percentages(client), default=0) < 100, f"the line says 100 %, and half is missing; {drawing(client)}",
             expected="less than 100 %", actual=f"{max(percentages(client), default=0):g} %",
         )
         message = client.stderr.rstrip("\n").rpartition("\n")[2]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Optional
 
@@ -19,12 +21,42 @@ _WIDTH = 110
 FIRST, LAST = 4, 14  # steps of a long story that are told: from its beginning, and up to its end
 OUTPUTS = 2  # programs whose output is shown: the last ones
 OUTPUT_LINES = 12  # of each stream of a program
+ACTUAL_LINES = 6  # of what was found
+_NAME = re.compile(r"[^\s/]{80,}")  # a name, of a file, say, that is too long to be read again and again
+_KEPT_OF_A_NAME = 24  # characters, at each of its ends
 MARKS = {Verdict.FAIL: "✗", Verdict.HARNESS_ERROR: "!",
          Verdict.NOT_GRADED: "○", Verdict.NOT_APPLICABLE: "○", Verdict.PASS: "✓"}
 
 
 def story(record: Record, check: Optional[Check], *, whole: bool = False) -> Iterator[Line]:
     """A failure from its beginning to the command that shows it again; `whole` leaves nothing out."""
+    yield from _told(record if whole else _readable(record), check, whole)
+    yield "", ""
+    if check and check.hints and record.verdict is Verdict.FAIL:
+        yield from _wrapped("  hint   ", check.hints[0].en, "cyan")
+    yield f"  again  {record.again}", "cyan"
+
+
+def shortened(text: str) -> str:
+    """With the middle of each very long name left out."""
+    return _NAME.sub(_ends_of_a_name, text)
+
+
+def _ends_of_a_name(found: re.Match[str]) -> str:
+    name = found[0]
+    left_out = len(name) - 2 * _KEPT_OF_A_NAME
+    return f"{name[:_KEPT_OF_A_NAME]}[...{left_out} more...]{name[-_KEPT_OF_A_NAME:]}"
+
+
+def _readable(record: Record) -> Record:
+    steps = [{**step, "words": shortened(step["words"]), "result": shortened(step["result"])} for step in record.steps]
+    output = [{key: shortened(value) for key, value in program.items()} for program in record.output]
+    message, expected, actual = map(shortened, (record.message, record.expected, record.actual))
+    return replace(record, message=message, expected=expected, actual=actual, steps=steps, output=output)
+
+
+def _told(record: Record, check: Optional[Check], whole: bool) -> Iterator[Line]:
+    """What was seen."""
     colour = "red" if record.verdict is Verdict.FAIL else "yellow"
     title = "the stage can't be built" if record.build_failed else "an error of the harness"
     name, title = (check.id, check.title.en) if check else (record.check, title)
@@ -34,13 +66,18 @@ def story(record: Record, check: Optional[Check], *, whole: bool = False) -> Ite
         yield f"  {OUR_FAULT} Nothing was found out about it.", "yellow"
     yield "", ""
     yield from _steps(record.steps, whole) if not (whole and record.calls) else _timeline(record)
-    yield from _expected(record)
-    yield from _indented(record.message)
+    yield from _expected(record, whole)
+    message = record.message if whole else _not_told_yet(record)
+    if record.expected and message:
+        yield "", ""
+    yield from _indented(message)
     yield from _outputs(record.output, whole)
-    yield "", ""
-    if check and check.hints and record.verdict is Verdict.FAIL:
-        yield from _wrapped("  hint   ", check.hints[0].en, "cyan")
-    yield f"  again  {record.again}", "cyan"
+
+
+def _not_told_yet(record: Record) -> str:
+    """The message without those of its paragraphs that are a step's words."""
+    steps = {record.steps[number - 1]["words"] for number in _shown_steps(record.steps)}
+    return "\n\n".join(part for part in record.message.split("\n\n") if part not in steps)
 
 
 def ended_worker(record: Record, how: str) -> str:
@@ -68,7 +105,7 @@ def calls_told(record: Record) -> Iterator[Line]:
     what = f"What {record.check} ({where}) asked of the kernel around its failure"
     yield f"  {what} (strace, in a second run of the same):", "bold"
     for call in record.calls:
-        yield f"    {call}", _call_style(call)
+        yield f"    {shortened(call)}", _call_style(call)
 
 
 def _where(record: Record, check: Optional[Check]) -> list[str]:
@@ -82,16 +119,21 @@ def _where(record: Record, check: Optional[Check]) -> list[str]:
 
 
 def _steps(steps: list[dict[str, Any]], whole: bool) -> Iterator[Line]:
-    numbered = list(enumerate(steps, 1))
-    left_out = 0 if whole else max(0, len(numbered) - FIRST - LAST)
-    for number, step in numbered:
-        if left_out and number == FIRST + 1:
-            yield f"        [... {left_out} steps ...]", ""
-        if left_out and FIRST < number <= FIRST + left_out:
-            continue
-        yield from step_lines(number, step)
+    last = 0
+    for number in range(1, len(steps) + 1) if whole else _shown_steps(steps):
+        if number > last + 1:
+            yield f"        [... {number - last - 1} steps ...]", ""
+        yield from step_lines(number, steps[number - 1])
+        last = number
     if steps:
         yield "", ""
+
+
+def _shown_steps(steps: list[dict[str, Any]]) -> list[int]:
+    """The numbers of those that a story tells: from its beginning, up to its end, and where it failed."""
+    numbered = range(1, len(steps) + 1)
+    return [number for number in numbered
+            if number <= FIRST or number > len(steps) - LAST or steps[number - 1]["failing"]]
 
 
 def _timeline(record: Record) -> Iterator[Line]:
@@ -123,11 +165,16 @@ def mark(kind: str, outcome: str) -> str:
     return {"met": "✓", "failed": "✗"}.get(outcome, "·" if kind == "told" else " ")
 
 
-def _expected(record: Record) -> Iterator[Line]:
+def _expected(record: Record, whole: bool) -> Iterator[Line]:
     if record.expected:
+        actual = record.actual if whole else _first_lines(record.actual, ACTUAL_LINES)
         yield from _wrapped("  expected  ", record.expected, "")
-        yield from _wrapped("  but was   ", record.actual, "red")
-        yield "", ""
+        yield from _wrapped("  but was   ", actual, "red")
+
+
+def _first_lines(text: str, most: int) -> str:
+    lines = text.splitlines()
+    return "\n".join([*lines[:most], f"[... {len(lines) - most} more lines ...]"] if len(lines) > most else lines)
 
 
 def _indented(text: str) -> Iterator[Line]:

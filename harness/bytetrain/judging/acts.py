@@ -23,7 +23,8 @@ from ..programs.output import status_in_words
 from ..programs.program import Server
 from ..telling import story
 from ..telling.sizes import KiB, MiB
-from ..telling.story import doing, expect, expecting, quietly, told
+from ..telling.story import did, doing, expect, expecting, quietly, told
+from ..telling.text import in_words
 from ..telling.waiting import LIMIT, NeverHappened, wait_until
 from ..wire.faults import WholeTrains
 from ..wire.files import AROUND, Difference, Original, first_difference, size_of
@@ -384,7 +385,7 @@ class Pool:
         def seen() -> str:
             zombie = ", ".join(map(str, zombies(pid))) or "none"
             found = f"{len(self.server.workers)} live workers, zombies: {zombie}"
-            return f"{found}, {descriptor_count(pid)} descriptors in its parent: {descriptors(pid)}"
+            return f"{found}, {descriptor_count(pid)} descriptors in its parent: {in_words(descriptors(pid))}"
 
         wait_until(well, what, seen=seen)
         said = self.server.stdout
@@ -404,13 +405,19 @@ class Pool:
 
     def is_calm(self) -> None:
         """The parent sleeps, and uses no CPU."""
-        uses_no_cpu(self.server.pid, "the parent")
+        parent_uses_no_cpu(self.server)
 
 
 def uses_no_cpu(pid: int, who: str) -> None:
-    """A process sleeps."""
+    """A worker sleeps. That it should be alive is asked elsewhere."""
     __tracebackhide__ = True
-    all_sleep({pid: who}, 0.1)
+    all_sleep({pid: who}, 0.1, may_end=True)
+
+
+def parent_uses_no_cpu(server: Server) -> None:
+    """The parent lives, and sleeps."""
+    __tracebackhide__ = True
+    all_sleep({server.pid: "the parent"}, 0.1)
 
 
 _AT_ONCE = 0.25  # seconds in which a server comes to rest that has no more to do; else there is a closer look
@@ -438,17 +445,25 @@ def is_idle_again(server: Server) -> None:
         return
     try:
         with told("all is over, as far as this check goes: so the server uses no CPU (see pool.idle_cpu)"):
-            all_sleep({pid: who for pid, who in whom.items() if not dead(pid)}, 0.1)
+            all_sleep({pid: who for pid, who in whom.items() if not dead(pid)}, 0.1, may_end=True)
     except Failure:
         if traits(story.current().stage).heals or len(server.workers) == server.size:
             raise
 
 
-def all_sleep(whom: Mapping[int, str], yardstick: float) -> None:
-    """Processes, told by their pids, sleep while we burn `yardstick` seconds of CPU."""
+def all_sleep(whom: Mapping[int, str], yardstick: float, *, may_end: bool = False) -> None:
+    """Processes, told by their pids, sleep while we burn `yardstick` seconds of CPU. Whoever is dead doesn't: that is a
+    failure, or, of those who `may_end`, nothing that is judged here."""
     __tracebackhide__ = True
     for pid, use in cpu_use(whom, yardstick).items():
+        if may_end and dead(pid):
+            did(f"{whom[pid]} (process {pid}) has ended")
+            continue
         with expecting(f"{whom[pid]} (process {pid}) uses no CPU"):
+            if dead(pid):
+                raise Failure(
+                    f"{whom[pid]} (pid {pid}) has ended", expected="it lives, and sleeps", actual="it has ended"
+                )
             if use.spins:
                 raise Failure(
                     f"{whom[pid]} (pid {pid}) spins: it used {use.seconds:.2f} s of CPU, and woke up {use.wakeups} "

@@ -28,6 +28,9 @@ class ProcessFacts(NamedTuple):
     def __str__(self) -> str:
         return f"{self.name} (pid {self.pid}, state {self.state}, parent {self.ppid})"
 
+    def __repr__(self) -> str:  # in a list
+        return str(self)
+
 
 def be_subreaper() -> None:
     """Makes orphans among our descendants come to us, so that they are counted and reaped."""

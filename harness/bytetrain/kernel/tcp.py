@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Optional
 
 ESTABLISHED, SYN_RECV, TIME_WAIT, CLOSE, CLOSE_WAIT, LISTEN = 1, 3, 6, 7, 8, 10  # include/net/tcp_states.h
+_STATES = ("", "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "CLOSE", "CLOSE_WAIT",
+           "LAST_ACK", "LISTEN", "CLOSING")
 _NETLINK_SOCK_DIAG, _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST, _NLMSG_ERROR = 4, 20, 1, 2
 _HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
 _REQUEST = struct.Struct("=BBBxI")  # inet_diag_req_v2: family, protocol, extensions, states; then inet_diag_sockid
@@ -20,7 +22,7 @@ _SOCKET_ID = struct.Struct("!HH4s12x4s12x4s8s")  # ports, addresses, interface, 
 _ANSWER = struct.Struct("=BBBB48xIIIII")  # inet_diag_msg: family, state...; expires, rqueue, wqueue, uid, inode
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TcpSocket:
     """One end of a connection (or a listener, whose remote port is 0)."""
 
@@ -30,6 +32,13 @@ class TcpSocket:
     send_queue: int  # bytes written and not acknowledged yet
     receive_queue: int  # bytes that came and were not read yet (an end of stream is 1); a listener: its backlog
     inode: int  # its number: see descriptors.has_socket; 0 once no process holds it
+
+    def __str__(self) -> str:
+        named = _STATES[self.state] if self.state < len(_STATES) else f"state {self.state}"
+        queues = f"{self.send_queue} bytes sent and not acknowledged, {self.receive_queue} unread"
+        return f"port {self.local_port} to port {self.remote_port}: {named}, {queues}"
+
+    __repr__ = __str__  # in a list
 
 
 def tcp_sockets(tables: tuple[str, ...] = ("/proc/net/tcp", "/proc/net/tcp6")) -> Iterator[TcpSocket]:

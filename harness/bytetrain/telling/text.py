@@ -61,6 +61,17 @@ def visible(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n").translate(_CONTROLS).translate(_BYTES)
 
 
+def in_words(value: object) -> str:
+    """What was seen, for a message: never as Python writes it down. Of several, each."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        return in_words([f"{key}: {in_words(each)}" for key, each in value.items()])
+    if isinstance(value, (list, set, frozenset)) or type(value) is tuple:
+        return ", ".join(map(in_words, value)) or "none"
+    return str(value)
+
+
 def all_visible(data: Any) -> Any:
     """The same with every text in data that came as JSON."""
     if isinstance(data, str):

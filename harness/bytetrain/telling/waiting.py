@@ -9,6 +9,7 @@ from typing import Callable, Optional, TypeVar
 
 from .. import Failure
 from .story import expecting
+from .text import in_words
 
 T = TypeVar("T")
 
@@ -91,7 +92,7 @@ def wait_until(
             if value:
                 return value
             if patience.over():
-                instead = f"{seen()}" if seen is not None else ""
+                instead = in_words(seen()) if seen is not None else ""
                 long = f"{limit:g} s for this, in vain" if not patience.why else "for this, in vain"
                 ends = [f"instead: {instead}"] if instead else []
                 ends += [patience.in_words] if patience.why else []
@@ -114,5 +115,5 @@ def settled(value: Callable[[], T], what: str, looks: int = 5, limit: float = LI
         history.append(value())
         return len(history) >= looks and all(each == history[-1] for each in history[-looks:])
 
-    wait_until(same, f"{what} stays the same", limit, lambda: f"last seen {history[-3:]}")
+    wait_until(same, f"{what} stays the same", limit, lambda: f"last seen {in_words(history[-3:])}")
     return history[-1]

@@ -1,0 +1,182 @@
+"""The words of a story: read by somebody who has never seen the harness, they say what was seen, once, and briefly."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pytest
+
+from bytetrain import Failure
+from bytetrain.course.paths import HARNESS
+from bytetrain.grading import words
+from bytetrain.grading.records import Record, Verdict
+from bytetrain.judging import acts
+from bytetrain.judging.progress import dribble, in_percent, missing_half
+from bytetrain.kernel import processes, tcp
+from bytetrain.telling import story
+from bytetrain.telling.text import in_words
+from bytetrain.telling.waiting import NeverHappened, wait_until
+from bytetrain.wire.peers import Connection
+
+NAME = "n" * 255
+FACTS = processes.ProcessFacts(12, "server", "S", 1, 12, 12)
+SOCKET = tcp.TcpSocket(4711, 50000, tcp.CLOSE_WAIT, 0, 7, 99)
+
+
+def step(said: str, **more: object) -> dict[str, Any]:
+    return {"kind": "did", "words": said, "at": 0.0, "outcome": "", "result": "", "failing": False, **more}
+
+
+def told(record: Record, *, whole: bool = False) -> str:
+    return "\n".join(line for line, _ in words.story(record, None, whole=whole))
+
+
+# What Python calls an object
+
+
+@pytest.mark.parametrize(
+    "seen, said",
+    [
+        ([FACTS], "server (pid 12, state S, parent 1)"),
+        ([], "none"),
+        (None, "nothing"),
+        ({0: "/dev/null", 3: "socket:[99]"}, "0: /dev/null, 3: socket:[99]"),
+        (SOCKET, "port 4711 to port 50000: CLOSE_WAIT, 0 bytes sent and not acknowledged, 7 unread"),
+        ("SSR", "SSR"),
+    ],
+    ids=["process", "nobody", "nothing", "descriptors", "socket", "text"],
+)
+def test_what_was_seen_is_said_in_words(seen: object, said: str) -> None:
+    with pytest.raises(NeverHappened) as caught:
+        wait_until(lambda: False, "it comes", limit=0, seen=lambda: seen)
+    assert caught.value.actual == in_words(seen) == said
+
+
+def returning_objects() -> Iterator[str]:
+    """The functions of the harness that return what has no words of its own: several of something, or a mapping."""
+    for file in (HARNESS / "bytetrain").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and node.returns:
+                if any(word in ast.unparse(node.returns) for word in ("ProcessFacts]", "TcpSocket]", "dict[int")):
+                    if not ast.unparse(node.returns).startswith("Optional"):
+                        yield node.name
+
+
+def test_no_message_holds_such_an_object() -> None:
+    objects = set(returning_objects())
+    assert {"children", "zombies", "descriptors", "holders"} <= objects
+    found = []
+    for file in (each for part in ("bytetrain", "checks") for each in (HARNESS / part).rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FormattedValue) and isinstance(node.value, ast.Call):
+                called = ast.unparse(node.value.func).rpartition(".")[2]
+                found += [f"{file.relative_to(HARNESS)}:{node.lineno}: {called}()"] if called in objects else []
+    assert not found, "in_words, or join"
+
+
+# Long names, long outputs, and what is said twice
+
+
+def test_a_long_name_is_shortened_in_its_middle() -> None:
+    steps = [step(f"$ client /tmp/x/{NAME}"), step(f"the client has saved '{NAME}'", outcome="failed", failing=True)]
+    output = [{"command": f"client {NAME}", "fate": "status 1", "stdout": f"received {NAME}, 9 bytes", "stderr": ""}]
+    record = Record(
+        "client.name", 1, "", Verdict.FAIL, message=f"no file '{NAME}'", expected=f"a file '{NAME}'", actual="no file",
+        steps=steps, output=output, calls=[f'0.1 s [9] openat(3, "{NAME}", O_RDONLY) = -1 ENOENT'],
+    )
+    text = told(record) + "\n".join(line for line, _ in words.calls_told(record))
+    assert "n" * 60 not in text.replace("\n", "").replace(" ", "")
+    assert text.count("more...]nn") == 7
+    assert "n" * 50 in told(record, whole=True)
+
+
+def test_a_path_of_short_names_stays_as_it_is() -> None:
+    path = "/".join(["a-folder-of-twenty-5"] * 12)
+    assert words.shortened(path) == path
+
+
+def test_of_what_was_found_the_first_lines_are_shown() -> None:
+    found = "\n".join(f"line {number}" for number in range(54))
+    record = Record("server.ready_line", 1, "", Verdict.FAIL, message="no", expected="the ready line", actual=found)
+    assert "line 5\n" in told(record) and "line 6" not in told(record)
+    assert "[... 48 more lines ...]" in told(record)
+    assert "line 53" in told(record, whole=True)
+
+
+def test_what_a_step_has_said_is_not_said_again_below_it() -> None:
+    steps = [step("a file comes", kind="told"), step("nothing was drawn", outcome="failed", failing=True)]
+    record = Record("progress.last_line", 4, "", Verdict.FAIL, steps=steps)
+    record.message = "a file comes\n\nnothing was drawn\n\nand more is known"
+    text = told(record)
+    assert (text.count("a file comes"), text.count("nothing was drawn"), text.count("and more is known")) == (1, 1, 1)
+
+
+def test_what_no_shown_step_has_said_is_said_and_the_failing_step_is_always_shown() -> None:
+    failing = step("it failed", outcome="failed", failing=True)
+    steps = [step(f"action {number}") for number in range(12)] + [failing] + [step("clears up") for _ in range(20)]
+    record = Record("pool.size", 1, "", Verdict.FAIL, message="action 7\n\nit failed", steps=steps)
+    text = told(record)
+    assert (text.count("action 7"), text.count("it failed")) == (1, 1)
+    assert "►" in text and "[... 8 steps ...]" in text and "[... 6 steps ...]" in text
+
+
+# A dead process
+
+
+def test_a_dead_parent_is_not_said_to_use_no_cpu() -> None:
+    told_story = story.begin()
+    with subprocess.Popen(["true"]) as process:
+        process.wait()
+        with pytest.raises(Failure, match="the parent .* has ended"):
+            acts.all_sleep({process.pid: "the parent"}, 0.01)
+        acts.uses_no_cpu(process.pid, "a worker")
+    said = [(each["words"], each["outcome"]) for each in told_story.as_data()]
+    assert [outcome for _, outcome in said] == ["failed", ""]
+    assert said[1][0] == f"a worker (process {process.pid}) has ended"
+
+
+# The progress line
+
+
+class Drawing:
+    """Stands for a connection to a client that draws when so many pieces have come."""
+
+    def __init__(self, needed: int) -> None:
+        self.needed, self.pieces, self.looks = needed, 0, 0
+
+    def deliver(self, train: bytes) -> None:
+        self.pieces += 1
+
+    def has_drawn(self) -> bool:
+        """As TerminalClient.has_drawn_at_once: what has been seen is not seen again."""
+        return self.pieces == self.needed and self._looks() == 1
+
+    def _looks(self) -> int:
+        self.looks += 1
+        return self.looks
+
+
+@pytest.mark.parametrize("needed, left, said", [(2, 4, "2 bytes were sent"), (99, 0, "6 bytes were sent")])
+def test_many_looks_at_a_terminal_are_one_step(needed: int, left: int, said: str) -> None:
+    told_story, client = story.begin(), Drawing(needed)
+    assert len(dribble(cast(Connection, client), 4, bytes(6), client.has_drawn)) == left
+    [only] = told_story.as_data()
+    assert (only["outcome"], only["result"]) == ("", said)
+
+
+@pytest.mark.parametrize(
+    "said, before, why",
+    [
+        ([0.01, 0.5, 0.55], 1, "the line says 0.55 % when .* not 100 times that"),
+        ([1, 7], 1, "the line says 7 % when a little more than half has come$"),
+        ([1], 1, "no line was drawn while more bytes came"),
+    ],
+)
+def test_why_a_line_with_half_is_missing(said: list[float], before: int, why: str) -> None:
+    assert re.match(why, missing_half(said, before))
+    assert in_percent(said) == f"{said[-1]:g} %"
+    assert in_percent([]) == "no percentage at all"
