@@ -20,6 +20,7 @@ from bytetrain import Failure, grading  # noqa: E402
 from bytetrain.grading import calls  # noqa: E402
 from bytetrain.grading.attached import on_config, on_item  # noqa: E402
 from bytetrain.grading.selection import sides_of, submission_of  # noqa: E402
+from bytetrain.judging import diagnoses  # noqa: E402
 from bytetrain.kernel import trace  # noqa: E402
 from bytetrain.programs import sessions  # noqa: E402
 from bytetrain.programs.build import BuildFailed, NotGraded, Programs, build  # noqa: E402
@@ -116,7 +117,7 @@ def start(
     kept = on_item(request.node)
     kept.start = starter
     try:
-        with starter:
+        with starter, story.examined_by(diagnoses.examiner(starter.programs)):
             yield starter
     finally:
         traces = starter.tracing.traces

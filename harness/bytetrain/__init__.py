@@ -3,19 +3,30 @@
 Everything here runs on Linux and knows a stage only through its contract (docs/en/contract.md).
 """
 
+from typing import NamedTuple, Optional
+
+
+class Diagnosis(NamedTuple):
+    """A classic mistake that the evidence names beyond doubt."""
+
+    id: str  # of harness/diagnoses.toml, which has its title and hints
+    words: str  # the evidence, in a sentence or two: numbers, descriptors, processes
+
 
 class Failure(AssertionError):
     """What was found out about a program, in words for the person who wrote it.
 
     The grader shows the words alone, without a Python traceback: what happened, the data, why, what to do. `expected`
     and `actual` say it once more, side by side, where that can be said in a line or two. On its way up it learns more:
-    `under` which headings it stands, and what it `adds`.
+    `under` which headings it stands, what it `adds`, and perhaps its `diagnosis`.
     """
 
     def __init__(self, words: str = "", *, expected: str = "", actual: str = "") -> None:
         super().__init__(words)
         self.expected = expected
         self.actual = actual
+        self.diagnosis: Optional[Diagnosis] = None
+        self.examined = False  # whether somebody has looked for one
         self.step: object = None  # of a story: the innermost one in which it has shown itself (telling/story.py)
         self._headings: list[str] = []  # the outermost first
         self._details: list[str] = []

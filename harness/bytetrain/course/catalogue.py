@@ -1,4 +1,4 @@
-"""The stages and the lessons, as data: read from stages/*/stage.toml and harness/lessons.toml."""
+"""Stages, lessons, checks and classic mistakes, as data: read from stages/*/stage.toml and harness/*.toml."""
 
 import functools
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from typing import Any
 from .data import load_toml
 from .folders import stage_dir, stages_of
 from .languages import Bilingual
-from .paths import CHECKS, LESSONS, STAGES
+from .paths import CHECKS, DIAGNOSES, LESSONS, STAGES
 from .traits import stage_numbers, traits
 
 
@@ -171,3 +171,20 @@ def rubric(path: Path = CHECKS) -> Rubric:
     points = {stage: traits(stage).points for stage in stage_numbers()}
     checks = [_check(each, table.get("calls", {})) for each in table["check"]]
     return Rubric(points, {check.id: check for check in checks})
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A classic, as a Diagnosis names it."""
+
+    id: str
+    title: Bilingual  # what went wrong, in one sentence
+    hints: tuple[Bilingual, ...]  # from a nudge to the man page
+
+
+@functools.lru_cache(maxsize=None)
+def mistakes(path: Path = DIAGNOSES) -> dict[str, Mistake]:
+    """Those of harness/diagnoses.toml, by their ids."""
+    found = [Mistake(str(each["id"]), Bilingual.of(each, "title"), Bilingual.each_of(each, "hints"))
+             for each in load_toml(path)["mistake"]]
+    return {each.id: each for each in found}

@@ -6,13 +6,15 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, Optional
 
-from .. import Failure, NotApplicable
+from .. import Diagnosis, Failure, NotApplicable
+from ..course.catalogue import Check, mistakes
+from ..course.languages import Bilingual
 from ..programs.build import BuildFailed, NotGraded
 from ..programs.output import shown, status_in_words
 from ..programs.program import Program
-from ..telling.story import Story
+from ..telling.story import Story, look_for_diagnosis
 from ..telling.text import shell_word, visible
 
 
@@ -60,6 +62,7 @@ class Record:
     message: str = ""  # what went wrong, or why it is not applicable
     expected: str = ""
     actual: str = ""
+    diagnosis: dict[str, str] = field(default_factory=dict)  # {}, or `id` and `words` of a Diagnosis
     build_failed: bool = False
     cases: int = 0  # how many this check has in this stage, of those that this run was to run; 0: unknown
     steps: list[dict[str, Any]] = field(default_factory=list)  # see story.Story.as_data
@@ -79,10 +82,10 @@ class Record:
         """Adds a later phase of the same case: the worse verdict and its story stay."""
         self.seconds += later.seconds
         self.calls = self.calls or later.calls
+        self.diagnosis = self.diagnosis or later.diagnosis
         if later.verdict != self.verdict and Verdict.worst([self.verdict, later.verdict]) is later.verdict:
-            seconds, calls = self.seconds, self.calls
-            self.__dict__.update(later.__dict__)
-            self.seconds, self.calls = seconds, calls
+            kept = {"seconds": self.seconds, "calls": self.calls}
+            self.__dict__.update({**later.__dict__, **kept})
 
     @property
     def again(self) -> str:
@@ -92,12 +95,26 @@ class Record:
         return " ".join([*words, *map(shell_word, self.replay)])
 
 
+def hints_of(record: Optional[Record], check: Optional[Check]) -> tuple[Bilingual, ...]:
+    """Where the cause of a failure is known, they are about that."""
+    if record is not None and record.diagnosis:
+        return mistakes()[record.diagnosis["id"]].hints
+    return check.hints if check else ()
+
+
+def in_data(diagnosis: Optional[Diagnosis]) -> dict[str, str]:
+    """Fit for JSON."""
+    return {key: visible(value) for key, value in diagnosis._asdict().items()} if diagnosis else {}
+
+
 def fill_in(record: Record, error: BaseException, story: Story, programs: list[Program]) -> None:
     """Puts into a record what is known of an exception, and whose it is."""
     if isinstance(error, Failure):
         record.verdict = Verdict.FAIL
         record.message = str(error)
         record.expected, record.actual = error.expected, error.actual
+        look_for_diagnosis(error)
+        record.diagnosis = in_data(error.diagnosis)
         record.build_failed = isinstance(error, BuildFailed)
     elif isinstance(error, NotGraded):
         record.verdict, record.message = Verdict.NOT_GRADED, str(error)

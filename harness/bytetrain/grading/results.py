@@ -11,12 +11,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Optional
 
-from ..course.catalogue import Check, Rubric, load_stage
+from ..course.catalogue import Check, Rubric, load_stage, mistakes
 from ..course.folders import handed_in
 from ..course.paths import STAGES
 from ..programs import containment
 from ..telling.text import as_json
-from .records import Record, Verdict
+from .records import Record, Verdict, hints_of
 from .schema import SCHEMA
 
 PASS, FAIL, ERROR = 0, 1, 3  # exit statuses; 2 and 4 are pytest's own: interrupted, bad command line
@@ -150,13 +150,14 @@ class Results:
         verdict, told = self.verdict(check.id, stage), self.first_failure(check.id, stage)
         cases = self.cases(check.id, stage)
         wrong = told if told is not None and verdict in (Verdict.FAIL, Verdict.HARNESS_ERROR) else None
+        hints = hints_of(wrong, check)
         return {
             "id": check.id, "stage": stage, "verdict": verdict.value if verdict else "not run",
             "why": told.message if told is not None and verdict in (Verdict.NOT_APPLICABLE, Verdict.NOT_GRADED) else "",
             "points": _points(0 if self.build_failure(stage) else self.earned(check, stage)),
             "of": _points(self.rubric.points(check, stage)),
             "title": check.title.en, "title_zh": check.title.zh, "lesson": check.lesson, "page": check.page,
-            "hints": [each.en for each in check.hints], "hints_zh": [each.zh for each in check.hints],
+            "hints": [each.en for each in hints], "hints_zh": [each.zh for each in hints],
             "seconds": round(sum(case.seconds for case in cases), 3),
             "cases": [{"case": case.case, "verdict": case.verdict.value} for case in cases],
             "story": _story_data(wrong) if wrong else None,
@@ -166,7 +167,14 @@ class Results:
 def _story_data(record: Record) -> dict[str, Any]:
     data = record.as_data()
     kept = ("case", "message", "expected", "actual", "steps", "output", "calls")
-    return {**{key: data[key] for key in kept}, "again": record.again}
+    return {**{key: data[key] for key in kept}, "diagnosis": _diagnosis_data(record), "again": record.again}
+
+
+def _diagnosis_data(record: Record) -> Optional[dict[str, str]]:
+    if not record.diagnosis:
+        return None
+    title = mistakes()[record.diagnosis["id"]].title
+    return {"id": record.diagnosis["id"], "title": title.en, "title_zh": title.zh, "words": record.diagnosis["words"]}
 
 
 def _points(value: Fraction | int) -> float:

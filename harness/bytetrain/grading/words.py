@@ -9,9 +9,9 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Optional
 
-from ..course.catalogue import Check
+from ..course.catalogue import Check, mistakes
 from ..programs.output import shown
-from .records import Record, Verdict
+from .records import Record, Verdict, hints_of
 from .results import Results
 from .schema import OUR_FAULT
 
@@ -32,8 +32,9 @@ def story(record: Record, check: Optional[Check], *, whole: bool = False) -> Ite
     """A failure from its beginning to the command that shows it again; `whole` leaves nothing out."""
     yield from _told(record if whole else _readable(record), check, whole)
     yield "", ""
-    if check and check.hints and record.verdict is Verdict.FAIL:
-        yield from _wrapped("  hint   ", check.hints[0].en, "cyan")
+    hints = hints_of(record, check)
+    if hints and record.verdict is Verdict.FAIL:
+        yield from _wrapped("  hint   ", hints[0].en, "cyan")
     yield f"  again  {record.again}", "cyan"
 
 
@@ -67,8 +68,9 @@ def _told(record: Record, check: Optional[Check], whole: bool) -> Iterator[Line]
     yield "", ""
     yield from _steps(record.steps, whole) if not (whole and record.calls) else _timeline(record)
     yield from _expected(record, whole)
+    yield from _cause(record)
     message = record.message if whole else _not_told_yet(record)
-    if record.expected and message:
+    if (record.expected or record.diagnosis) and message:
         yield "", ""
     yield from _indented(message)
     yield from _outputs(record.output, whole)
@@ -78,6 +80,15 @@ def _not_told_yet(record: Record) -> str:
     """The message without those of its paragraphs that are a step's words."""
     steps = {record.steps[number - 1]["words"] for number in _shown_steps(record.steps)}
     return "\n\n".join(part for part in record.message.split("\n\n") if part not in steps)
+
+
+def _cause(record: Record) -> Iterator[Line]:
+    if not record.diagnosis:
+        return
+    if record.expected:
+        yield "", ""
+    yield from _wrapped("  cause     ", mistakes()[record.diagnosis["id"]].title.en, "bold yellow")
+    yield from _wrapped("            ", record.diagnosis["words"], "yellow")
 
 
 def ended_worker(record: Record, how: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Iterator, Optional
 
-from .. import Failure
+from .. import Diagnosis, Failure
 from ..course.traits import traits
 from ..kernel.blocked import activity
 from ..kernel.cpu import cpu_use, nanoseconds, wakeups
@@ -31,6 +31,8 @@ from ..wire.files import AROUND, Difference, Original, first_difference, size_of
 from ..wire.framing import Parser, WireError, pieces, place_of
 from ..wire.peers import SMALL_BUFFER, Connection, Ended, RawClient
 from ..wire.proxy import Proxy
+from .diagnoses import of_open_connection
+from .wrong_bytes import of_content, of_name, of_short_content, of_size, of_stream
 
 # Files and streams
 
@@ -97,6 +99,7 @@ def read_whole(connection: Connection, stage: int, original: Path, parser: Optio
             raise
         except Failure as failure:
             failure.adds(_so_far(parser, original))
+            failure.diagnosis = of_open_connection(connection.other_end(), connection.made) if parser.done else None
             raise
         try:
             parser.end()
@@ -111,27 +114,26 @@ class AgainstOriginal:
 
     def __init__(self, original: Path, parser: Parser) -> None:
         self.difference: Optional[Difference] = None
-        self.name = original.name
-        self._original = Original(original)
-        self._parser = parser
+        self.original = Original(original)
+        self.parser = parser
 
     def __enter__(self) -> "AgainstOriginal":
-        self._parser.sink = self._look
+        self.parser.sink = self._look
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._parser.sink = None
+        self.parser.sink = None
 
     def _look(self, data: bytes) -> None:
         if self.difference is not None:
             return
-        before = self._parser.received - len(data)
-        want = self._original.read(before, len(data))
+        before = self.parser.received - len(data)
+        want = self.original.read(before, len(data))
         if want != data:
             at = first_difference(want, data)
             offset, start = before + at, before + max(0, at - AROUND)
             window = slice(max(0, at - AROUND), at + AROUND)
-            sizes = self._original.size, self._parser.received
+            sizes = self.original.size, self.parser.received
             self.difference = Difference(offset, *sizes, start, want[window], data[window], "the stream so far")
 
 
@@ -139,9 +141,21 @@ def _tell_difference(failure: Failure, comparison: AgainstOriginal) -> None:
     """Adds the place where the content first differs from the file, if it does."""
     found = comparison.difference
     if found is not None:
-        name = len(os.fsencode(comparison.name))
+        name = len(os.fsencode(comparison.original.name))
         place = place_of(story.current().stage, name, found.offset, found.expected_size)
         failure.adds(f"The content differs from the file before that:\n{found}\n  {place}")
+    failure.diagnosis = _of_stream(failure, comparison)
+
+
+def _of_stream(failure: Failure, comparison: AgainstOriginal) -> Optional[Diagnosis]:
+    """What has come shows which mistake was made."""
+    original, parser, found = comparison.original, comparison.parser, comparison.difference
+    name = os.fsencode(original.name)
+    by_format = of_stream(failure, name) if isinstance(failure, WireError) else None
+    by_name = of_name(parser.name, name) if parser.name is not None else None
+    by_size = of_size(parser.size, original.size) if parser.size is not None else None
+    by_content = of_content(original, found) if found is not None else of_short_content(original, parser.received)
+    return by_format or by_name or by_size or (by_content if parser.name == name else None)
 
 
 def _so_far(parser: Parser, original: Path) -> str:

@@ -17,6 +17,7 @@ from ..telling.sizes import GiB
 from ..telling.story import Problem, expect, judge
 from ..wire.files import Original, difference, md5_of, size_of
 from ..wire.framing import place_of
+from .wrong_bytes import of_content
 
 Snapshot = Mapping[str, str]
 
@@ -126,7 +127,8 @@ def _saved(directory: Path, original: Path, name: str) -> list[Problem]:
         md5s = f"{_md5(target)}, and {Original(original).md5} expected"
         where = place_of(story.current().stage, len(os.fsencode(name)), differs.offset, size_of(original))
         words = f"the file is not what was sent: {md5s}\n{differs}" + (f"\n  {where}" if where else "")
-        problems.append(Problem(words, f"{differs.expected_size} bytes, those of the original", differs.in_short))
+        problems.append(Problem(words, f"{differs.expected_size} bytes, those of the original", differs.in_short,
+                                of_content(Original(original), differs)))
     return problems
 
 

@@ -115,6 +115,12 @@ def exit_code(pid: int) -> int:
     return int(fields[49]) if fields[:1] == ["Z"] else 0
 
 
+def started(pid: int) -> float:
+    """When the process was started, in seconds of CLOCK_BOOTTIME, to 1/100 s; 0 if it is gone."""
+    fields = stat_fields(pid)
+    return int(fields[19]) / os.sysconf("SC_CLK_TCK") if fields else 0.0
+
+
 def owner(pid: int) -> int:
     """The user whose process it is; -1 if it is gone."""
     try:

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Callable, Optional
 
-from .. import Failure
+from .. import Diagnosis, Failure
 
 MOST_STEPS = 400  # of one story; a check that does more does it in a loop
 
@@ -53,6 +53,7 @@ class Problem:
     words: str
     expected: str = ""
     actual: str = ""
+    diagnosis: Optional[Diagnosis] = None
 
 
 @dataclass
@@ -145,6 +146,8 @@ class Story:
         """A failure comes through a step. Where it is another one in other words, which had come up inside of this
         step, that one's step has failed first, unless that was quiet."""
         step.outcome, step.ended = "failed", time.time()
+        if not self._silent:
+            look_for_diagnosis(failure)
         if failure.step is None:
             first = _step_of(failure)
             inside = first is not None and first.number > step.number and first in self.steps
@@ -160,6 +163,30 @@ class Story:
     def _tell(self, step: Step) -> None:
         if not self._silent and self.listen is not None:
             self.listen(step)
+
+
+Examiner = Callable[[Failure], None]  # looks for the diagnosis of a failure
+_examiners: list[Examiner] = []
+
+
+@contextmanager
+def examined_by(examiner: Examiner) -> Iterator[None]:
+    """Meanwhile each failure is examined as soon as it shows itself: while the programs live, with all that they
+    hold."""
+    _examiners.append(examiner)
+    try:
+        yield
+    finally:
+        _examiners.remove(examiner)
+
+
+def look_for_diagnosis(failure: Failure) -> None:
+    """Once for each failure, unless whoever raised it knew."""
+    if failure.diagnosis is None and not failure.examined and not _elsewhere():
+        failure.examined = True
+        for examiner in _examiners[-1:]:
+            with current().quietly():
+                examiner(failure)
 
 
 def _elsewhere() -> bool:
@@ -236,11 +263,13 @@ def judge(should: str, problems: Sequence[Problem]) -> None:
     __tracebackhide__ = True
     with current().inside("expected", should, at_once=True):
         if problems:
-            raise Failure(
+            failure = Failure(
                 "\n".join(f"- {problem.words}" for problem in problems),
                 expected="; ".join(problem.expected for problem in problems if problem.expected),
                 actual="; ".join(problem.actual or problem.words for problem in problems),
             )
+            failure.diagnosis = next((problem.diagnosis for problem in problems if problem.diagnosis), None)
+            raise failure
 
 
 def expect(fact: bool, words: str, *, expected: str, actual: str = "") -> None:

@@ -147,11 +147,16 @@ class WireError(Failure):
     """The stream breaks the format. `offset` is the byte at which it shows, `train` the number of the train; `around`
     shows the bytes there."""
 
-    def __init__(self, offset: int, train: int, problem: str, around: str, *, expected: str, actual: str) -> None:
+    def __init__(
+        self, offset: int, train: int, problem: str, around: str, *, expected: str, actual: str, head: bytes = b"",
+        name: bytes = b"",
+    ) -> None:
         self.in_short = f"at byte {offset} of the stream, in train {train}: {problem}"
         super().__init__(f"{self.in_short}\n{around}", expected=expected, actual=actual)
         self.offset = offset
         self.train = train
+        self.head = head  # that can't be one
+        self.name = name  # that no client can take
 
 
 class Parser:
@@ -231,7 +236,8 @@ class Parser:
         if length > LARGEST_BODY:
             head = bytes(self._buffer[:HEAD]).hex(" ")
             problem = f"a length of {length} (bytes {head}): at most {LARGEST_BODY} are allowed"
-            self._fail(problem, expected=f"a length of at most {LARGEST_BODY}", actual=f"a length of {length}")
+            self._fail(problem, expected=f"a length of at most {LARGEST_BODY}", actual=f"a length of {length}",
+                       head=bytes(self._buffer[:HEAD]))
         if len(self._buffer) < HEAD + length:
             return False
         body = bytes(self._buffer[HEAD : HEAD + length])
@@ -250,7 +256,8 @@ class Parser:
             refused = why_name_is_refused(body)
             if refused:
                 at = next((HEAD + place for place, byte in enumerate(body) if byte in b"/\0"), 0)
-                self._fail(refused, expected="a name that a client can take", actual=f"{body[:300]!r}", at=at)
+                self._fail(refused, expected="a name that a client can take", actual=f"{body[:300]!r}", at=at,
+                           name=body)
             self.name = body
         elif self.train == 2 and self._format.announces_size:
             self._take_size(body)
@@ -300,7 +307,10 @@ class Parser:
         if self.sink is not None:
             self.sink(data)
 
-    def _fail(self, problem: str, *, expected: str, actual: str, at: int = 0, ahead: bytes = b"") -> None:
+    def _fail(
+        self, problem: str, *, expected: str, actual: str, at: int = 0, ahead: bytes = b"", head: bytes = b"",
+        name: bytes = b"",
+    ) -> None:
         """WireError at byte `at` of what has not been understood: the unfinished train, or else `ahead`."""
         known = self._last + (self._buffer or ahead)[: at + _SHOWN]
         offset, here = self.offset + at, len(self._last) + at
@@ -310,7 +320,7 @@ class Parser:
             window_line("here", offset, rest) if rest else f"  {'here':<8} {offset:>10}: the end of the stream"
         )
         around = "\n".join([*lines, caret(0), f"  {self._boundary()}"])
-        raise WireError(offset, self.train, problem, around, expected=expected, actual=actual)
+        raise WireError(offset, self.train, problem, around, expected=expected, actual=actual, head=head, name=name)
 
     def _boundary(self) -> str:
         """Where in the stream that train begins, or the last one."""

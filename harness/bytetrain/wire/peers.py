@@ -11,6 +11,7 @@ import select
 import socket
 import struct
 import termios
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -92,6 +93,7 @@ class Connection:
         self._leaves_bytes = False  # the other side has been seen to leave bytes in the kernel
         self._given_up = False
         self._unread = 0  # bytes of trains that were delivered since the other side was last seen to have taken all
+        self.made = time.clock_gettime(time.CLOCK_BOOTTIME)
         self.local_port = int(connected.getsockname()[1])
         self.remote_port = remote_port
 

@@ -1,0 +1,119 @@
+"""Which classic mistake has made a check fail, where the evidence names one: looked for as soon as the failure shows
+itself, while the programs live, with all that they hold.
+
+A rule speaks only if what it sees has no other cause. What bytes say by themselves is in wrong_bytes.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Callable, Optional
+
+from .. import Diagnosis, Failure
+from ..kernel.blocked import activity
+from ..kernel.descriptors import descriptors, holders, socket_name
+from ..kernel.memory import found_in_memory
+from ..kernel.processes import all_asleep, facts, started
+from ..kernel.tcp import LISTEN, TcpSocket, tcp_sockets
+from ..programs.program import Program, Server
+from ..programs.sessions import members
+from ..telling.story import Examiner
+from ..telling.text import visible
+
+_SHOWN = 60  # bytes of a line
+_TICK = 0.02  # seconds, within which it isn't known which of two was first
+
+
+def examiner(programs: Sequence[Program]) -> Examiner:
+    """What looks for the diagnosis of a failure of these programs, of which there may be more later on."""
+
+    def examine(failure: Failure) -> None:
+        found = (rule(program) for program in reversed(programs) for rule in _RULES)
+        failure.diagnosis = next((each for each in found if each is not None), None)
+
+    return examine
+
+
+# A server that does not say that it listens
+
+
+def _not_flushed(program: Program) -> Optional[Diagnosis]:
+    """The ready line lies in the server's memory: it has been made, and the server waits for clients."""
+    if not isinstance(program, Server) or not program.running or program.stdout or not all_asleep(program.pid):
+        return None
+    for port in _listens_on(program.pid):
+        line = found_in_memory(program.pid, re.compile(rb"listening on [!-~]{1,64}:%d(?!\d)" % port))
+        if line is not None and line.decode() not in program.stderr:
+            words = (f'The line "{line.decode()}" lies in the memory of the server (process {program.pid}), and not '
+                     f"one byte of it has been written. The server listens on that port, and {_waits(program.pid)}.")
+            return Diagnosis("not_flushed", words)
+    return None
+
+
+def _listens_on(pid: int) -> list[int]:
+    """The ports on which processes of a server listen."""
+    held = {what for each in members(pid) for what in descriptors(each.pid).values()}
+    return [each.local_port for each in tcp_sockets() if each.state == LISTEN and socket_name(each.inode) in held]
+
+
+def _waits(pid: int) -> str:
+    return activity(pid).removeprefix("it ")
+
+
+def _log_on_standard_output(program: Program) -> Optional[Diagnosis]:
+    """A whole line stands where the ready line should: it says nothing of listening."""
+    first, newline, _ = program.stdout.partition("\n")
+    if not isinstance(program, Server) or not newline or "listen" in first.lower():
+        return None
+    return Diagnosis("log_on_standard_output", f"The first line on the server's standard output is {_line(first)}.")
+
+
+def _ready_line_on_standard_error(program: Program) -> Optional[Diagnosis]:
+    if not isinstance(program, Server) or program.stdout:
+        return None
+    found = re.search(r"^listening on \S+:\d+$", program.stderr, re.MULTILINE)
+    if not found:
+        return None
+    return Diagnosis("result_on_standard_error", f"On the server's standard error is {_line(found[0])}, and on its "
+                                                 "standard output is nothing.")
+
+
+def _line(text: str) -> str:
+    return f'"{visible(text[:_SHOWN])}{"..." if len(text) > _SHOWN else ""}"'
+
+
+_RULES: Sequence[Callable[[Program], Optional[Diagnosis]]] = (
+    _not_flushed, _log_on_standard_output, _ready_line_on_standard_error,
+)
+
+# A connection that does not end
+
+
+def of_open_connection(end: Optional[TcpSocket], connected: float) -> Optional[Diagnosis]:
+    """All that should come has come, but not the end of the stream: who keeps the server's end of the connection, which
+    was `connected` then (CLOCK_BOOTTIME)."""
+    if end is None or end.inode == 0:
+        return None
+    who = [each for each in holders(end.inode) if each.state != "Z"]
+    told = [_holder(each.pid, end.inode, connected) for each in who]
+    if not told:
+        return None
+    by_parent = any(_is_parent(each.pid) for each in who)
+    words = f"All has been sent, and the connection is still open in {'; and in '.join(told)}."
+    return Diagnosis("parent_keeps_connection" if by_parent else "worker_keeps_connection", words)
+
+
+def _is_parent(pid: int) -> bool:
+    """Each program that we start leads its session."""
+    known = facts(pid)
+    return known is not None and known.session == pid
+
+
+def _holder(pid: int, inode: int, connected: float) -> str:
+    """A process that has a connection: which it is, as which descriptor, what it does, and from where it has it."""
+    numbers = [str(number) for number, what in descriptors(pid).items() if what == socket_name(inode)]
+    inherited = not _is_parent(pid) and started(pid) > connected + _TICK
+    who = f"{'the parent' if _is_parent(pid) else 'worker'} {pid}, as descriptor {' and '.join(numbers)}"
+    since = " (it was started after the connection was made, and has inherited it)" if inherited else ""
+    return f"{who}{since}: it {_waits(pid)}"

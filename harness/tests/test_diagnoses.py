@@ -1,0 +1,208 @@
+"""Each diagnosis is given where the evidence has no other cause, and not where it nearly is the same."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bytetrain import Failure
+from bytetrain.course import catalogue
+from bytetrain.course.paths import HARNESS
+from bytetrain.judging.acts import read_whole
+from bytetrain.judging.diagnoses import examiner
+from bytetrain.judging.verdicts import received
+from bytetrain.programs.build import Programs
+from bytetrain.programs.output import Finished
+from bytetrain.programs.start import Starter
+from bytetrain.telling import story
+from bytetrain.wire.files import write_data, write_file
+from bytetrain.wire.framing import encode_train, stream
+from bytetrain.wire.peers import RawClient
+
+CHINESE = range(0x4E00, 0xA000)
+
+
+@pytest.mark.parametrize("mistake", catalogue.mistakes().values(), ids=lambda mistake: str(mistake.id))
+def test_a_mistake_has_what_a_student_needs(mistake: catalogue.Mistake) -> None:
+    assert len(mistake.hints) == 3
+    for text in (mistake.title, *mistake.hints):
+        assert text.en.isascii() and any(ord(char) in CHINESE for char in text.zh)
+
+
+def test_each_mistake_of_the_list_is_looked_for_and_each_that_is_looked_for_is_on_it() -> None:
+    source = "".join(file.read_text() for file in (HARNESS / "bytetrain" / "judging").glob("*.py"))
+    assert [each for each in catalogue.mistakes() if f'"{each}"' not in source] == []
+
+
+# What bytes say
+
+CONTENT = bytes(range(1, 256)) * 12  # no 0 in it
+WITH_NUL = CONTENT[:300] + b"\0" + CONTENT[301:]
+
+
+def read(tmp_path: Path, sent: bytes, stage: int = 3, content: bytes = CONTENT) -> str:
+    """The diagnosis of what a server sends that should send that content."""
+    original = write_data(tmp_path / "file.bin", content)
+    with socket.create_server(("127.0.0.1", 0)) as listener, RawClient(listener.getsockname()[1]) as client:
+        with listener.accept()[0] as connection:
+            connection.sendall(sent)
+        with pytest.raises(Failure) as caught:
+            read_whole(client, stage, original)
+    return name_of(caught.value)
+
+
+def name_of(failure: Failure) -> str:
+    return failure.diagnosis.id if failure.diagnosis else ""
+
+
+def trains(content: bytes, cut: Callable[[bytes], bytes] = lambda body: body) -> bytes:
+    """A stream of stage 03, each body of its content made another one."""
+    bodies = [cut(content[start : start + 1000]) for start in range(0, len(content), 1000)]
+    return b"".join(map(encode_train, [b"file.bin", *bodies, b""]))
+
+
+def turned(data: bytes) -> bytes:
+    """Its first head in the byte order of most machines."""
+    return data[:4][::-1] + data[4:]
+
+
+STREAMS = {
+    "a length the other way round": ("host_byte_order", turned(trains(CONTENT))),
+    "a length that is wrong in any order": ("", b"\x31\x32\x33\x34" + trains(CONTENT)),
+    "the path as the name": ("path_as_name", encode_train(b"/tmp/files/file.bin") + trains(CONTENT)[12:]),
+    "a path to another file": ("", encode_train(b"/tmp/files/another.bin") + trains(CONTENT)[12:]),
+    "a name with its NUL": ("nul_in_name", encode_train(b"file.bin\0") + trains(CONTENT)[12:]),
+    "another name with a NUL": ("", encode_train(b"File.bin\0") + trains(CONTENT)[12:]),
+    "a name in other words": ("", encode_train(b"file") + trains(CONTENT)[12:]),
+    "too little content": ("", trains(CONTENT[:-7])),
+    "no end": ("", trains(CONTENT)[:-4]),
+}
+
+
+@pytest.mark.parametrize("what", STREAMS)
+def test_what_a_server_sends(what: str, tmp_path: Path) -> None:
+    diagnosis, sent = STREAMS[what]
+    assert read(tmp_path, sent) == diagnosis
+
+
+def test_a_size_the_other_way_round(tmp_path: Path) -> None:
+    whole = stream(5, b"file.bin", CONTENT)
+    head, size, rest = whole[:16], whole[16:24], whole[24:]
+    assert read(tmp_path, head + size[::-1] + rest, 5) == "host_byte_order"
+    assert read(tmp_path, head + bytes(7) + b"\x07" + rest, 5) == ""
+
+
+def test_a_server_that_stops_at_a_nul(tmp_path: Path) -> None:
+    def as_string(body: bytes) -> bytes:
+        return body.split(b"\0")[0]
+
+    assert read(tmp_path, trains(WITH_NUL, as_string), content=WITH_NUL) == "cut_at_nul"
+    assert read(tmp_path, trains(WITH_NUL[:300]), content=WITH_NUL) == "cut_at_nul"
+    assert read(tmp_path, trains(WITH_NUL[:299]), content=WITH_NUL) == ""
+    wrong = WITH_NUL[:300] + b"\1" + WITH_NUL[301:]
+    assert read(tmp_path, trains(wrong), content=WITH_NUL) == ""
+
+
+def saved(tmp_path: Path, content: bytes, there: bytes) -> str:
+    """The diagnosis of a client that was sent that content, and has saved what is there."""
+    original = write_data(tmp_path / "file.bin", content)
+    target = tmp_path / "target"
+    target.mkdir(exist_ok=True)
+    (target / "file.bin").write_bytes(there)
+    with pytest.raises(Failure) as caught:
+        received(Finished(0, f"received file.bin, {len(content)} bytes\n", ""), target, original)
+    return name_of(caught.value)
+
+
+@pytest.mark.parametrize("begins", [CONTENT, b"\0" + CONTENT, b"\0\0\3" + CONTENT], ids=["no byte", "one", "three"])
+def test_a_head_in_the_content(begins: bytes, tmp_path: Path) -> None:
+    """Of which no byte, one or three are those that should be there."""
+    content = CONTENT[:1000] + begins
+    assert saved(tmp_path, content, content[:1000] + b"\0\0\3\xe8" + content[1000:]) == "head_in_content"
+    assert saved(tmp_path, content, content + bytes(4)) == "head_in_content"
+    assert saved(tmp_path, content, content[:1000] + b"\0\0\3\xe9" + content[1000:]) == ""
+    assert saved(tmp_path, content, content[:1000] + b"\0\0\3\xe8" + content[1001:]) == ""
+    assert saved(tmp_path, content, content + bytes(5)) == ""
+    assert saved(tmp_path, content, content[:1000] + content[1004:]) == ""
+
+
+def test_a_client_that_stops_at_a_nul(tmp_path: Path) -> None:
+    assert saved(tmp_path, WITH_NUL, WITH_NUL[:300]) == "cut_at_nul"
+    assert saved(tmp_path, WITH_NUL, WITH_NUL[:300] + bytes(1000)) == ""
+
+
+# What a server says at its start
+
+SERVER = """#!{python}
+import os, signal, socket, sys, time
+listener = socket.create_server(("127.0.0.1", 0))
+port = listener.getsockname()[1]
+{then}
+signal.pause()
+"""
+LINE = "'listening on 127.0.0.1:%d' % port"
+AT_THE_START = {
+    "the line stays in a buffer": ("not_flushed", f"print({LINE})"),
+    "there is no line": ("", "pass"),
+    "a line with another port stays in a buffer": ("", "print('listening on 127.0.0.1:%d0' % port)"),
+    "another line stays in a buffer": ("", "print('ready on port', port)"),
+    "it is on standard error": ("result_on_standard_error", f"print({LINE}, file=sys.stderr, flush=True)"),
+    "the log is on standard output": ("log_on_standard_output", f"print('begins', {LINE}, sep='\\n', flush=True)"),
+    "the line is another one": ("", f"print({LINE}.upper(), flush=True)"),
+}
+
+
+@pytest.mark.parametrize("what", AT_THE_START)
+def test_what_a_server_says_at_its_start(what: str, tmp_path: Path) -> None:
+    diagnosis, then = AT_THE_START[what]
+    program = tmp_path / "server"
+    program.write_text(SERVER.format(python=sys.executable, then=then))
+    program.chmod(0o755)
+    story.begin()
+    with Starter(Programs(3, tmp_path, program, program), tmp_path) as start:
+        with story.examined_by(examiner(start.programs)), pytest.raises(Failure) as caught:
+            start.server(write_file(tmp_path / "file.bin", 10))
+    assert name_of(caught.value) == diagnosis
+
+
+# A connection that doesn't end
+
+HOLDERS = """#!{python}
+import os, signal, socket, sys, time
+listener = socket.create_server(("127.0.0.1", 0))
+print("listening on 127.0.0.1:%d" % listener.getsockname()[1], flush=True)
+connection = listener.accept()[0]
+time.sleep({pause})
+if os.fork() == 0:
+    with connection:
+        connection.sendall(open(sys.argv[4], "rb").read())
+        {worker}
+    signal.pause()
+{parent}
+signal.pause()
+"""
+HOLD = {
+    "the parent": ("parent_keeps_connection", "pass", "pass", "the parent "),
+    "a worker that was started later": (
+        "worker_keeps_connection", "signal.pause()", "connection.close()", "was made, and has inherited it"),
+}
+
+
+@pytest.mark.parametrize("who", HOLD)
+def test_who_keeps_a_connection(who: str, tmp_path: Path) -> None:
+    diagnosis, worker, parent, says = HOLD[who]
+    program, original = tmp_path / "server", write_data(tmp_path / "file.bin", CONTENT)
+    program.write_text(HOLDERS.format(python=sys.executable, worker=worker, parent=parent, pause=0.1))
+    program.chmod(0o755)
+    (tmp_path / "stream").write_bytes(trains(CONTENT))
+    story.begin()
+    with Starter(Programs(3, tmp_path, program, program), tmp_path) as start:
+        server = start.server(tmp_path / "stream")
+        with RawClient(server.port) as client, pytest.raises(Failure) as caught:
+            read_whole(client, 3, original)
+    assert name_of(caught.value) == diagnosis
+    assert caught.value.diagnosis and says in caught.value.diagnosis.words
