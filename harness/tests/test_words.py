@@ -11,8 +11,9 @@ from typing import Any, cast
 import pytest
 
 from bytetrain import Failure
+from bytetrain.course.catalogue import mistakes, rubric
 from bytetrain.course.paths import HARNESS
-from bytetrain.grading import words
+from bytetrain.grading import hints, words
 from bytetrain.grading.records import Record, Verdict
 from bytetrain.judging import acts
 from bytetrain.judging.progress import dribble, in_percent, missing_half
@@ -180,3 +181,49 @@ def test_why_a_line_with_half_is_missing(said: list[float], before: int, why: st
     assert re.match(why, missing_half(said, before))
     assert in_percent(said) == f"{said[-1]:g} %"
     assert in_percent([]) == "no percentage at all"
+
+
+# Hints
+
+
+def hint(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    hints.main(words)
+    return capsys.readouterr().out
+
+
+def test_each_hint_says_how_to_come_to_the_next_one(capsys: pytest.CaptureFixture[str]) -> None:
+    check = rubric().checks["client.head_split"]
+    assert "hint 1 of 3:" in (first := hint(capsys, check.id)) and first.endswith("./lab hint client.head_split 2\n")
+    assert hint(capsys, check.id, "2").endswith("more  ./lab hint client.head_split 3\n")
+    assert hint(capsys, check.id, "3").endswith(f"read  docs/en/{check.page}\n")
+
+
+def test_hints_are_there_in_chinese(capsys: pytest.CaptureFixture[str]) -> None:
+    check = rubric().checks["client.head_split"]
+    said = hint(capsys, check.id, "2", "--lang", "zh")
+    assert check.hints[1].zh in said and said.endswith("./lab hint client.head_split 3 --lang zh\n")
+    assert f"docs/zh-CN/{check.page}" in hint(capsys, check.id, "3", "--lang=zh")
+
+
+@pytest.mark.parametrize(
+    "word, instead", [("client.headsplit", "client.head_split"), ("lesson", "lesson."), ("?", "docs/en/checks.md")]
+)
+def test_an_unknown_check_is_told_what_there_is(word: str, instead: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        hints.main([word])
+    assert ended.value.code == 2 and instead in capsys.readouterr().err
+
+
+def test_a_classic_mistake_has_hints_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    mistake = mistakes()["not_flushed"]
+    assert hint(capsys, "not_flushed").endswith("./lab hint not_flushed 2\n")
+    assert mistake.title.zh in (last := hint(capsys, "not_flushed", "3", "--lang", "zh"))
+    assert mistake.hints[2].zh in last and not last.endswith("\n\n")
+    record = Record("server.ready_line", 1, "", Verdict.FAIL, diagnosis={"id": "not_flushed", "words": "It lies there."})
+    assert "  more   ./lab hint not_flushed 2" in told(record)
+
+
+def test_a_story_says_how_to_come_to_more_hints() -> None:
+    check = rubric().checks["client.head_split"]
+    lines = [line for line, _ in words.story(Record(check.id, 3, "", Verdict.FAIL), check)]
+    assert lines[-2] == "  more   ./lab hint client.head_split 2"

@@ -8,6 +8,7 @@
     records.py    what is known of one case, and how a Failure becomes one
     results.py    verdicts and points of a whole run, as data: docs/en/results.md
     words.py      the same for a terminal
+    hints.py      what helps who fails, one hint after the other
     adapters.py   results.json for Gradescope, Autolab, Classroom 50
     calls.py      the system calls around a failure
     command.py    the command line that starts a grading, by ../../run.py

@@ -35,6 +35,7 @@ def story(record: Record, check: Optional[Check], *, whole: bool = False) -> Ite
     hints = hints_of(record, check)
     if hints and record.verdict is Verdict.FAIL:
         yield from _wrapped("  hint   ", hints[0].en, "cyan")
+        yield f"  more   ./lab hint {record.diagnosis['id'] if record.diagnosis else record.check} 2", "cyan"
     yield f"  again  {record.again}", "cyan"
 
 
