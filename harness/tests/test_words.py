@@ -219,7 +219,8 @@ def test_a_classic_mistake_has_hints_of_its_own(capsys: pytest.CaptureFixture[st
     assert hint(capsys, "not_flushed").endswith("./lab hint not_flushed 2\n")
     assert mistake.title.zh in (last := hint(capsys, "not_flushed", "3", "--lang", "zh"))
     assert mistake.hints[2].zh in last and not last.endswith("\n\n")
-    record = Record("server.ready_line", 1, "", Verdict.FAIL, diagnosis={"id": "not_flushed", "words": "It lies there."})
+    record = Record("server.ready_line", 1, "", Verdict.FAIL)
+    record.diagnosis = {"id": "not_flushed", "words": "It lies there."}
     assert "  more   ./lab hint not_flushed 2" in told(record)
 
 

@@ -33,8 +33,8 @@ def one_hint(check: Hinting, number: int, language: Language) -> str:
     return "\n".join([
         f"{check.id}: {check.title[language]}", "",
         _HINT_OF[language].format(number, len(check.hints)),
-        *_wrapped(check.hints[number - 1][language], language), "",
-        *([f"{label}  {more}"] if not last or page else []),
+        *_wrapped(check.hints[number - 1][language], language),
+        *(["", f"{label}  {more}"] if not last or page else []),
     ])
 
 
@@ -49,7 +49,7 @@ def unknown(word: str, known: Mapping[str, Hinting]) -> str:
     """What there is instead of such a check."""
     group = [each for each in known if each.startswith(f"{word}.")]
     instead = ", ".join(group or difflib.get_close_matches(word, known, n=3))
-    return f"there is no check or mistake {word!r}" + (f"; there is {instead}" if instead else "; docs/en/checks.md lists them")
+    return f"no check or mistake is called {word!r}; {f'there is {instead}' if instead else 'see docs/en/checks.md'}"
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> None:
