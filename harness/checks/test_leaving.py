@@ -138,7 +138,6 @@ def not_before(timeout: float, what: str) -> Iterator[None]:
 
 
 @pytest.mark.check("exit.drain_timeout")
-@pytest.mark.long
 def test_drain_ends_after_a_while(pair: Programs, big: Path, start: Starter, options: Timeouts) -> None:
     given = options("--drain-timeout=2", "--stall-timeout=3600")
     server = start.server(big, options=given)
@@ -236,7 +235,6 @@ def test_parent_is_killed(workers: str, pair: Programs, big: Path, start: Starte
 
 
 @pytest.mark.check("exit.stalled_client")
-@pytest.mark.long
 def test_stalled_client_is_dropped(pair: Programs, big: Path, start: Starter, options: Timeouts) -> None:
     given = options("--stall-timeout=2")
     server, orphaned = (start.server(big, workers=1, options=given) for _ in range(2))
@@ -281,7 +279,6 @@ SLOWNESS = {
 
 
 @pytest.mark.check("exit.slow_client")
-@pytest.mark.long
 @pytest.mark.parametrize("takes", SLOWNESS)
 def test_slow_client_is_not_dropped(
     pair: Programs, takes: str, store: FileStore, start: Starter, options: Timeouts

@@ -18,7 +18,7 @@ from bytetrain.wire.files import FileStore
 from bytetrain.wire.framing import fitting
 
 
-@pytest.mark.check("server.ready_line")
+@pytest.mark.check("server.nothing_else_printed")
 def test_one_line_on_standard_output(pair: Programs, store: FileStore, start: Starter) -> None:
     file = store.seeded(fitting(pair.stage, 100_000))
     server = start.server(file)
@@ -31,7 +31,7 @@ def test_one_line_on_standard_output(pair: Programs, store: FileStore, start: St
     )
 
 
-@pytest.mark.check("server.ready_line")
+@pytest.mark.check("server.nothing_else_printed")
 @pytest.mark.parametrize("output", ["terminal"])
 def test_one_line_on_a_terminal(
     pair: Programs, output: str, store: FileStore, big: Path, options: Timeouts, start: Starter

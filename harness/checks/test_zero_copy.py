@@ -119,7 +119,6 @@ def reads_marked(connection: RawClient, file: Marked, path: Path) -> None:
 
 
 @pytest.mark.check("server.beyond_2_gib")
-@pytest.mark.long
 def test_more_than_2_gib(pair: Programs, folder: Path, reference: bool, start: Starter) -> None:
     large = Marked(ON_DISK)
     path = large.write(folder)
@@ -170,7 +169,6 @@ def being_saved(client: Client) -> list[Path]:
 
 
 @pytest.mark.check("client.beyond_2_gib")
-@pytest.mark.long
 def test_more_than_2_gib_is_saved(
     pair: Programs, store: FileStore, folder: Path, reference: bool, raw_server: RawServer, start: Starter
 ) -> None:

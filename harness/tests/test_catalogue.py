@@ -162,7 +162,7 @@ UNQUOTED = {
     "| parent | the process that listens, accepts": "pool.stopped_workers", "| worker |": "pool.stopped_workers",
     "| channel |": "", "`server [OPTIONS]": "server.command_line", "`client HOST PORT": "client.command_line",
     "FILE is a readable regular file; the server never changes it": "server.sizes",
-    "`listening on": "server.ready_line", "Nothing else goes there": "server.ready_line",
+    "`listening on": "server.ready_line",
     "The log goes to standard error": "server.file_missing", "If the log has begun": "server.file_missing",
     "From stage 06 on no process of it stays": "server.port_taken",
     "No temporary file stays behind": "client.end_between_trains",

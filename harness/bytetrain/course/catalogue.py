@@ -115,6 +115,8 @@ class Check:
     contract: str = ""  # words of docs/en/contract.md that promise it; "" only where it earns no points
     lesson: str = ""  # of lessons.toml
     calls: tuple[str, ...] = SIDES  # whose system calls the story of a failure shows
+    needs: tuple[str, ...] = ()  # the checks without which it can't be judged
+    long: bool = False  # it takes seconds, or waits for a time of the contract: who grades begins with it
     hints: tuple[Bilingual, ...] = ()  # from a nudge to the man page
 
     @property
@@ -133,6 +135,10 @@ class Rubric:
         """The checks that count in a stage, in the order of the catalogue."""
         return [check for check in self.checks.values() if stage in check.stages]
 
+    def needs(self, check: Check, stage: int) -> list[Check]:
+        """Those that have to hold before it can be judged in a stage."""
+        return [self.checks[each] for each in check.needs if each in self.checks and stage in self.checks[each].stages]
+
     def points(self, check: Check, stage: int) -> Fraction:
         """What a check is worth in a stage: its share, by weight, of the points of the stage.
 
@@ -148,7 +154,7 @@ def _weight(check: Check, stage: int) -> int:
     return check.weight * (FIRST_TIME if stage == check.first else 1)
 
 
-def _check(table: dict[str, Any], calls: dict[str, list[str]]) -> Check:
+def _check(table: dict[str, Any], calls: dict[str, list[str]], needs: dict[str, list[str]]) -> Check:
     group = str(table["id"]).partition(".")[0]
     return Check(
         id=str(table["id"]),
@@ -160,6 +166,8 @@ def _check(table: dict[str, Any], calls: dict[str, list[str]]) -> Check:
         contract=str(table.get("contract", "")),
         lesson=str(table.get("lesson", "")),
         calls=tuple(table.get("calls", calls.get(group, SIDES))),
+        needs=tuple(table.get("needs", needs.get(group, ()))),
+        long=bool(table.get("long", False)),
         hints=Bilingual.each_of(table, "hints"),
     )
 
@@ -169,7 +177,7 @@ def rubric(path: Path = CHECKS) -> Rubric:
     """The checks of harness/checks.toml."""
     table = load_toml(path)
     points = {stage: traits(stage).points for stage in stage_numbers()}
-    checks = [_check(each, table.get("calls", {})) for each in table["check"]]
+    checks = [_check(each, table.get("calls", {}), table.get("needs", {})) for each in table["check"]]
     return Rubric(points, {check.id: check for check in checks})
 
 

@@ -9,5 +9,6 @@ TRAITS = HARNESS / "stages.toml"
 LESSONS = HARNESS / "lessons.toml"
 CHECKS = HARNESS / "checks.toml"
 DIAGNOSES = HARNESS / "diagnoses.toml"
+STEPS = HARNESS / "steps.toml"
 TESTED_ON = HARNESS / "tested_on.json"  # written by .ci/bare.py
 BUILD = REPO / "build" / "harness"  # everything that the harness builds; never inside a submission

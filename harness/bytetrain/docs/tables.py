@@ -11,6 +11,7 @@ from typing import Any, Callable
 from ..course.catalogue import Check, Run, lessons, rubric, stages
 from ..course.languages import Language
 from ..course.paths import HARNESS, REPO, TESTED_ON
+from ..course.steps import steps, steps_of
 
 EN, ZH = Language.EN, Language.ZH
 
@@ -20,6 +21,7 @@ def render(name: str, language: Language, page: Path) -> str:
     kind, *arguments = name.split()
     tables: dict[str, Callable[..., str]] = {
         "stages": _stages, "lessons": _lessons, "changes": _changes, "tested-on": _tested_on, "checks": _checks,
+        "steps": _steps,
     }
     if kind not in tables:
         raise ValueError(f"{page}: there is no generated table {name!r}: there are {', '.join(tables)}")
@@ -76,6 +78,17 @@ def _changes(language: Language, page: Path, number: str) -> str:
         return f"[{file}]({os.path.relpath(folder / file, page.parent)})" if (folder / file).exists() else file
 
     return _table(heads[language], [[link(file), why[language]] for file, why in stage.changes.items()])
+
+
+def _steps(language: Language, page: Path, number: str) -> str:
+    """Which checks belong to which step of a page."""
+    heads = {EN: ["Step", "What", "Its checks"], ZH: ["步骤", "内容", "对应的检查项"]}
+    nothing = {EN: "none: nothing of it can be seen from outside", ZH: "没有：从外面看不出来"}[language]
+    rows = [
+        [str(step.number), step.title[language], " · ".join(f"`{check}`" for check in step.checks) or nothing]
+        for step in steps_of(int(number), steps())
+    ]
+    return _table(heads[language], rows)
 
 
 def _tested_on(language: Language, page: Path) -> str:

@@ -14,7 +14,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Callable, Optional
@@ -144,12 +144,11 @@ def classroom50(results: Data) -> str:
     if missing:
         raise ValueError(f"{', '.join(missing)} not set: Classroom 50's runner sets what its result.json needs")
     checks = _counting(results)
-    ends = [round(100 * end) for end in accumulate(check["of"] for check in checks)]
     tests = [
         {"test-name": f"stage {check['stage']:02d}: {title_of(check)}", "passed": _passed(check),
-         "score": end - start if _passed(check) else 0, "max-score": end - start,
+         "score": worth if _passed(check) else 0, "max-score": worth,
          "check": check["id"], "verdict": check["verdict"], "output": output_of(check)}
-        for check, start, end in zip(checks, [0, *ends], ends)
+        for check, worth in zip(checks, _hundredths(results))
     ]
     whole = {
         "schema": "classroom50/result/v1",
@@ -162,6 +161,14 @@ def classroom50(results: Data) -> str:
         "tests": tests,
     }
     return json.dumps(whole, indent=1, ensure_ascii=False)
+
+
+def _hundredths(results: Data) -> Iterator[int]:
+    """What each check that counts is worth, in whole hundredths of a point: those of a stage sum up to the stage."""
+    for stage in results["stages"]:
+        parts = [check["of"] for check in _counting(results) if check["stage"] == stage["stage"]]
+        ends = [*(round(100 * end) for end in accumulate(parts[:-1])), round(100 * stage["of"])]
+        yield from (end - start for start, end in zip([0, *ends], ends[: len(parts)]))
 
 
 def _number(value: float) -> str:

@@ -10,10 +10,10 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 
@@ -28,6 +28,7 @@ from ..wire.files import set_seed_of_run
 from . import calls, protection, words
 from .attached import OnConfig, on_config, on_item, on_report, put_on_config, put_on_report
 from .hooks import around, close_around, first, last, of_another_plugin, wrong_usage
+from .order import Key, Order, key_of
 from .records import Record, Verdict, fill_in
 from .results import ERROR, Results, forget, write
 from .schema import OUR_FAULT
@@ -36,8 +37,9 @@ from .selection import (
     submission_of,
 )
 
+_TELLER = "bytetrain-teller"
 RESULTS = BUILD.parent / "results.json"
-LEAVE_OUT = ("--check", "--case", "--one-failure", "keyword", "markexpr", "deselect")  # options: not all is run
+LEAVE_OUT = ("--check", "--case", "--step", "keyword", "markexpr", "deselect")  # options: not all is run
 TRACED_STORIES = 3  # a run traces so many failures (on each of its workers): each takes a second run
 
 
@@ -46,7 +48,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(group)
     group.addoption("--results", metavar="FILE", default=str(RESULTS), help="where results.json goes")
     group.addoption("--no-calls", action="store_true", help="stories without system calls: no second run of a failure")
-    group.addoption("--one-failure", action="store_true", help="leave out the other cases of a check that has failed")
+    group.addoption("--all-cases", action="store_true", help="run the other cases of a check that has failed, too")
+    group.addoption("--all-checks", action="store_true", help="run what rests on a check that has failed, too")
     group.addoption("--replay", action="store_true", help="show everything while it happens: see ./lab replay")
     group.addoption(
         "--traced", metavar="DIR", default=None, help="trace the programs into DIR (for the harness itself)"
@@ -70,7 +73,6 @@ def pytest_cmdline_main(config: pytest.Config) -> Iterator[None]:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "check(id): which check of checks.toml this is; lesson.* is one for each lesson")
-    config.addinivalue_line("markers", "long: takes seconds, or waits for a time of the contract: begin with it")
     if config.option.help:
         return
     sessions.prepare()
@@ -81,6 +83,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     results.folders = _decided_elsewhere(config) or results.folders
     results.protection = protection.protection_in_words(config)
+    results.all_checks = bool(config.getoption("--all-checks"))
     results.partial = any(map(config.getoption, LEAVE_OUT))
     put_on_config(config, OnConfig(results))
 
@@ -107,22 +110,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     select(config, items)
 
 
+@of_another_plugin
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Ours, unless another one was asked for."""
+    if config.getoption("dist") != "load":
+        return None
+    from .schedule import InOrder  # noqa: PLC0415  pytest-xdist may be missing
+
+    return InOrder(config, log, teller_of(config).order)
+
+
 @first
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if _enough(item):
+    if is_controller(item.config) and not teller_of(item.config).order.is_wanted(item.nodeid):
         on_item(item).left_out = True
-        pytest.skip("this check has failed, and one failure is enough")
+        pytest.skip("nothing more can be found out")
     stage = stage_of(item)
     listen = _live() if item.config.getoption("--replay") else None
     story.begin(stage if isinstance(stage, int) else 0, listen)
-
-
-def _enough(item: pytest.Item) -> bool:
-    """Whether its check has failed, and one failure is enough. (Workers of xdist don't know of each other's.)"""
-    check, stage = check_of(item), stage_of(item)
-    if not item.config.getoption("--one-failure") or check is None or not isinstance(stage, int):
-        return False
-    return on_config(item.config).results.verdict(check, stage) is Verdict.FAIL
 
 
 def _live() -> Callable[[Step], None]:
@@ -145,7 +150,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     """Puts the record of this phase on pytest's report."""
     outcome: Any = yield
     report, check = outcome.get_result(), check_of(item)
-    if check is None or on_item(item).left_out:
+    report.left_out = on_item(item).left_out
+    if check is None or report.left_out:
         return
     stage = stage_of(item)
     record = Record(check, stage if isinstance(stage, int) else 0, case_of(item), Verdict.PASS, call.duration)
@@ -172,6 +178,12 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     put_on_report(report, record)
     item.user_properties[:] = _for_junit(item, record)  # pytest takes them with the last report of an item
     report.user_properties[:] = item.user_properties
+
+
+@first
+def pytest_report_teststatus(report: pytest.TestReport) -> Optional[tuple[str, str, str]]:
+    """What was left out is no skipped test."""
+    return ("", "", "") if getattr(report, "left_out", False) else None
 
 
 def _number_of_cases(item: pytest.Item) -> int:
@@ -261,6 +273,12 @@ def is_controller(config: pytest.Config) -> bool:
     return not hasattr(config, "workerinput")
 
 
+def teller_of(config: pytest.Config) -> "Teller":
+    """Of a controller, once the session has started."""
+    found: Teller = config.pluginmanager.get_plugin(_TELLER)
+    return found
+
+
 class Teller:
     """Takes in the reports of a run, where pytest has its terminal."""
 
@@ -268,7 +286,8 @@ class Teller:
         self.config = config
         self.results = on_config(config).results
         self._whole = bool(config.getoption("--replay"))  # a story with all its calls is told when these are known
-        self._told: set[tuple[str, int]] = set()
+        self.order = Order(self.results, all_cases=bool(config.getoption("--all-cases")))
+        self._told: dict[Key, Record] = {}  # the failures whose story is told
         self._phases: dict[str, list[Record]] = {}  # of checks that have not come to their end
         self._interrupted: set[Any] = set()  # workers
         self._gone: dict[Any, str] = {}  # workers that were ended, and how; each is told with what it was at
@@ -277,6 +296,10 @@ class Teller:
     @property
     def _terminal(self) -> Any:
         return self.config.pluginmanager.get_plugin("terminalreporter")
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Without pytest-xdist, whose scheduler tells the order otherwise."""
+        self.order.begin(item.nodeid for item in session.items)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         phase = on_report(report)
@@ -287,6 +310,8 @@ class Teller:
             if crashed and report.nodeid.startswith("checks/"):
                 self._begin()
                 self._stray(report.nodeid, self._gone.pop(node, ""))
+            if report.when == "teardown":
+                self.order.ended(report.nodeid)
             return
         self._begin()
         self._phases.setdefault(report.nodeid, []).append(phase)
@@ -295,9 +320,10 @@ class Teller:
             return
         for each in self._phases.pop(report.nodeid):
             record = self.results.add(each)
-        if record.verdict in (Verdict.FAIL, Verdict.HARNESS_ERROR):
-            self._tell(record)
-        if phase.calls and not self._whole and self.results.first_failure(record.check, record.stage) is record:
+        if report.when == "teardown":
+            self.order.ended(report.nodeid)
+        self._tell_all(self.order.decided() if key_of(report.nodeid) else [(record.check, record.stage)])
+        if phase.calls and not self._whole and self._told.get((record.check, record.stage)) is record:
             self._write(words.calls_told(record))
 
     def _begin(self) -> None:
@@ -312,8 +338,9 @@ class Teller:
         by then is known, and told; who has only passed so far earns nothing."""
         for phase in [each for phases in self._phases.values() for each in phases]:
             if phase.verdict in (Verdict.FAIL, Verdict.HARNESS_ERROR):
-                self._tell(self.results.add(phase))
+                self.results.add(phase)
         self._phases.clear()
+        self._tell_all(self.order.rest())
 
     @last
     def pytest_unconfigure(self) -> None:
@@ -342,13 +369,17 @@ class Teller:
         self.results.strays.append(record)
         self._write(words.stray(record))
 
-    def _tell(self, record: Record) -> None:
-        """The first story of each check; a build that fails is one story, whatever it keeps from running."""
-        key = ("stage.builds" if record.build_failed else record.check, record.stage)
-        if key in self._told:
-            return
-        self._told.add(key)
-        self._write(words.story(record, self.results.rubric.checks.get(key[0]), whole=self._whole))
+    def _tell_all(self, decided: Iterable[Key]) -> None:
+        """The first story of each check that has failed; a build that fails is one story, whatever it keeps from
+        running."""
+        for check, stage in decided:
+            record = self.results.first_failure(check, stage)
+            if record is None or record.verdict not in (Verdict.FAIL, Verdict.HARNESS_ERROR):
+                continue
+            key = ("stage.builds" if record.build_failed else check, stage)
+            if key not in self._told:
+                self._told[key] = record
+                self._write(words.story(record, self.results.rubric.checks.get(key[0]), whole=self._whole))
 
     def _write(self, lines: Iterator[words.Line]) -> None:
         self._terminal.ensure_newline()
@@ -412,4 +443,4 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         needed = (doctor.loopback,) if containment.is_inside() else doctor.NEEDED
         if not session.config.option.collectonly and (missing := doctor.obstacle(needed)):
             raise wrong_usage(missing)
-        session.config.pluginmanager.register(Teller(session.config), "bytetrain-teller")
+        session.config.pluginmanager.register(Teller(session.config), _TELLER)

@@ -23,6 +23,7 @@ class Verdict(str, Enum):
 
     FAIL = "fail"
     HARNESS_ERROR = "harness error"  # ours or the machine's: never the student's
+    NOT_REACHED = "not reached"  # one that it needs has failed: no points
     NOT_GRADED = "not graded"  # nothing was handed in for it: no points
     NOT_APPLICABLE = "not applicable"  # and why; only what a submission can't bring about, for it pays
     PASS = "pass"

@@ -34,6 +34,7 @@ class Results:
         self.folders = handed_in(submission)  # of the stages that it holds; decided before any program of it runs
         self.protection = ""  # what keeps the submission from doing harm
         self.begun = False  # True once there is a report of a check, so programs may have run
+        self.all_checks = False  # True: each is judged, even if one that it needs has failed
         self.partial = False  # True if checks or cases were chosen, or the run was interrupted
         self.interrupted = False  # True then: by whoever grades, or by a program that can signal its judge
         self.began = time.time()
@@ -62,6 +63,9 @@ class Results:
         """The verdict of a check in a stage; None if it was not run, or what was run of it is not all and tells
         nothing."""
         cases = self.cases(check, stage)
+        ours = any(case.verdict is Verdict.HARNESS_ERROR for case in cases)
+        if not ours and self.missing_need(check, stage):
+            return Verdict.NOT_REACHED
         if not cases:
             return None
         decided = [case.verdict for case in cases if case.verdict is not Verdict.NOT_APPLICABLE]
@@ -70,6 +74,18 @@ class Results:
         if found in (Verdict.PASS, Verdict.NOT_APPLICABLE) and len(cases) < max(case.cases for case in cases):
             return None
         return found
+
+    def missing_need(self, check: str, stage: int) -> str:
+        """The check that has failed, without which this one can't be judged; "" if there is none."""
+        known = self.rubric.checks.get(check)
+        if known is None or self.all_checks:
+            return ""
+        for need in self.rubric.needs(known, stage):
+            if missing := self.missing_need(need.id, stage):
+                return missing
+            if self.verdict(need.id, stage) is Verdict.FAIL:
+                return need.id
+        return ""
 
     def first_failure(self, check: str, stage: int) -> Optional[Record]:
         """The case whose story is told."""
@@ -151,9 +167,12 @@ class Results:
         cases = self.cases(check.id, stage)
         wrong = told if told is not None and verdict in (Verdict.FAIL, Verdict.HARNESS_ERROR) else None
         hints = hints_of(wrong, check)
+        why = told.message if told is not None and verdict in (Verdict.NOT_APPLICABLE, Verdict.NOT_GRADED) else ""
+        if verdict is Verdict.NOT_REACHED:
+            why = f"{self.missing_need(check.id, stage)} fails"
         return {
             "id": check.id, "stage": stage, "verdict": verdict.value if verdict else "not run",
-            "why": told.message if told is not None and verdict in (Verdict.NOT_APPLICABLE, Verdict.NOT_GRADED) else "",
+            "why": why,
             "points": _points(0 if self.build_failure(stage) else self.earned(check, stage)),
             "of": _points(self.rubric.points(check, stage)),
             "title": check.title.en, "title_zh": check.title.zh, "lesson": check.lesson, "page": check.page,

@@ -12,15 +12,21 @@ from typing import Any, Optional
 import pytest
 
 from ..course.catalogue import SIDES, Lesson, Rubric, lesson, rubric
-from ..course.paths import CHECKS, STAGES
+from ..course.paths import CHECKS, STAGES, STEPS
+from ..course.steps import PageStep, in_order, steps, steps_of
 from ..course.traits import numbered, stage_numbers
 from .hooks import wrong_usage
+from .order import node_id
 
 
 def add_options(group: Any) -> None:
     group.addoption("--submission", metavar="DIR", default=str(STAGES), help="what to grade (default: stages/)")
     group.addoption(
         "--stage", metavar="N", action="append", default=[], help="grade this stage only; again, or 2,3, for more"
+    )
+    group.addoption(
+        "--step", metavar="N", type=int, default=None,
+        help="what belongs to this step of the stage's page only (\"Build it yourself\"), with one --stage",
     )
     group.addoption(
         "--check", metavar="ID", action="append", default=[], help="this check only (client.head_split, 'exit.*')"
@@ -73,10 +79,35 @@ def chosen_checks(config: pytest.Config) -> list[str]:
     return patterns
 
 
+def steps_of_run(config: pytest.Config) -> tuple[PageStep, ...]:
+    """Those beside the catalogue of this run."""
+    beside = Path(str(config.rootpath)) / STEPS.name
+    return steps(beside) if beside.is_file() else ()
+
+
+def chosen_step(config: pytest.Config) -> Optional[PageStep]:
+    """The step that --step names; None: all of them."""
+    stages = chosen_stages(config)
+    number: Optional[int] = config.getoption("--step")
+    if number is None:
+        return None
+    if len(stages) != 1:
+        raise wrong_usage("--step is a step on the page of one stage: name that with --stage")
+    found = steps_of(stages[0], steps_of_run(config))
+    if not 1 <= number <= len(found):
+        raise wrong_usage(f"--step {number}: the page of stage {stages[0]:02d} has the steps 1 to {len(found)}")
+    step = found[number - 1]
+    if not step.checks:
+        words = f"--step {number}, {step.title.en}: nothing of it can be seen from outside; go on with the next one"
+        raise wrong_usage(words)
+    return step
+
+
 def check_options(config: pytest.Config) -> None:
     """UsageError, in one line, for what can't be meant."""
     chosen_stages(config)
     chosen_checks(config)
+    chosen_step(config)
     if not os.path.isdir(submission_of(config)):
         raise wrong_usage(f"--submission {submission_of(config)}: there is no such folder")
 
@@ -140,30 +171,34 @@ def parameters(item: pytest.Item) -> dict[str, Any]:
     return dict(callspec.params) if callspec is not None else {}
 
 
-def _long_ones_apart(config: pytest.Config, items: list[pytest.Item]) -> list[pytest.Item]:
-    """The checks marked `long` begin at once, and beside each other: pytest-xdist starts by giving a quarter of its
-    share, in one piece, to each of its workers."""
-    workers = getattr(config, "workerinput", {}).get("workercount", 1)
-    piece = max(2, len(items) // workers // 4)
-    long = [item for item in items if item.get_closest_marker("long")]
-    ordered = [item for item in items if item not in set(long)]
-    for place, item in enumerate(long):
-        ordered.insert(place % workers * piece, item)
-    return ordered
+def in_steps(config: pytest.Config, items: list[pytest.Item]) -> list[pytest.Item]:
+    """In the order in which a student builds: stage by stage, step by step. What is no check comes last."""
+    known = rubric_of(config)
+    every = steps_of_run(config)
+    order = {stage: [each.id for each in in_order(known, stage, every)] for stage in chosen_stages(config)}
+
+    def place(item: pytest.Item) -> tuple[int, int]:
+        check, stage = check_of(item), stage_of(item)
+        if check is None or check not in order.get(stage, ()):
+            return len(items), 0
+        return stage, order[stage].index(check)
+
+    return sorted(items, key=place)
 
 
 def select(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves the items that were chosen, in the order of the stages; those about the reference are skipped for
     others."""
-    patterns, case = chosen_checks(config), config.getoption("--case")
+    patterns, case, step = chosen_checks(config), config.getoption("--case"), chosen_step(config)
 
     def wanted(item: pytest.Item) -> bool:
         check = check_of(item)
         if check is None:
-            return not patterns
+            return not patterns and step is None
         if not isinstance(stage_of(item), int):  # --stage names none of its stages: pytest would show it as skipped
             return False
         fits = not patterns or any(fnmatchcase(check, pattern) for pattern in patterns)
+        fits = fits and (step is None or check in step.checks)
         return fits and case in (None, case_of(item))
 
     chosen = [item for item in items if wanted(item)]
@@ -171,7 +206,11 @@ def select(config: pytest.Config, items: list[pytest.Item]) -> None:
         config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
     if patterns and case is not None and not chosen:
         raise wrong_usage(f"--case {case}: {', '.join(patterns)} has no such case")
-    items[:] = _long_ones_apart(config, chosen)
+    items[:] = in_steps(config, chosen)
+    for item in items:
+        check = check_of(item)
+        if check is not None:
+            item._nodeid = node_id(check, item.nodeid)
     if submission_of(config) == STAGES:
         return
     skip = pytest.mark.skip(reason="about the reference pairs, not about a submission")

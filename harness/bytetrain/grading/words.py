@@ -25,7 +25,7 @@ ACTUAL_LINES = 6  # of what was found
 _NAME = re.compile(r"[^\s/]{80,}")  # a name, of a file, say, that is too long to be read again and again
 _KEPT_OF_A_NAME = 24  # characters, at each of its ends
 MARKS = {Verdict.FAIL: "✗", Verdict.HARNESS_ERROR: "!",
-         Verdict.NOT_GRADED: "○", Verdict.NOT_APPLICABLE: "○", Verdict.PASS: "✓"}
+         Verdict.NOT_REACHED: "○", Verdict.NOT_GRADED: "○", Verdict.NOT_APPLICABLE: "○", Verdict.PASS: "✓"}
 
 
 def story(record: Record, check: Optional[Check], *, whole: bool = False) -> Iterator[Line]:
@@ -240,9 +240,24 @@ def summary(results: Results) -> Iterator[Line]:
         (Verdict.NOT_APPLICABLE, "not applicable on this machine", ""),
     ):
         yield from _listed(results, verdict, words, colour)
+    yield from _not_reached(results)
     for each in results.strays:
         yield "", ""
         yield from _wrapped("", each.message, "yellow")
+
+
+def _not_reached(results: Results) -> Iterator[Line]:
+    """One line for all that the same check has kept from being judged."""
+    kept: dict[tuple[int, str], list[str]] = {}
+    for stage in results.stages:
+        for check in results.rubric.of_stage(stage):
+            if check.weight and results.handed_in(stage) and (missing := results.missing_need(check.id, stage)):
+                kept.setdefault((stage, missing), []).append(check.id)
+    for (stage, missing), checks in kept.items():
+        rest = "1 check rests" if len(checks) == 1 else f"{len(checks)} checks rest"
+        words = f"not reached: {missing} ({stage:02d}) fails, and {rest} on it (--all-checks runs what is left out)"
+        yield "", ""
+        yield from _wrapped("", words, "yellow")
 
 
 def _stage_line(results: Results, stage: int) -> Line:

@@ -88,12 +88,23 @@ def read_whole(connection: Connection, stage: int, original: Path, parser: Optio
     `parser` has read the beginning, if that has been done already.
     """
     __tracebackhide__ = True
-    parser = parser or Parser(stage, keep=False)
+    _read(connection, parser or Parser(stage, keep=False), original, to_its_end=True)
+
+
+def read_to_the_last_byte(connection: Connection, stage: int, original: Path) -> None:
+    """As `read_whole`, but whether the stream ends then isn't asked."""
+    __tracebackhide__ = True
+    _read(connection, Parser(stage, keep=False), original, to_its_end=False)
+
+
+def _read(connection: Connection, parser: Parser, original: Path, *, to_its_end: bool) -> None:
+    __tracebackhide__ = True
     size = size_of(original)
-    with expecting(f"our client reads the whole of {original.name}, {size} bytes, and the end of the stream"):
+    end = ", and the end of the stream" if to_its_end else ""
+    with expecting(f"our client reads the whole of {original.name}, {size} bytes{end}"):
         try:
             with AgainstOriginal(original, parser) as comparison:
-                connection.feed(parser, size + MORE)
+                connection.feed(parser, size + MORE, to_its_end)
         except WireError as error:
             _tell_difference(error, comparison)
             raise

@@ -222,7 +222,7 @@ def verdicts_of(submission: Path, stage: int, checks: Sequence[str], results: Pa
     """Grades a submission with some checks: {id: verdict}. The first case of a check that fails decides it."""
     results.unlink(missing_ok=True)
     chosen = [f"--stage={stage}", "--check", ",".join(checks)]
-    command = grading_command(submission, results, "--no-calls", "--one-failure", "--containment=limits", *chosen)
+    command = grading_command(submission, results, "--no-calls", "--all-checks", "--containment=limits", *chosen)
     environment = {**os.environ, "BYTETRAIN_LIMIT": f"{_LIMIT:g}"}
     done = subprocess.run(
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

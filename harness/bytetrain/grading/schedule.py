@@ -1,0 +1,66 @@
+"""How pytest-xdist hands out the items of a grading: one by one, in order, and none that can't tell anything more.
+
+Its own scheduling hands out a quarter of all at once. A worker needs to know of one item beyond that which it runs, so
+each has two.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from xdist.scheduler.load import LoadScheduling
+
+from .order import Order
+
+
+class InOrder(LoadScheduling):  # type: ignore[misc]
+    """Every other worker takes the long items first; what it has waiting behind one of them is among the last."""
+
+    def __init__(self, config: Any, log: Any, order: Order) -> None:
+        super().__init__(config, log)
+        self.collection: Optional[list[str]]  # node ids, once all workers have told them
+        self._order = order
+
+    def schedule(self) -> None:
+        """All workers have told what there is; or one has come late."""
+        if self.collection is None:
+            if not self._check_nodes_have_same_collection():
+                return
+            items: list[str] = next(iter(self.node2collection.values()))
+            self.collection = items
+            self.pending[:] = range(len(items))
+            self._order.begin(items)
+        for node in self.nodes:
+            self.check_schedule(node)
+
+    def check_schedule(self, node: Any, duration: float = 0.0) -> None:
+        """A worker has ended an item, or begins."""
+        if node.shutting_down:
+            return
+        while len(self.node2pending[node]) < 2:
+            chosen = self._choose(node)
+            if chosen is None:
+                node.shutdown()  # once it has run what it has
+                return
+            self.pending.remove(chosen)
+            self.node2pending[node].append(chosen)
+            node.send_runtest_some([chosen])
+
+    def _choose(self, node: Any) -> Optional[int]:
+        for number in [each for each in self.pending if not self._order.is_wanted(self._item(each))]:
+            self.pending.remove(number)
+            self._order.ended(self._item(number))
+        if not self.pending:
+            return None
+        if self.nodes.index(node) % 2:
+            long = [number for number in self.pending if self._is_long(number)]
+            if long or any(map(self._is_long, self.node2pending[node])):
+                return int((long or self.pending[::-1])[0])
+        return int(self.pending[0])
+
+    def _is_long(self, number: int) -> bool:
+        return self._order.is_long(self._item(number))
+
+    def _item(self, number: int) -> str:
+        assert self.collection is not None
+        return self.collection[number]

@@ -1,0 +1,66 @@
+"""The smallest things, on which all others rest: a server that listens, one small file, the end of its connection."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bytetrain.judging.acts import hand_over, read_to_the_last_byte, serves
+from bytetrain.judging.verdicts import has_status, received, saved
+from bytetrain.programs.build import Programs
+from bytetrain.programs.program import Client, Conditions, Server
+from bytetrain.programs.start import Starter
+from bytetrain.telling.story import told
+from bytetrain.wire.files import FileStore, Original, write_file
+from bytetrain.wire.peers import RawClient, RawServer
+
+NAME, SIZE = "hello.txt", 13
+
+
+def listening(folder: Path, start: Starter) -> Server:
+    """A server whose FILE is a name alone: what others do with a path is asked later."""
+    return start.server(Path(write_file(folder / NAME, SIZE).name), under=Conditions(cwd=folder))
+
+
+@pytest.mark.check("server.ready_line")
+def test_server_says_that_it_listens(folder: Path, start: Starter) -> None:
+    server = listening(folder, start)
+    with told("and a client can connect there"), RawClient(server.port):
+        pass
+
+
+@pytest.mark.check("server.first_file")
+def test_server_sends_a_small_file(pair: Programs, folder: Path, start: Starter) -> None:
+    server = listening(folder, start)
+    with RawClient(server.port) as connection:
+        read_to_the_last_byte(connection, pair.stage, folder / NAME)
+
+
+@pytest.mark.check("server.closes")
+def test_connection_ends_behind_the_file(pair: Programs, folder: Path, start: Starter) -> None:
+    serves(listening(folder, start), pair.stage, folder / NAME)
+
+
+def hand_a_file_over(pair: Programs, store: FileStore, server: RawServer, start: Starter) -> tuple[Client, Path]:
+    original = store.in_memory(SIZE, NAME)
+    client = start.client(server.port)
+    with server.accept() as connection:
+        hand_over(connection, pair.stage, NAME.encode(), Original(original).read())
+    return client, original
+
+
+@pytest.mark.check("client.first_file")
+def test_client_saves_a_small_file(pair: Programs, store: FileStore, raw_server: RawServer, start: Starter) -> None:
+    client, original = hand_a_file_over(pair, store, raw_server, start)
+    finished = client.wait()
+    saved(client.directory, original)
+    has_status(finished, 0)
+
+
+@pytest.mark.check("client.received_line")
+def test_client_says_what_it_has_received(
+    pair: Programs, store: FileStore, raw_server: RawServer, start: Starter
+) -> None:
+    client, original = hand_a_file_over(pair, store, raw_server, start)
+    received(client.wait(), client.directory, original)
