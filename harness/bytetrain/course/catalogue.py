@@ -1,6 +1,7 @@
 """Stages, lessons, checks and classic mistakes, as data: read from stages/*/stage.toml and harness/*.toml."""
 
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 from .data import load_toml
 from .folders import stage_dir, stages_of
 from .languages import Bilingual
-from .paths import CHECKS, DIAGNOSES, LESSONS, STAGES
+from .paths import CHECKS, DIAGNOSES, LESSONS, STAGES, STEPS
+from .steps import PageStep, steps
 from .traits import stage_numbers, traits
 
 
@@ -130,14 +132,27 @@ class Rubric:
 
     stage_points: dict[int, int]  # 100 over all stages
     checks: dict[str, Check]
+    steps: tuple[PageStep, ...] = ()
 
     def of_stage(self, stage: int) -> list[Check]:
-        """The checks that count in a stage, in the order of the catalogue."""
-        return [check for check in self.checks.values() if stage in check.stages]
+        """The checks that count in a stage, as they are run and told: of what earlier pages have built what all else
+        rests on; what this page builds; the rest. In front of each stands what it needs."""
+        by_page = sorted(self.steps, key=lambda step: (step.stage != stage, step.stage))
+        named = [self.checks[each] for step in by_page for each in step.checks if each in self.checks]
+        counting = [check for check in (*named, *self.checks.values()) if stage in check.stages]
+        with_needs = [each for check in counting for each in (*self._all_needs(check, stage), check)]
+        rested_on = [each for check in counting for each in self._all_needs(check, stage) if each.first < stage]
+        return list({each.id: each for each in (*rested_on, *with_needs)}.values())
 
     def needs(self, check: Check, stage: int) -> list[Check]:
         """Those that have to hold before it can be judged in a stage."""
         return [self.checks[each] for each in check.needs if each in self.checks and stage in self.checks[each].stages]
+
+    def _all_needs(self, check: Check, stage: int) -> Iterator[Check]:
+        """And what those need: the first thing first."""
+        for each in self.needs(check, stage):
+            yield from self._all_needs(each, stage)
+            yield each
 
     def points(self, check: Check, stage: int) -> Fraction:
         """What a check is worth in a stage: its share, by weight, of the points of the stage.
@@ -174,7 +189,7 @@ def _check(table: dict[str, Any], calls: dict[str, list[str]], needs: dict[str, 
 
 @functools.lru_cache(maxsize=None)
 def rubric(path: Path = CHECKS) -> Rubric:
-    """The checks of harness/checks.toml."""
+    """The checks of harness/checks.toml, in the order of the steps.toml beside it, if there is one."""
     table = load_toml(path)
     points = {stage: traits(stage).points for stage in stage_numbers()}
     checks = [_check(each, table.get("calls", {}), table.get("needs", {})) for each in table["check"]]
@@ -196,3 +211,5 @@ def mistakes(path: Path = DIAGNOSES) -> dict[str, Mistake]:
     found = [Mistake(str(each["id"]), Bilingual.of(each, "title"), Bilingual.each_of(each, "hints"))
              for each in load_toml(path)["mistake"]]
     return {each.id: each for each in found}
+    beside = path.with_name(STEPS.name)
+    return Rubric(points, {check.id: check for check in checks}, steps(beside) if beside.is_file() else ())

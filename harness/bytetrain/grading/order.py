@@ -35,6 +35,7 @@ class Order:
     def __init__(self, results: Results, *, all_cases: bool = False) -> None:
         self._results = results
         self._all_cases = all_cases  # a check that has failed is run in its other cases too
+        self.over = False  # nothing more is wanted
         self._open: Counter[Key] = Counter()  # items of each check that have not ended
         self._next: list[Key] = []  # those not yet told, in order
 
@@ -46,8 +47,8 @@ class Order:
     def is_wanted(self, item: str) -> bool:
         """Whether an item still can tell anything: its check has not failed, nor one that it needs."""
         key = key_of(item)
-        if key is None:
-            return True
+        if key is None or self.over:
+            return not self.over
         check, stage = key
         if self._results.missing_need(check, stage):
             return False

@@ -50,6 +50,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--no-calls", action="store_true", help="stories without system calls: no second run of a failure")
     group.addoption("--all-cases", action="store_true", help="run the other cases of a check that has failed, too")
     group.addoption("--all-checks", action="store_true", help="run what rests on a check that has failed, too")
+    group.addoption("--first", action="store_true", help="end with the first story")
     group.addoption("--replay", action="store_true", help="show everything while it happens: see ./lab replay")
     group.addoption(
         "--traced", metavar="DIR", default=None, help="trace the programs into DIR (for the harness itself)"
@@ -374,12 +375,14 @@ class Teller:
         running."""
         for check, stage in decided:
             record = self.results.first_failure(check, stage)
-            if record is None or record.verdict not in (Verdict.FAIL, Verdict.HARNESS_ERROR):
+            if self.order.over or record is None or record.verdict not in (Verdict.FAIL, Verdict.HARNESS_ERROR):
                 continue
             key = ("stage.builds" if record.build_failed else check, stage)
             if key not in self._told:
                 self._told[key] = record
                 self._write(words.story(record, self.results.rubric.checks.get(key[0]), whole=self._whole))
+                if self.config.getoption("--first"):
+                    self.order.over = self.results.partial = True
 
     def _write(self, lines: Iterator[words.Line]) -> None:
         self._terminal.ensure_newline()

@@ -12,8 +12,8 @@ from typing import Any, Optional
 import pytest
 
 from ..course.catalogue import SIDES, Lesson, Rubric, lesson, rubric
-from ..course.paths import CHECKS, STAGES, STEPS
-from ..course.steps import PageStep, in_order, steps, steps_of
+from ..course.paths import CHECKS, STAGES
+from ..course.steps import PageStep, steps_of
 from ..course.traits import numbered, stage_numbers
 from .hooks import wrong_usage
 from .order import node_id
@@ -79,12 +79,6 @@ def chosen_checks(config: pytest.Config) -> list[str]:
     return patterns
 
 
-def steps_of_run(config: pytest.Config) -> tuple[PageStep, ...]:
-    """Those beside the catalogue of this run."""
-    beside = Path(str(config.rootpath)) / STEPS.name
-    return steps(beside) if beside.is_file() else ()
-
-
 def chosen_step(config: pytest.Config) -> Optional[PageStep]:
     """The step that --step names; None: all of them."""
     stages = chosen_stages(config)
@@ -93,7 +87,7 @@ def chosen_step(config: pytest.Config) -> Optional[PageStep]:
         return None
     if len(stages) != 1:
         raise wrong_usage("--step is a step on the page of one stage: name that with --stage")
-    found = steps_of(stages[0], steps_of_run(config))
+    found = steps_of(stages[0], rubric_of(config).steps)
     if not 1 <= number <= len(found):
         raise wrong_usage(f"--step {number}: the page of stage {stages[0]:02d} has the steps 1 to {len(found)}")
     step = found[number - 1]
@@ -173,9 +167,7 @@ def parameters(item: pytest.Item) -> dict[str, Any]:
 
 def in_steps(config: pytest.Config, items: list[pytest.Item]) -> list[pytest.Item]:
     """In the order in which a student builds: stage by stage, step by step. What is no check comes last."""
-    known = rubric_of(config)
-    every = steps_of_run(config)
-    order = {stage: [each.id for each in in_order(known, stage, every)] for stage in chosen_stages(config)}
+    order = {stage: [each.id for each in rubric_of(config).of_stage(stage)] for stage in chosen_stages(config)}
 
     def place(item: pytest.Item) -> tuple[int, int]:
         check, stage = check_of(item), stage_of(item)

@@ -187,11 +187,12 @@ class Connection:
         return parser
 
     def feed(self, parser: Parser, most: int = MOST_TO_KEEP, to_its_end: bool = True) -> None:
-        """Hands all that comes to a parser, up to the end of the stream, or what the format calls its end: WireError as
-        soon as something is wrong, Ended if it is reset, and Failure if more than `most` bytes of content come. (Where
-        no size is announced, a stream without an end breaks no format.)"""
+        """Hands all that comes to a parser, up to the end of the stream, or, byte by byte, to what the format calls its
+        end: WireError as soon as something is wrong, Ended if it is reset, and Failure if more than `most` bytes of
+        content come. (Where no size is announced, a stream without an end breaks no format.)"""
         __tracebackhide__ = True
-        while (to_its_end or not parser.done) and (data := self.read_some()):
+        at_once = READ_SIZE if to_its_end else 1
+        while (to_its_end or not parser.done) and (data := self.read_some(at_once)):
             parser.feed(data)
             if parser.received > most:
                 raise _sends_on(most)
