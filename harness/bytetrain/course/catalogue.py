@@ -193,7 +193,8 @@ def rubric(path: Path = CHECKS) -> Rubric:
     table = load_toml(path)
     points = {stage: traits(stage).points for stage in stage_numbers()}
     checks = [_check(each, table.get("calls", {}), table.get("needs", {})) for each in table["check"]]
-    return Rubric(points, {check.id: check for check in checks})
+    beside = path.with_name(STEPS.name)
+    return Rubric(points, {check.id: check for check in checks}, steps(beside) if beside.is_file() else ())
 
 
 @dataclass(frozen=True)
@@ -211,5 +212,3 @@ def mistakes(path: Path = DIAGNOSES) -> dict[str, Mistake]:
     found = [Mistake(str(each["id"]), Bilingual.of(each, "title"), Bilingual.each_of(each, "hints"))
              for each in load_toml(path)["mistake"]]
     return {each.id: each for each in found}
-    beside = path.with_name(STEPS.name)
-    return Rubric(points, {check.id: check for check in checks}, steps(beside) if beside.is_file() else ())

@@ -289,6 +289,7 @@ class Teller:
         self._whole = bool(config.getoption("--replay"))  # a story with all its calls is told when these are known
         self.order = Order(self.results, all_cases=bool(config.getoption("--all-cases")))
         self._told: dict[Key, Record] = {}  # the failures whose story is told
+        self._causes: set[tuple[str, int]] = set()  # what they have shown, in which stage
         self._phases: dict[str, list[Record]] = {}  # of checks that have not come to their end
         self._interrupted: set[Any] = set()  # workers
         self._gone: dict[Any, str] = {}  # workers that were ended, and how; each is told with what it was at
@@ -371,16 +372,18 @@ class Teller:
         self._write(words.stray(record))
 
     def _tell_all(self, decided: Iterable[Key]) -> None:
-        """The first story of each check that has failed; a build that fails is one story, whatever it keeps from
-        running."""
+        """The first story of each check that has failed; what has one cause is one story: a build that fails, or a
+        classic mistake."""
         for check, stage in decided:
             record = self.results.first_failure(check, stage)
             if self.order.over or record is None or record.verdict not in (Verdict.FAIL, Verdict.HARNESS_ERROR):
                 continue
-            key = ("stage.builds" if record.build_failed else check, stage)
-            if key not in self._told:
-                self._told[key] = record
-                self._write(words.story(record, self.results.rubric.checks.get(key[0]), whole=self._whole))
+            cause = record.diagnosis.get("id", "stage.builds" if record.build_failed else check)
+            if (cause, stage) not in self._causes:
+                self._causes.add((cause, stage))
+                self._told[check, stage] = record
+                named = "stage.builds" if record.build_failed else check
+                self._write(words.story(record, self.results.rubric.checks.get(named), whole=self._whole))
                 if self.config.getoption("--first"):
                     self.order.over = self.results.partial = True
 

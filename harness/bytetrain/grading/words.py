@@ -240,10 +240,26 @@ def summary(results: Results) -> Iterator[Line]:
         (Verdict.NOT_APPLICABLE, "not applicable on this machine", ""),
     ):
         yield from _listed(results, verdict, words, colour)
+    yield from _shared_causes(results)
     yield from _not_reached(results)
     for each in results.strays:
         yield "", ""
         yield from _wrapped("", each.message, "yellow")
+
+
+def _shared_causes(results: Results) -> Iterator[Line]:
+    """Failures of which the evidence names the same mistake: one story stands for all."""
+    shared: dict[tuple[int, str], list[str]] = {}
+    for stage in results.stages:
+        for check in results.rubric.of_stage(stage):
+            told = results.first_failure(check.id, stage)
+            if told is not None and told.diagnosis and results.verdict(check.id, stage) is Verdict.FAIL:
+                shared.setdefault((stage, told.diagnosis["id"]), []).append(check.id)
+    for (stage, cause), checks in shared.items():
+        if len(checks) > 1:
+            yield "", ""
+            yield from _wrapped("", f"one cause, told once ({stage:02d}): {mistakes()[cause].title.en}", "yellow")
+            yield from _wrapped("  ", ", ".join(checks), "")
 
 
 def _not_reached(results: Results) -> Iterator[Line]:
