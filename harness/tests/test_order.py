@@ -150,11 +150,11 @@ def test_stories_come_in_the_order_of_the_steps(trial: Trial) -> None:
     pytest.importorskip("xdist")
     graded = trial.grade("-n3", "--containment=limits")
     Path("/dev/shm", trial.submission.parent.name).unlink()
-    assert graded.verdicts() == {"server.resting 1": "not reached", "server.quick 1": "fail", "server.slow 1": "fail"}
+    assert graded.verdicts() == {"server.slow 1": "fail", "server.quick 1": "fail", "server.resting 1": "not reached"}
     assert 0 < graded.output.index("✗ server.slow") < graded.output.index("✗ server.quick")
     assert "it rests on what fails" not in graded.output
     assert "server.quick (01) fails, and 1 check rests on it" in graded.output
-    assert [check["why"] for check in graded.data["checks"]] == ["server.quick fails", "", ""]
+    assert [check["why"] for check in graded.data["checks"]] == ["", "", "server.quick fails"]
 
 
 def test_a_step_is_graded_by_itself(trial: Trial) -> None:
