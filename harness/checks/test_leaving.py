@@ -22,6 +22,7 @@ from bytetrain.judging.acts import (
 )
 from bytetrain.judging.timeouts import Timeouts
 from bytetrain.judging.verdicts import has_left, refused, snapshot
+from bytetrain.kernel.blocked import activity
 from bytetrain.kernel.cpu import on_one_cpu
 from bytetrain.kernel.processes import children, live_children, state, zombies
 from bytetrain.kernel.signals import cont, has_acted_on, kill, step, stop
@@ -393,8 +394,7 @@ def caught_while_forking(workers: int, file: Path, start: Starter) -> tuple[Serv
         with on_one_cpu(), expecting(f"the server forks {workers} workers or more"), quietly():
             start.program(server)
             stop(server.pid)
-            while (forked := len(live_children(server.pid))) < workers and server.running and not server.stdout:
-                step(server.pid)
+            forked = forks_step_by_step(server, workers)
         expect(
             server.running, f"it ended before it had {workers} workers; it said {server.stderr!r}",
             expected=f"{MANY} workers",
@@ -407,6 +407,25 @@ def caught_while_forking(workers: int, file: Path, start: Starter) -> tuple[Serv
             return server, forked
         server.stop()
     raise HarnessError(f"{TRIES} times all {MANY} workers were there before the server could be stopped")
+
+
+def forks_step_by_step(server: Server, workers: int) -> int:
+    """Lets a stopped server fork so many workers or more, and stops it again: how many there are. One that has forked
+    nobody in MANY steps goes on until it does: it may be that it never will."""
+    steps = before = 0
+
+    def goes_on() -> bool:
+        return len(live_children(server.pid)) > before or not server.running or bool(server.stdout)
+
+    while (forked := len(live_children(server.pid))) < workers and server.running and not server.stdout:
+        steps, before = (steps + 1 if forked == before else 0), forked
+        if steps < MANY:
+            step(server.pid)
+            continue
+        cont(server.pid)
+        wait_until(goes_on, f"it forks more than {before} workers", seen=lambda: activity(server.pid))
+        stop(server.pid)
+    return forked
 
 
 @pytest.mark.check("exit.dead_worker")

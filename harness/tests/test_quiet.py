@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from bytetrain import Failure
+from bytetrain.grading.command import grading_command
+from bytetrain.judging.timeouts import knows_timeouts
 from bytetrain.kernel import blocked, signals
 from bytetrain.programs.build import Programs
 from bytetrain.programs.program import Program
@@ -17,6 +20,7 @@ from bytetrain.programs.start import Starter
 from bytetrain.programs.stuck import Stuck
 from bytetrain.telling import waiting
 from bytetrain.telling.waiting import NeverHappened, wait_until, watching
+from bytetrain.wire.files import FileStore
 from bytetrain.wire.peers import RawServer
 
 pytestmark = pytest.mark.skipif(blocked.blocked_in("self") is None and not Path("/proc/self/syscall").exists(),
@@ -28,6 +32,7 @@ STUCK = {
     "accept": "socket.create_server(('127.0.0.1', 0)).accept()",
     "recv": "a, b = socket.socketpair(); a.recv(10)",
     "pause": "signal.pause()",
+    "sigwait": "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM}); signal.sigwait({signal.SIGTERM})",
     "poll": "s = socket.create_server(('127.0.0.1', 0)); p = select.poll(); p.register(s); p.poll()",
     "epoll": "s = socket.create_server(('127.0.0.1', 0)); p = select.epoll(); p.register(s); p.poll()",
     "select": "select.select([socket.create_server(('127.0.0.1', 0))], [], [])",
@@ -44,6 +49,7 @@ MOVES = {
                          "signal.sigwait({signal.SIGALRM})",
     "time limit of a socket": "s = socket.create_server(('127.0.0.1', 0)); "
                               "s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, b'\\x40' + bytes(15)); s.accept()",
+    "sigtimedwait": "signal.sigtimedwait({signal.SIGTERM}, 300)",
     "timerfd": "n = ctypes.CDLL(None).timerfd_create(1, 0); os.read(n, 8)",
     "wakes now and then": "while True: select.select([], [], [], 0.05)",
     "spins": "while True: pass",
@@ -120,3 +126,38 @@ def test_nobody_is_watched_when_the_check_is_over(standin: Callable[[int], Progr
     with Starter(standin(1), tmp_path):
         assert waiting._watches
     assert not waiting._watches
+
+
+@pytest.fixture
+def sleeper(tmp_path: Path) -> Path:
+    """A submission whose programs sleep from the start."""
+    stage = tmp_path / "sleeps" / "06_sleeps"
+    stage.mkdir(parents=True)
+    for name in ("server", "client"):
+        (stage / name).write_text(f"#!{sys.executable}\nimport signal\nsignal.pause()\n")
+        (stage / name).chmod(0o755)
+    return stage.parent
+
+
+def test_a_server_that_hangs_knows_no_timeouts(
+    sleeper: Path, store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried apart from the check's own server; who hangs there is not waited for either."""
+    looks, real_look = [""], Stuck.look
+
+    def look(stuck: Stuck) -> str:
+        looks.append(real_look(stuck))
+        return looks[-1]
+
+    monkeypatch.setattr(Stuck, "look", look)
+    assert not knows_timeouts(sleeper / "06_sleeps" / "server", store.seeded(1000))
+    assert looks[-1] == "the server: it waits in pause"
+
+
+def test_a_server_that_forks_nobody_is_known(sleeper: Path, tmp_path: Path) -> None:
+    """exit.before_ready lets it go on step by step, and each of them would be one that still moves."""
+    words = ("--no-calls", "--containment=limits", "--stage=6", "--check=exit.before_ready", "--timeout=50")
+    command = grading_command(sleeper, tmp_path / "results.json", *words)
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert "the server forks 1 workers or more" in done.stdout and "nobody can move any more" in done.stdout
+    assert "! exit.before_ready" not in done.stdout, done.stdout

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from .. import Failure
 from ..course.traits import traits
 from ..programs.build import Programs
-from ..programs.program import EndedAtStart, Server
+from ..programs.program import Server
+from ..programs.stuck import Stuck
 from ..telling.story import quietly
+from ..telling.waiting import watching
 from .acts import big_size
 
 
@@ -31,10 +34,12 @@ class Timeouts:
 
 @cache
 def knows_timeouts(server: Path, file: Path) -> bool:
-    """Whether a server listens although it was given both options."""
-    with quietly():
+    """Whether a server listens although it was given both options. One that hangs may do so without them as well: then
+    it is the check's own server whose story is told."""
+    trial = Server(server, file, options=["--drain-timeout=3600", "--stall-timeout=3600"])
+    with quietly(), watching(lambda: Stuck([trial]).look):
         try:
-            with Server(server, file, options=["--drain-timeout=3600", "--stall-timeout=3600"]):
+            with trial:
                 return True
-        except EndedAtStart:
+        except Failure:
             return False

@@ -25,7 +25,7 @@ from .processes import PROC, ProcessFacts, stat_fields, threads
 _POINTER, _MILLISECONDS = (0,), (0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF)  # NULL; -1, of which only an int may count
 _ENDLESS: dict[str, Optional[tuple[int, tuple[int, ...]]]] = {
     "accept": None, "accept4": None, "recvfrom": None, "recvmsg": None, "read": None, "wait4": None, "waitid": None,
-    "pause": None, "rt_sigsuspend": None, "poll": (2, _MILLISECONDS), "ppoll": (2, _POINTER), "select": (4, _POINTER),
+    "pause": None, "rt_sigsuspend": None, "rt_sigtimedwait": (2, _POINTER), "poll": (2, _MILLISECONDS), "ppoll": (2, _POINTER), "select": (4, _POINTER),
     "pselect6": (4, _POINTER), "epoll_wait": (3, _MILLISECONDS), "epoll_pwait": (3, _MILLISECONDS),
     "epoll_pwait2": (3, _POINTER), "futex": (3, _POINTER),
 }
@@ -78,14 +78,14 @@ def _unable_to_move(whom: Iterable[ProcessFacts]) -> Optional[list[_Thread]]:
         for each in threads(process.pid):
             thread = f"{process.pid}/task/{each}"
             call = blocked_in(thread)
-            if stat_fields(thread)[:1] != ["S"] or call is None or not _is_endless(call):
+            if stat_fields(thread)[:1] != ["S"] or call is None or not _is_endless(process.pid, call):
                 return None
             found.append(_Thread(thread, switches(thread), call))
     return found
 
 
-def _is_endless(call: BlockedCall) -> bool:
-    if call.name not in _ENDLESS:
+def _is_endless(pid: int, call: BlockedCall) -> bool:
+    if call.name not in _ENDLESS or (call.name == "rt_sigtimedwait" and _awaits_alarm(pid, call.arguments[0])):
         return False
     limit = _ENDLESS[call.name]
     return limit is None or call.arguments[limit[0]] in limit[1]
@@ -104,6 +104,17 @@ def _has_timer(pid: int) -> bool:
         if (PROC / str(pid) / "timers").read_text().strip():
             return True
     return any("timerfd" in what for what in descriptors(pid).values())
+
+
+def _awaits_alarm(pid: int, signals: int) -> bool:
+    """Whether SIGALRM is, or may be, in a set of signals that lies at that address. (A signal that is waited for is
+    blocked before and after that, and not while it is: the kernel doesn't tell it.)"""
+    try:
+        with open(PROC / str(pid) / "mem", "rb", buffering=0) as memory:
+            memory.seek(signals)
+            return bool(struct.unpack("Q", memory.read(8))[0] & _SIGALRM)
+    except (OSError, struct.error):
+        return True
 
 
 def _has_limit(thread: _Thread) -> bool:
