@@ -25,9 +25,9 @@ from .processes import PROC, ProcessFacts, stat_fields, threads
 _POINTER, _MILLISECONDS = (0,), (0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF)  # NULL; -1, of which only an int may count
 _ENDLESS: dict[str, Optional[tuple[int, tuple[int, ...]]]] = {
     "accept": None, "accept4": None, "recvfrom": None, "recvmsg": None, "read": None, "wait4": None, "waitid": None,
-    "pause": None, "rt_sigsuspend": None, "rt_sigtimedwait": (2, _POINTER), "poll": (2, _MILLISECONDS), "ppoll": (2, _POINTER), "select": (4, _POINTER),
-    "pselect6": (4, _POINTER), "epoll_wait": (3, _MILLISECONDS), "epoll_pwait": (3, _MILLISECONDS),
-    "epoll_pwait2": (3, _POINTER), "futex": (3, _POINTER),
+    "pause": None, "rt_sigsuspend": None, "rt_sigtimedwait": (2, _POINTER), "poll": (2, _MILLISECONDS),
+    "ppoll": (2, _POINTER), "select": (4, _POINTER), "pselect6": (4, _POINTER), "epoll_wait": (3, _MILLISECONDS),
+    "epoll_pwait": (3, _MILLISECONDS), "epoll_pwait2": (3, _POINTER), "futex": (3, _POINTER),
 }
 _ON_SOCKETS = ("accept", "accept4", "recvfrom", "recvmsg", "read")  # which SO_RCVTIMEO may end: socket(7)
 _SIGALRM = 1 << 13
