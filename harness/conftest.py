@@ -123,4 +123,4 @@ def start(
         traces = starter.tracing.traces
         if traces and starter.breach is None:
             whole = None if option("--replay") else calls.SHOWN
-            kept.calls = calls.around_failure(sides_of(request.node), story.current(), traces, whole)
+            kept.around = calls.around_failure(sides_of(request.node), story.current(), traces, whole)

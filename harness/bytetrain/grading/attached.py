@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from ..programs.start import Starter
+from .calls import Around
 from .records import Record
 from .results import Results
 
@@ -23,7 +24,7 @@ class OnItem:
 
     left_out: bool = False  # it is skipped, and nothing is recorded of it
     start: Optional[Starter] = None  # what starts its programs, and watches over them
-    calls: list[str] = field(default_factory=list)  # around its failure, if this run is traced
+    around: Around = Around([], {})  # its failure, if this run is traced
     untraced: Optional[Record] = None  # its failure, if a second run shall show the calls around it
 
 

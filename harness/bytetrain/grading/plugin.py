@@ -173,7 +173,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if record.verdict is Verdict.NOT_APPLICABLE and getattr(item.config, "workerinput", {}).get("bytetrain_late"):
         record.verdict = Verdict.HARNESS_ERROR  # programs have run before this worker could ask what the machine has
     if call.when == "teardown":
-        record.calls = _calls_of(item)
+        around = _calls_of(item)
+        record.calls, record.diagnosis = around.lines, record.diagnosis or around.diagnosis
     elif _wants_calls(item.config, record):
         kept.untraced = record
     put_on_report(report, record)
@@ -248,12 +249,12 @@ def _wants_calls(config: pytest.Config, record: Record) -> bool:
     return True
 
 
-def _calls_of(item: pytest.Item) -> list[str]:
+def _calls_of(item: pytest.Item) -> calls.Around:
     """The system calls around the failure of an item: those of this run, or of a second one. By now the report of the
     failure has left, and its story is told: whoever reads it need not wait for them."""
     kept, config = on_item(item), item.config
     if kept.untraced is None:
-        return kept.calls
+        return kept.around
     same = [f"{name}={config.getoption(name)}" for name in ("--preset", "--containment", "--submission")]
     return calls.from_second_run(kept.untraced, config.rootpath, submission_of(config), same)
 
@@ -326,7 +327,7 @@ class Teller:
             self.order.ended(report.nodeid)
         self._tell_all(self.order.decided() if key_of(report.nodeid) else [(record.check, record.stage)])
         if phase.calls and not self._whole and self._told.get((record.check, record.stage)) is record:
-            self._write(words.calls_told(record))
+            self._write(words.calls_told(record, new_cause=phase.diagnosis == record.diagnosis != {}))
 
     def _begin(self) -> None:
         """There is the first report of a check."""

@@ -32,11 +32,15 @@ def story(record: Record, check: Optional[Check], *, whole: bool = False) -> Ite
     """A failure from its beginning to the command that shows it again; `whole` leaves nothing out."""
     yield from _told(record if whole else _readable(record), check, whole)
     yield "", ""
+    yield from _hint(record, check)
+    yield f"  again  {record.again}", "cyan"
+
+
+def _hint(record: Record, check: Optional[Check]) -> Iterator[Line]:
     hints = hints_of(record, check)
     if hints and record.verdict is Verdict.FAIL:
         yield from _wrapped("  hint   ", hints[0].en, "cyan")
         yield f"  more   ./lab hint {record.diagnosis['id'] if record.diagnosis else record.check} 2", "cyan"
-    yield f"  again  {record.again}", "cyan"
 
 
 def shortened(text: str) -> str:
@@ -69,6 +73,8 @@ def _told(record: Record, check: Optional[Check], whole: bool) -> Iterator[Line]
     yield "", ""
     yield from _steps(record.steps, whole) if not (whole and record.calls) else _timeline(record)
     yield from _expected(record, whole)
+    if record.expected and record.diagnosis:
+        yield "", ""
     yield from _cause(record)
     message = record.message if whole else _not_told_yet(record)
     if (record.expected or record.diagnosis) and message:
@@ -86,8 +92,6 @@ def _not_told_yet(record: Record) -> str:
 def _cause(record: Record) -> Iterator[Line]:
     if not record.diagnosis:
         return
-    if record.expected:
-        yield "", ""
     yield from _wrapped("  cause     ", mistakes()[record.diagnosis["id"]].title.en, "bold yellow")
     yield from _wrapped("            ", record.diagnosis["words"], "yellow")
 
@@ -111,13 +115,17 @@ def stray(record: Record) -> Iterator[Line]:
         yield f"  again  {record.again}", "cyan"
 
 
-def calls_told(record: Record) -> Iterator[Line]:
-    """The system calls around a failure whose story has been told."""
+def calls_told(record: Record, *, new_cause: bool = False) -> Iterator[Line]:
+    """The system calls around a failure whose story has been told; and the cause that they have shown."""
     where = " · ".join(_where(record, None))
     what = f"What {record.check} ({where}) asked of the kernel around its failure"
     yield f"  {what} (strace, in a second run of the same):", "bold"
     for call in record.calls:
         yield f"    {shortened(call)}", _call_style(call)
+    if new_cause:
+        yield "", ""
+        yield from _cause(record)
+        yield from _hint(record, None)
 
 
 def _where(record: Record, check: Optional[Check]) -> list[str]:

@@ -8,21 +8,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Callable, Optional
 
 from .. import Diagnosis, Failure
 from ..kernel.blocked import activity
+from ..kernel.cpu import cpu_use
 from ..kernel.descriptors import descriptors, holders, socket_name
 from ..kernel.memory import found_in_memory
 from ..kernel.processes import all_asleep, facts, started
 from ..kernel.tcp import LISTEN, TcpSocket, tcp_sockets
+from ..kernel.trace import Event, Trace, tracer_of, why_not_running
 from ..programs.program import Program, Server
 from ..programs.sessions import members
+from ..programs.workplace import temporary_folder
+from ..telling.sizes import KiB
 from ..telling.story import Examiner
 from ..telling.text import visible
+from ..telling.waiting import NeverHappened, wait_until
+from .telling_calls import of_spinning, sight
 
 _SHOWN = 60  # bytes of a line
 _TICK = 0.02  # seconds, within which it isn't known which of two was first
+_LOOK = 0.05  # seconds of CPU, in which a process is seen to spin
+_LET_GO = 2.0  # seconds, for the end of that
+_WATCHED, _ENOUGH = 0.3, 64 * KiB  # seconds for which it is traced, or bytes of the trace
 
 
 def examiner(programs: Sequence[Program]) -> Examiner:
@@ -83,8 +93,37 @@ def _line(text: str) -> str:
     return f'"{visible(text[:_SHOWN])}{"..." if len(text) > _SHOWN else ""}"'
 
 
+# A process that spins
+
+
+def _spins(program: Program) -> Optional[Diagnosis]:
+    """What it calls meanwhile: strace looks on for a moment."""
+    running = [each.pid for each in members(program.pid) if each.state == "R"] if program.running else []
+    spinning = [pid for pid in running if cpu_use([pid], _LOOK)[pid].spins and not tracer_of(pid)]
+    if not spinning or why_not_running() is not None:
+        return None
+    events = _calls_now(spinning[0])
+    if events is None:
+        return None
+    seen = sight(events, isinstance(program, Server))
+    return seen.diagnosis if seen is not None else of_spinning(spinning[0], events)
+
+
+def _calls_now(pid: int) -> Optional[list[Event]]:
+    """What a process calls while we look; None if that can't be seen."""
+    with temporary_folder() as folder:
+        tracing = Trace(folder / "now.strace")
+        with suppress(Failure):  # it has just ended
+            tracing.attach(pid)
+            with suppress(NeverHappened):
+                wait_until(lambda: tracing.file.stat().st_size > _ENOUGH, "it makes calls", _WATCHED)
+            if tracing.detach_at_once(_LET_GO):
+                return tracing.events
+    return None
+
+
 _RULES: Sequence[Callable[[Program], Optional[Diagnosis]]] = (
-    _not_flushed, _log_on_standard_output, _ready_line_on_standard_error,
+    _not_flushed, _log_on_standard_output, _ready_line_on_standard_error, _spins,
 )
 
 # A connection that does not end

@@ -176,6 +176,19 @@ class Trace:
         self._attached.wait(LIMIT)
         return self
 
+    def detach_at_once(self, limit: float) -> bool:
+        """As `detach`, and true; false if somebody is in a call that nothing interrupts, and was let go after `limit`
+        seconds, half traced."""
+        assert self._attached is not None
+        self._attached.send_signal(signal.SIGINT)
+        try:
+            self._attached.wait(limit)
+        except subprocess.TimeoutExpired:
+            self._attached.kill()
+            self._attached.wait()
+            return False
+        return True
+
     def wait_written(self) -> "Trace":
         """Waits until strace has ended, because all its programs have: then the file is complete."""
         if self._attached is not None:

@@ -1,0 +1,225 @@
+"""What system calls say about the mistake of a program: which of them were not looked at, and which it repeats.
+
+All of it is about the calls of one process after the other, as strace has seen them (kernel/trace.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from typing import NamedTuple, Optional
+
+from .. import Diagnosis
+from ..kernel.trace import Event
+from ..wire.framing import HEAD, LARGEST_BODY
+
+REPEATS = 8  # times in a row that a call has the same answer: whoever asks on, asks for ever
+_AT_ONCE = 0.002  # seconds, on the average of many, between two calls of which the second was made at once
+_MANY = 100
+_SENDING, _RECEIVING = ("sendto", "write"), ("recvfrom", "read")
+_TRANSFERS = (*_SENDING, *_RECEIVING, "sendmsg", "recvmsg", "sendfile", "splice", "writev", "readv")
+_SYSTEM = ("/dev/", "/proc/", "/sys/")
+_PATIENT = ("EAGAIN", "EINTR", "ERESTARTSYS")  # to be asked again
+_NOT_OURS_TO_WRITE = ("EACCES", "EPERM", "EROFS", "ETXTBSY")
+_MAKES_A_DESCRIPTOR = ("open", "openat", "socket", "accept", "accept4", "dup", "dup2", "dup3", "epoll_create1")
+_DATA = re.compile(
+    r'(?P<fd>\d+)<(?P<what>.*?)>, "(?P<data>(?:[^"\\]|\\.)*)"(?:\.\.\.)?, (?P<asked>\d+)(?P<flags>, [^,]*)?', re.DOTALL)
+_SENDFILE = re.compile(r"(?P<fd>\d+)<(?P<what>.*?)>, \d+<.*>, .*?, (?P<asked>\d+)", re.DOTALL)
+_ESCAPES = {"n": 10, "t": 9, "r": 13, "v": 11, "f": 12, "\\": 92, '"': 34}
+
+
+class Sight(NamedTuple):
+    """A diagnosis, and the calls that tell it."""
+
+    diagnosis: Diagnosis
+    events: Sequence[Event]
+
+
+class Moved(NamedTuple):
+    """A call that moves bytes, or should have."""
+
+    event: Event
+    descriptor: int
+    what: str  # the descriptor leads to
+    data: bytes  # the first few of them
+    asked: int  # bytes
+    peeked: bool
+
+    @property
+    def done(self) -> int:
+        """Bytes that were moved."""
+        return self.event.result if self.event.result is not None and self.event.result > 0 else 0
+
+    @property
+    def is_short(self) -> bool:
+        return 0 < self.done < self.asked
+
+
+def moved(event: Event) -> Optional[Moved]:
+    """The call as such; None if it is another one, or has never come back."""
+    pattern = _SENDFILE if event.name == "sendfile" else _DATA
+    found = pattern.match(event.arguments)
+    if event.kind != "call" or not found or event.result is None:
+        return None
+    rest = found.groupdict()
+    data = _bytes(rest.get("data") or "")
+    peeked = "MSG_PEEK" in (rest.get("flags") or "")
+    return Moved(event, int(found["fd"]), found["what"], data, int(found["asked"]), peeked)
+
+
+def _bytes(text: str) -> bytes:
+    """What a string of strace's stands for."""
+    found = re.findall(r"\\x([0-9a-f]{2})|\\([0-7]{1,3})|\\(.)|([^\\])", text)
+    return bytes(int(x, 16) if x else int(o, 8) if o else _ESCAPES.get(e, 63) if e else min(ord(c), 255)
+                 for x, o, e, c in found)
+
+
+def sight(events: Sequence[Event], of_server: bool) -> Optional[Sight]:
+    """What the calls of a program, and of its children, say."""
+    by_pid = sorted(events, key=lambda each: each.pid)
+    by_process = [list(of_one) for _, of_one in groupby(by_pid, lambda each: each.pid)]
+    rules = _RULES if of_server else [each for each in _RULES if each is not _open_for_writing]
+    found = (each for rule in rules for process in by_process for each in rule(process))
+    return next(found, None)
+
+
+def _open_for_writing(events: Sequence[Event]) -> Iterator[Sight]:
+    """A file that must not be written to was to be opened for that; and was opened in no other way."""
+    for event in events:
+        for_writing = event.name in ("open", "openat") and re.search(r"\bO_(RDWR|WRONLY)\b", event.arguments)
+        if not for_writing or "O_CREAT" in event.arguments or event.error not in _NOT_OURS_TO_WRITE:
+            continue
+        path = _path(event)
+        opened = any(_path(each) == path and not each.failed for each in events if each.name == event.name)
+        if not opened and not path.startswith(_SYSTEM):
+            words = (f"{path.rpartition('/')[2]} was to be opened with {for_writing[0]}, which asks for the right "
+                     f"to write to it as well. The answer was {event.error}.")
+            yield Sight(Diagnosis("opened_for_writing", words), [event])
+
+
+def _path(event: Event) -> str:
+    return event.arguments.partition('"')[2].partition('"')[0]
+
+
+def _used_minus_one(events: Sequence[Event]) -> Iterator[Sight]:
+    """The answer -1 was taken for a descriptor."""
+    failed: Optional[Event] = None
+    for event in events:
+        if event.kind == "call" and event.name in _MAKES_A_DESCRIPTOR:
+            failed = event if event.failed else None
+        elif failed and event.error == "EBADF" and re.match(r"-1\b|.*cmsg_data=\[-1\]", event.arguments):
+            words = (f"{failed.name} has failed with {failed.error}, and its answer, -1, was given to {event.name} as "
+                     "if it were a descriptor.")
+            yield Sight(Diagnosis("error_ignored", words), [failed, event])
+
+
+def _repeats(events: Sequence[Event]) -> Iterator[Sight]:
+    """The same call with the same answer, again and again."""
+    calls = [each for each in events if each.kind == "call" and each.result is not None]
+    for _, run in groupby(calls, lambda each: (each.name, each.arguments.split(",")[0], each.result, each.error)):
+        same = list(run)
+        if len(same) >= REPEATS and same[0].name in _TRANSFERS:
+            yield from _of_repeated(same)
+
+
+def _of_repeated(same: Sequence[Event]) -> Iterator[Sight]:
+    event, times = same[0], f"{len(same)} times in a row"
+    bytes_of = moved(event)
+    telling = [event, same[-1]]
+    if event.failed and event.error not in _PATIENT:
+        words = f"{event.name} has failed with {event.error}, and was called again, {times}, as if it had not."
+        yield Sight(Diagnosis("error_ignored", words), telling)
+    elif event.error == "EAGAIN" and len(same) >= _MANY and same[-1].time - event.time < _AT_ONCE * len(same):
+        words = f"{event.name} has answered EAGAIN, nothing to be had now, and was called again at once, {times}."
+        yield Sight(Diagnosis("spins", words), telling)
+    elif bytes_of and event.name in _RECEIVING and event.result == 0 and bytes_of.asked and "TCP" in bytes_of.what:
+        words = (f"{event.name} has returned 0 on descriptor {bytes_of.descriptor}, which means that the other side "
+                 f"has closed and nothing more will come; and it was called again, {times}.")
+        yield Sight(Diagnosis("end_of_stream_ignored", words), telling)
+
+
+def of_spinning(pid: int, events: Sequence[Event]) -> Optional[Diagnosis]:
+    """Of a process that is known to use all the CPU that it can get, and what it has called meanwhile."""
+    calls = [each for each in events if each.kind == "call" and each.result is not None]
+    if not events:
+        return Diagnosis("spins", f"Process {pid} runs on and on, and makes no system call.")
+    if len(calls) < _MANY or any(each.name in _TRANSFERS and each.result for each in calls if not each.failed):
+        return None
+    names = " and ".join(f"{name} {count} times" for name, count in Counter(each.name for each in calls).most_common(2))
+    seconds = calls[-1].time - calls[0].time
+    return Diagnosis("spins", f"Process {pid} runs on and on: in {seconds:.2f} s it called {names}, and moved no byte.")
+
+
+def _short_send(events: Sequence[Event]) -> Iterator[Sight]:
+    """Of what was to be sent only a part was taken, and what was sent next on that connection was something else."""
+    calls = [each for each in map(moved, events) if each and each.event.name in _SENDING and "TCP" in each.what]
+    for number, call in enumerate(calls):
+        following = next((each for each in calls[number + 1 :] if each.descriptor == call.descriptor), None)
+        left = call.asked - call.done
+        if following is None or following.what != call.what or not _begins_a_train(following):
+            continue
+        if following.asked == left:
+            continue
+        if call.is_short:
+            words = (f"{call.event.name} was to send {call.asked} bytes on descriptor {call.descriptor}, and took "
+                     f"{call.done}. The other {left} were not sent: the next call began with the next train.")
+            yield Sight(Diagnosis("short_count", words), [call.event, following.event])
+        elif call.event.error == "EAGAIN" and call.data != following.data:
+            words = (f"{call.event.name} was to send {call.asked} bytes on descriptor {call.descriptor}, and answered "
+                     "EAGAIN: there was no room for any of them. They were not sent again: the next call began with "
+                     "the next train.")
+            yield Sight(Diagnosis("error_ignored", words), [call.event, following.event])
+
+
+def _begins_a_train(call: Moved) -> bool:
+    """A head alone, or a head and all of its body."""
+    length = int.from_bytes(call.data[:HEAD], "big")
+    return len(call.data) >= HEAD and length <= LARGEST_BODY and call.asked in (HEAD, HEAD + length)
+
+
+def _short_receive(events: Sequence[Event]) -> Iterator[Sight]:
+    """Of a head, or of a body whose length is known, only a part has come; and the next call wanted something else."""
+    calls = [each for each in map(moved, events) if each and each.event.name in _RECEIVING and "TCP" in each.what]
+    calls = [each for each in calls if not each.peeked and not each.event.failed and each.asked]
+    length: Optional[int] = None  # as the last head has told it
+    for call, following in zip(calls, [*calls[1:], None]):
+        what = {length: "a body", HEAD: "a head"}.get(call.asked, "")
+        left = call.asked - call.done
+        length = int.from_bytes(call.data, "big") if call.done == call.asked == HEAD else length
+        if not what or not call.is_short or following is None or following.what != call.what or following.asked == left:
+            continue
+        words = (f"{call.event.name} was to read {call.asked} bytes, {what}, from descriptor {call.descriptor}, and "
+                 f"returned {call.done}. It was not called again for the other {left}: the next call asked for "
+                 f"{following.asked}.")
+        yield Sight(Diagnosis("short_count", words), [call.event, following.event])
+
+
+def _turned_length(events: Sequence[Event]) -> Iterator[Sight]:
+    """A head came, and as many bytes were asked for as it tells if it is read the other way round."""
+    calls = [each for each in map(moved, events) if each and each.event.name in _RECEIVING and "TCP" in each.what]
+    for call, following in zip(calls, calls[1:]):
+        head = call.data[:HEAD]
+        turned, there = int.from_bytes(head, "little"), int.from_bytes(head, "big")
+        if call.done == HEAD and there <= LARGEST_BODY < turned == following.asked:
+            words = (f"The head {head.hex(' ')} has come, a length of {there}, and {following.event.name} then asked "
+                     f"for {turned} bytes: that is the head read the other way round.")
+            yield Sight(Diagnosis("host_byte_order", words), [call.event, following.event])
+
+
+def _failed_write(events: Sequence[Event]) -> Iterator[Sight]:
+    """A file could not be written, and the program has ended as if it had been."""
+    ended_well = any(each.kind == "exit" and each.result == 0 for each in events)
+    for event in events if ended_well else ():
+        of_file = re.match(r"(\d+)</(?!dev/)", event.arguments)
+        written = event.name in ("write", "pwrite64", "writev") and of_file and int(of_file[1]) > 2
+        if of_file and written and event.failed and event.error not in _PATIENT:
+            words = (f"{event.name} to descriptor {of_file[1]}, a file, has failed with {event.error}; and the program "
+                     "has ended with status 0.")
+            yield Sight(Diagnosis("error_ignored", words), [event])
+
+
+_RULES: Sequence[Callable[[Sequence[Event]], Iterator[Sight]]] = (
+    _open_for_writing, _used_minus_one, _turned_length, _short_receive, _short_send, _failed_write, _repeats,
+)
