@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from bytetrain import Failure
 from bytetrain.grading.command import grading_command
+from bytetrain.judging.acts import hand_over
 from bytetrain.judging.timeouts import knows_timeouts
-from bytetrain.kernel import blocked, signals
+from bytetrain.kernel import blocked, signals, trace
+from bytetrain.kernel.trace import Trace
 from bytetrain.programs.build import Programs
-from bytetrain.programs.program import Program
+from bytetrain.programs.program import Conditions, Program
 from bytetrain.programs.start import Starter
 from bytetrain.programs.stuck import Stuck
 from bytetrain.telling import waiting
 from bytetrain.telling.waiting import NeverHappened, wait_until, watching
 from bytetrain.wire.files import FileStore
-from bytetrain.wire.peers import RawServer
+from bytetrain.wire.peers import RawClient, RawServer
 
 pytestmark = pytest.mark.skipif(blocked.blocked_in("self") is None and not Path("/proc/self/syscall").exists(),
                                 reason="this kernel doesn't tell what processes wait in")
@@ -97,11 +104,76 @@ def test_who_may_go_on_by_himself_is_waited_for(how: str, begun: Callable[[str],
     assert found_stuck(begun(MOVES[how]), LOOKS) == ""
 
 
+def test_who_waits_for_a_handshake_is_waited_for(begun: Callable[[str], Program]) -> None:
+    """A backlog without room: the kernel tries again, in a second, and in two, and in four."""
+    with socket.socket() as listener, socket.socket() as first:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        first.connect(listener.getsockname())
+        second = begun(
+            "s = socket.socket(); s.setblocking(False); p = select.poll(); p.register(s); "
+            f"s.connect_ex({listener.getsockname()}); p.unregister(s); p.poll()"
+        )
+        assert found_stuck(second, LOOKS) == ""
+        listener.accept()[0].close()
+        wait_until(lambda: found_stuck(second, LOOKS), "it is known, once the connection is there")
+
+
 def test_who_is_stopped_may_go_on(begun: Callable[[str], Program]) -> None:
     program = begun("signal.pause()")
     signals.stop(program.pid)
     assert found_stuck(program, LOOKS) == ""
     signals.cont(program.pid)
+
+
+LONGER = 2.5  # seconds: than it takes to find out that nobody can move
+
+
+def transfers(start: Starter, store: FileStore, server: Trace, client: Trace) -> None:
+    """Under these traces a server and a client do what they should."""
+    port = start.server(store.seeded(1000), under=Conditions(trace=server)).port
+    finished = start.client(port, under=Conditions(trace=client)).wait()
+    assert finished.status == 0, finished
+
+
+@pytest.mark.skipif(not trace.available(), reason=str(trace.why_no_strace()))
+@pytest.mark.parametrize("side, how", [("server", "sendto:delay_enter"), ("client", "recvfrom:delay_exit")])
+def test_whose_call_takes_its_time_is_waited_for(
+    side: str, how: str, standin: Callable[[int], Programs], store: FileStore, tmp_path: Path
+) -> None:
+    late = [f"{how}={LONGER * 1e6:.0f}:when=1"]
+    traces = {who: Trace(tmp_path / who, "sendto,recvfrom", late if who == side else []) for who in
+              ("server", "client")}
+    with Starter(standin(3), tmp_path) as start:
+        transfers(start, store, **traces)
+
+
+@contextmanager
+def stopped_for_a_while(pid: int) -> Iterator[None]:
+    signals.stop(pid)
+    later = threading.Timer(LONGER, os.kill, (pid, signal.SIGCONT))
+    later.start()
+    yield
+    later.join()
+
+
+def test_a_worker_that_is_stopped_for_a_while_is_waited_for(
+    standin: Callable[[int], Programs], store: FileStore, tmp_path: Path
+) -> None:
+    with Starter(standin(3), tmp_path) as start:
+        server = start.server(store.seeded(1000), workers=1)
+        with stopped_for_a_while(server.worker()), RawClient(server.port) as client:
+            assert client.read_stream(3).received == 1000
+
+
+def test_a_client_that_is_stopped_for_a_while_is_waited_for(
+    standin: Callable[[int], Programs], tmp_path: Path
+) -> None:
+    with RawServer() as server, Starter(standin(3), tmp_path) as start:
+        client = start.client(server.port)
+        with server.accept() as connection, stopped_for_a_while(client.pid):
+            hand_over(connection, 3, b"name", b"content")
+            assert client.wait().status == 0
 
 
 def test_a_wait_ends_when_nobody_can_move(begun: Callable[[str], Program]) -> None:

@@ -1,8 +1,8 @@
 """Whether programs can still move by themselves: proc(5), and what the kernel tells of each thread's system call.
 
 A program that waits for ever is known long before a limit has passed. It sleeps in a call that has no time limit, has
-no timer of its own, and has not even been woken for many looks in a row; and so have all others that could wake it.
-Then only we could go on, and we wait for them. In doubt (a call that is not known here, a kernel that doesn't let us
+no timer of its own, and has not even been woken for many looks in a row; and so have all others that could wake it, and
+the kernel has nothing on its way between them. Then only we could go on, and we wait for them. In doubt (a call that is not known here, a kernel that doesn't let us
 look, a time limit that can't be seen) they can move, and are waited for.
 """
 
@@ -17,8 +17,9 @@ from contextlib import suppress
 from typing import NamedTuple, Optional
 
 from .blocked import BlockedCall, blocked_in
-from .descriptors import descriptors
+from .descriptors import descriptors, socket_name
 from .processes import PROC, ProcessFacts, stat_fields, threads
+from .tcp import RETRANSMISSION, tcp_sockets
 
 # Calls that end only by what somebody else does, if no time limit is among their arguments: where that is, and what it
 # is when there is none. See the man page of each.
@@ -57,7 +58,9 @@ class Stillness:
         now = _unable_to_move(self._whom())
         self._looks = self._looks + 1 if now is not None and now == self._seen else 0
         self._seen = now
-        return self._looks >= self.LOOKS and not any(map(_has_limit, now or []))
+        if now is None or self._looks < self.LOOKS or any(map(_has_limit, now)):
+            return False
+        return not _is_under_way({os.getpid(), *(int(each.id.partition("/")[0]) for each in now)})
 
 
 def switches(thread: str) -> tuple[str, ...]:
@@ -115,6 +118,15 @@ def _awaits_alarm(pid: int, signals: int) -> bool:
             return bool(struct.unpack("Q", memory.read(8))[0] & _SIGALRM)
     except (OSError, struct.error):
         return True
+
+
+def _is_under_way(pids: Iterable[int]) -> bool:
+    """Whether the kernel will send something again on a TCP connection of these processes, even one that is not yet
+    accepted, or is closed: a handshake that a short backlog has no room for takes seconds."""
+    names = {name for pid in pids for name in descriptors(pid).values() if name.startswith("socket:")}
+    every = list(tcp_sockets())
+    ports = {each.local_port for each in every if socket_name(each.inode) in names}
+    return any(each.timer == RETRANSMISSION and {each.local_port, each.remote_port} & ports for each in every)
 
 
 def _has_limit(thread: _Thread) -> bool:

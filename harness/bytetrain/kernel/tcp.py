@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Optional
 
 ESTABLISHED, SYN_RECV, TIME_WAIT, CLOSE, CLOSE_WAIT, LISTEN = 1, 3, 6, 7, 8, 10  # include/net/tcp_states.h
+RETRANSMISSION = 1  # timers, see proc_net_tcp.txt: what was sent, or a handshake or an end, is on its way, or lost
 _STATES = ("", "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "CLOSE", "CLOSE_WAIT",
            "LAST_ACK", "LISTEN", "CLOSING")
 _NETLINK_SOCK_DIAG, _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST, _NLMSG_ERROR = 4, 20, 1, 2
@@ -32,6 +33,7 @@ class TcpSocket:
     send_queue: int  # bytes written and not acknowledged yet
     receive_queue: int  # bytes that came and were not read yet (an end of stream is 1); a listener: its backlog
     inode: int  # its number: see descriptors.has_socket; 0 once no process holds it
+    timer: int = 0  # that runs: RETRANSMISSION, or another; 0: none
 
     def __str__(self) -> str:
         named = _STATES[self.state] if self.state < len(_STATES) else f"state {self.state}"
@@ -61,6 +63,7 @@ def _parse(line: str) -> TcpSocket:
         send_queue=int(send_queue, 16),
         receive_queue=int(receive_queue, 16),
         inode=int(fields[9]),
+        timer=int(fields[5].partition(":")[0], 16),
     )
 
 
@@ -87,10 +90,10 @@ def _ask(local_port: int, remote_port: int) -> Optional[TcpSocket]:
         answer = kernel.recv(4096)
     if _HEADER.unpack_from(answer)[1] == _NLMSG_ERROR:  # ENOENT
         return None
-    _, state, _, _, _, receive_queue, send_queue, _, inode = _ANSWER.unpack_from(answer, _HEADER.size)
+    _, state, timer, _, _, receive_queue, send_queue, _, inode = _ANSWER.unpack_from(answer, _HEADER.size)
     if (state == LISTEN) != (remote_port == 0):  # the kernel offers the listener where the connection is gone
         return None
-    return TcpSocket(local_port, remote_port, state, send_queue, receive_queue, inode)
+    return TcpSocket(local_port, remote_port, state, send_queue, receive_queue, inode, timer)
 
 
 @functools.lru_cache(maxsize=None)
