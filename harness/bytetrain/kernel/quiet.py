@@ -1,9 +1,9 @@
 """Whether programs can still move by themselves: proc(5), and what the kernel tells of each thread's system call.
 
 A program that waits for ever is known long before a limit has passed. It sleeps in a call that has no time limit, has
-no timer of its own, and has not even been woken for many looks in a row; and so have all others that could wake it, and
-the kernel has nothing on its way between them. Then only we could go on, and we wait for them. In doubt (a call that is not known here, a kernel that doesn't let us
-look, a time limit that can't be seen) they can move, and are waited for.
+no timer of its own, and has not even been woken for many looks in a row; so have all others that could wake it; and the
+kernel has nothing on its way between them. Then only we could go on, and we wait for them. In doubt (a call that is not
+known here, a kernel that doesn't let us look, a time limit that can't be seen) they can move, and are waited for.
 """
 
 from __future__ import annotations
