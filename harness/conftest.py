@@ -117,8 +117,9 @@ def start(
     kept = on_item(request.node)
     kept.start = starter
     try:
-        with starter, story.examined_by(diagnoses.examiner(starter.programs)):
-            yield starter
+        with story.examined_by(diagnoses.examiner(starter.programs)), story.examined():
+            with starter:
+                yield starter
     finally:
         traces = starter.tracing.traces
         if traces and starter.breach is None:

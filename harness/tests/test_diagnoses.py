@@ -13,12 +13,14 @@ from bytetrain import Failure
 from bytetrain.course import catalogue
 from bytetrain.course.paths import HARNESS
 from bytetrain.judging.acts import read_whole
+from bytetrain.judging.bad_ends import of_report
 from bytetrain.judging.diagnoses import examiner
 from bytetrain.judging.verdicts import received
 from bytetrain.programs.build import Programs
 from bytetrain.programs.output import Finished
 from bytetrain.programs.start import Starter
 from bytetrain.telling import story
+from bytetrain.telling.waiting import wait_until
 from bytetrain.wire.files import write_data, write_file
 from bytetrain.wire.framing import encode_train, stream
 from bytetrain.wire.peers import RawClient
@@ -156,14 +158,19 @@ AT_THE_START = {
 }
 
 
+def script(folder: Path, text: str, **words: object) -> Programs:
+    """A server that is a Python script. (Its client is nobody's.)"""
+    program = folder / "server"
+    program.write_text(text.format(python=sys.executable, **words))
+    program.chmod(0o755)
+    return Programs(3, folder, program, program)
+
+
 @pytest.mark.parametrize("what", AT_THE_START)
 def test_what_a_server_says_at_its_start(what: str, tmp_path: Path) -> None:
     diagnosis, then = AT_THE_START[what]
-    program = tmp_path / "server"
-    program.write_text(SERVER.format(python=sys.executable, then=then))
-    program.chmod(0o755)
     story.begin()
-    with Starter(Programs(3, tmp_path, program, program), tmp_path) as start:
+    with Starter(script(tmp_path, SERVER, then=then), tmp_path) as start:
         with story.examined_by(examiner(start.programs)), pytest.raises(Failure) as caught:
             start.server(write_file(tmp_path / "file.bin", 10))
     assert name_of(caught.value) == diagnosis
@@ -195,14 +202,96 @@ HOLD = {
 @pytest.mark.parametrize("who", HOLD)
 def test_who_keeps_a_connection(who: str, tmp_path: Path) -> None:
     diagnosis, worker, parent, says = HOLD[who]
-    program, original = tmp_path / "server", write_data(tmp_path / "file.bin", CONTENT)
-    program.write_text(HOLDERS.format(python=sys.executable, worker=worker, parent=parent, pause=0.1))
-    program.chmod(0o755)
+    original = write_data(tmp_path / "file.bin", CONTENT)
     (tmp_path / "stream").write_bytes(trains(CONTENT))
     story.begin()
-    with Starter(Programs(3, tmp_path, program, program), tmp_path) as start:
+    with Starter(script(tmp_path, HOLDERS, worker=worker, parent=parent, pause=0.1), tmp_path) as start:
         server = start.server(tmp_path / "stream")
         with RawClient(server.port) as client, pytest.raises(Failure) as caught:
             read_whole(client, 3, original)
     assert name_of(caught.value) == diagnosis
     assert caught.value.diagnosis and says in caught.value.diagnosis.words
+
+
+# How programs end
+
+ENDS = {
+    "a signal of its own": ("memory_error", "os.kill(os.getpid(), signal.SIGSEGV)"),
+    "a signal from outside": ("", "os.kill(os.getpid(), signal.SIGTERM)"),
+    "a status": ("", "sys.exit(3)"),
+    "a worker that nobody waits for": ("not_reaped", "os.fork() or os._exit(4); signal.pause()"),
+    "a worker that is waited for": ("", "os.fork() or os._exit(4); os.wait(); signal.pause()"),
+}
+
+
+@pytest.mark.parametrize("what", ENDS)
+def test_how_a_server_ends(what: str, tmp_path: Path) -> None:
+    diagnosis, then = ENDS[what]
+    story.begin(3)
+    with Starter(script(tmp_path, SERVER, then=f"print({LINE}, flush=True); {then}"), tmp_path) as start:
+        server = start.server(write_file(tmp_path / "file.bin", 10))
+        with story.examined_by(examiner(start.programs)), pytest.raises(Failure) as caught:
+            wait_until(lambda: not server.running, "the server ends")
+            with story.expecting("it lives"):
+                raise Failure("it has ended")
+    assert name_of(caught.value) == diagnosis
+
+
+REPORT = """==77==ERROR: AddressSanitizer: heap-buffer-overflow on address 0x602000000114 at pc 0x55 bp 0x7ffd sp 0x7ffe
+WRITE of size 4 at 0x602000000114 thread T0
+    #0 0x7f5b2e in __interceptor_recv ../../../../src/libsanitizer/sanitizer_common/common.inc:6612
+    #1 0x55d1c9 in receive_train /home/me/03_waitall/train.cpp:42
+    #2 0x55d1c9 in main /home/me/03_waitall/client.cpp:17
+"""
+
+
+def test_what_a_sanitizer_says() -> None:
+    found = of_report(f"client: hello\n{REPORT}", "client")
+    assert found and found.id == "memory_error"
+    assert found.words.endswith("heap-buffer-overflow, a WRITE of size 4, in receive_train, train.cpp:42.")
+    assert of_report("client: no AddressSanitizer here", "client") is None
+    assert of_report("==1==ERROR: LeakSanitizer: detected memory leaks", "client") is None
+
+
+# What a client says
+
+
+def client_says(tmp_path: Path, stdout: str, stderr: str = "", status: int = 0) -> str:
+    original = write_data(tmp_path / "file.bin", CONTENT)
+    with pytest.raises(Failure) as caught:
+        received(Finished(status, stdout, stderr), tmp_path, original)
+    return name_of(caught.value)
+
+
+def test_what_a_client_says(tmp_path: Path) -> None:
+    size = len(CONTENT)
+    said = f"received file.bin, {size} bytes\n"
+    turned_name, turned_size = 8 << 24, int.from_bytes(size.to_bytes(8, "big"), "little")
+    assert client_says(tmp_path, f"connected\n{said}") == "log_on_standard_output"
+    assert client_says(tmp_path, "connected\n") == ""
+    assert client_says(tmp_path, "", said) == "result_on_standard_error"
+    assert client_says(tmp_path, "", "received file.bin\n") == ""
+    assert client_says(tmp_path, "", f"client: a train of {turned_name} bytes\n", 1) == "host_byte_order"
+    assert client_says(tmp_path, "", f"client: a size of {turned_size} bytes\n", 1) == "host_byte_order"
+    assert client_says(tmp_path, "", f"client: a train of {turned_name + 1} bytes\n", 1) == ""
+
+
+def over(tmp_path: Path, older: bytes, there: bytes, stderr: str = "", status: int = 0) -> str:
+    """The diagnosis of a client that found an older file, and has left that there."""
+    target = tmp_path / "target"
+    target.mkdir(exist_ok=True)
+    (target / "file.bin").write_bytes(there)
+    original = write_data(tmp_path / "file.bin", CONTENT)
+    said = f"received file.bin, {len(CONTENT)} bytes\n"
+    with pytest.raises(Failure) as caught:
+        received(Finished(status, said, stderr), target, original, older=older)
+    return name_of(caught.value)
+
+
+def test_what_is_left_of_an_older_file(tmp_path: Path) -> None:
+    older = b"o" * (len(CONTENT) + 10)
+    assert over(tmp_path, older, CONTENT + b"o" * 10) == "older_file_not_replaced"
+    assert over(tmp_path, older, CONTENT + b"n" * 10) == ""
+    assert over(tmp_path, older, CONTENT[:-1]) == ""
+    assert over(tmp_path, older, older, "client: file.bin: File exists\n", 1) == "older_file_not_replaced"
+    assert over(tmp_path, older, older, "client: the connection broke\n", 1) == ""

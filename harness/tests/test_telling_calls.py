@@ -76,6 +76,14 @@ CALLS = {
         "sendmsg(6<UNIX:[1]>, {msg_control=[{cmsg_type=SCM_RIGHTS, cmsg_data=[-1]}]}, 0) = -1 EBADF (B)"]),
     "a full disk, and all is well": ("error_ignored", [WRITE + FULL, "+++ exited with 0 +++"]),
     "a full disk, and it says so": ("", [WRITE + FULL, "+++ exited with 1 +++"]),
+    "ended by its own mistake": ("memory_error", [
+        recv(BODY, 1000, "7"), "--- SIGSEGV {si_signo=SIGSEGV, si_code=SEGV_MAPERR, si_addr=0x8} ---",
+        "+++ killed by SIGSEGV +++"]),
+    "ended by what it writes to": ("killed_by_sigpipe", [
+        send(BODY, 1000, "-1 EPIPE (Broken pipe)"), "--- SIGPIPE {si_signo=SIGPIPE, si_code=SI_USER, si_pid=11} ---",
+        "+++ killed by SIGPIPE +++"]),
+    "ended by us": ("", ["--- SIGABRT {si_signo=SIGABRT, si_code=SI_USER, si_pid=7} ---", "+++ killed by SIGABRT +++"]),
+    "killed": ("", [recv(BODY, 1000, "7"), "+++ killed by SIGKILL +++"]),
     "a full output": ("", [WRITE.replace("5</tmp/x/file>", "1</dev/full>") + FULL, "+++ exited with 0 +++"]),
 }
 
@@ -89,6 +97,10 @@ def test_what_calls_say(what: str) -> None:
 
 def test_only_a_server_has_a_file_to_read() -> None:
     assert sight(traced(BOTH), of_server=False) is None
+
+
+def test_a_worker_may_die_of_sigpipe_before_the_stage_that_forbids_it() -> None:
+    assert sight(traced(*CALLS["ended by what it writes to"][1]), of_server=True, sigpipe=False) is None
 
 
 def test_who_waits_a_second_each_time_does_not_spin() -> None:

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Optional
 
+from ..course.traits import traits
 from ..judging.telling_calls import sight
 from ..kernel import trace
 from ..kernel.trace import Event, Trace
@@ -79,7 +80,8 @@ def around_failure(
     until = failing.ended if failing is not None and failing.ended else float("inf")
     known = [(kind, [event for event in each.events if event.time <= until])
              for kind, each in traces if kind in kinds and each.file.exists()]
-    sights = (sight(events, kind == "server") for kind, events in known)
+    heals = story.stage > 0 and traits(story.stage).heals  # before that stage a worker may die of SIGPIPE
+    sights = (sight(events, kind == "server", sigpipe=heals or kind == "client") for kind, events in known)
     seen = next((each for each in sights if each is not None), None)
     telling = seen.events if seen else ()
     events = [event for _, each in known for event in _without_start(each, telling) if _is_told(event, telling)]

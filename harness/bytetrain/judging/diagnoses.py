@@ -26,6 +26,7 @@ from ..telling.sizes import KiB
 from ..telling.story import Examiner
 from ..telling.text import visible
 from ..telling.waiting import NeverHappened, wait_until
+from .bad_ends import ended_badly, not_reaped
 from .telling_calls import of_spinning, sight
 
 _SHOWN = 60  # bytes of a line
@@ -123,7 +124,7 @@ def _calls_now(pid: int) -> Optional[list[Event]]:
 
 
 _RULES: Sequence[Callable[[Program], Optional[Diagnosis]]] = (
-    _not_flushed, _log_on_standard_output, _ready_line_on_standard_error, _spins,
+    ended_badly, _not_flushed, _log_on_standard_output, _ready_line_on_standard_error, _spins, not_reaped,
 )
 
 # A connection that does not end

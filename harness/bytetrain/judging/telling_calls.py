@@ -14,12 +14,14 @@ from typing import NamedTuple, Optional
 from .. import Diagnosis
 from ..kernel.trace import Event
 from ..wire.framing import HEAD, LARGEST_BODY
+from .bad_ends import MISTAKE_OF
 
 REPEATS = 8  # times in a row that a call has the same answer: whoever asks on, asks for ever
 _AT_ONCE = 0.002  # seconds, on the average of many, between two calls of which the second was made at once
 _MANY = 100
 _SENDING, _RECEIVING = ("sendto", "write"), ("recvfrom", "read")
 _TRANSFERS = (*_SENDING, *_RECEIVING, "sendmsg", "recvmsg", "sendfile", "splice", "writev", "readv")
+_DEADLY = {number.name: mistake for number, mistake in MISTAKE_OF.items()}
 _SYSTEM = ("/dev/", "/proc/", "/sys/")
 _PATIENT = ("EAGAIN", "EINTR", "ERESTARTSYS")  # to be asked again
 _NOT_OURS_TO_WRITE = ("EACCES", "EPERM", "EROFS", "ETXTBSY")
@@ -76,13 +78,13 @@ def _bytes(text: str) -> bytes:
                  for x, o, e, c in found)
 
 
-def sight(events: Sequence[Event], of_server: bool) -> Optional[Sight]:
-    """What the calls of a program, and of its children, say."""
+def sight(events: Sequence[Event], of_server: bool, sigpipe: bool = True) -> Optional[Sight]:
+    """What the calls of a program, and of its children, say. `sigpipe`: whether SIGPIPE may end none of them."""
     by_pid = sorted(events, key=lambda each: each.pid)
     by_process = [list(of_one) for _, of_one in groupby(by_pid, lambda each: each.pid)]
     rules = _RULES if of_server else [each for each in _RULES if each is not _open_for_writing]
     found = (each for rule in rules for process in by_process for each in rule(process))
-    return next(found, None)
+    return next((each for each in found if sigpipe or each.diagnosis.id != "killed_by_sigpipe"), None)
 
 
 def _open_for_writing(events: Sequence[Event]) -> Iterator[Sight]:
@@ -208,6 +210,19 @@ def _turned_length(events: Sequence[Event]) -> Iterator[Sight]:
             yield Sight(Diagnosis("host_byte_order", words), [call.event, following.event])
 
 
+def _killed(events: Sequence[Event]) -> Iterator[Sight]:
+    """A signal has ended the process that nobody has sent to it."""
+    for before, event in zip(events, events[1:]):
+        sender = re.search(r"si_pid=(\d+)", before.arguments)
+        by_itself = before.name == event.name and (sender is None or int(sender[1]) == event.pid)
+        if event.kind != "killed" or not by_itself or event.name not in _DEADLY:
+            continue
+        calls = [each for each in events if each.kind == "call" and each.time <= before.time]
+        last = f"; its last call was {calls[-1].name}" if calls else ""
+        words = f"Process {event.pid} was ended by {event.name}{last}."
+        yield Sight(Diagnosis(_DEADLY[event.name], words), [*calls[-1:], event])
+
+
 def _failed_write(events: Sequence[Event]) -> Iterator[Sight]:
     """A file could not be written, and the program has ended as if it had been."""
     ended_well = any(each.kind == "exit" and each.result == 0 for each in events)
@@ -221,5 +236,5 @@ def _failed_write(events: Sequence[Event]) -> Iterator[Sight]:
 
 
 _RULES: Sequence[Callable[[Sequence[Event]], Iterator[Sight]]] = (
-    _open_for_writing, _used_minus_one, _turned_length, _short_receive, _short_send, _failed_write, _repeats,
+    _open_for_writing, _used_minus_one, _turned_length, _short_receive, _short_send, _failed_write, _killed, _repeats,
 )

@@ -17,6 +17,7 @@ from ..telling.sizes import GiB
 from ..telling.story import Problem, expect, judge
 from ..wire.files import Original, difference, md5_of, size_of
 from ..wire.framing import place_of
+from .client_words import of_client, of_older
 from .wrong_bytes import of_content
 
 Snapshot = Mapping[str, str]
@@ -90,8 +91,11 @@ def changes(before: Snapshot, after: Snapshot) -> list[str]:
     return lines + [f"{name!r} is not what it was: {before[name]}, and now {after[name]}" for name in both]
 
 
-def received(finished: Finished, directory: Path, original: Path, name: Optional[str] = None) -> None:
-    """The client has saved the whole file, under its name and nothing beside it, and has said so."""
+def received(
+    finished: Finished, directory: Path, original: Path, name: Optional[str] = None, older: Optional[bytes] = None
+) -> None:
+    """The client has saved the whole file, under its name and nothing beside it, and has said so. `older`: what was
+    there before."""
     __tracebackhide__ = True
     name = original.name if name is None else name
     problems = _status(finished, 0)
@@ -100,6 +104,10 @@ def received(finished: Finished, directory: Path, original: Path, name: Optional
         words = f"on its standard output {finished.stdout!r} was found, and {said!r} expected"
         problems.append(Problem(words, f"{said!r} on standard output", repr(finished.stdout)))
     problems += _saved(directory, original, name)
+    if problems:
+        diagnosis = of_older(older, directory / name, Original(original), finished) if older is not None else None
+        diagnosis = diagnosis or of_client(finished, said, Original(original), name) or problems[0].diagnosis
+        problems[0] = replace(problems[0], diagnosis=diagnosis)
     judge(f"the client has saved {name!r}, whole and alone, and says so", problems)
 
 

@@ -180,6 +180,16 @@ def examined_by(examiner: Examiner) -> Iterator[None]:
         _examiners.remove(examiner)
 
 
+@contextmanager
+def examined() -> Iterator[None]:
+    """A failure that comes from here is examined too, though it shows itself in no step."""
+    try:
+        yield
+    except Failure as failure:
+        look_for_diagnosis(failure)
+        raise
+
+
 def look_for_diagnosis(failure: Failure) -> None:
     """Once for each failure, unless whoever raised it knew."""
     if failure.diagnosis is None and not failure.examined and not _elsewhere():
