@@ -6,15 +6,18 @@ import ast
 import re
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from bytetrain import Failure
 from bytetrain.course.catalogue import mistakes, rubric
+from bytetrain.course.folders import instead_of
 from bytetrain.course.paths import HARNESS
 from bytetrain.grading import hints, words
 from bytetrain.grading.records import Record, Verdict
+from bytetrain.grading.results import Results
 from bytetrain.judging import acts
 from bytetrain.judging.progress import dribble, in_percent, missing_half
 from bytetrain.kernel import processes, tcp
@@ -22,6 +25,8 @@ from bytetrain.telling import story
 from bytetrain.telling.text import in_words
 from bytetrain.telling.waiting import NeverHappened, wait_until
 from bytetrain.wire.peers import Connection
+
+from .trial import Trial
 
 NAME = "n" * 255
 FACTS = processes.ProcessFacts(12, "server", "S", 1, 12, 12)
@@ -228,3 +233,77 @@ def test_a_story_says_how_to_come_to_more_hints() -> None:
     check = rubric().checks["client.head_split"]
     lines = [line for line, _ in words.story(Record(check.id, 3, "", Verdict.FAIL), check)]
     assert lines[-2] == "  more   ./lab hint client.head_split 2"
+
+
+# The end of a run
+
+TWO = """
+import pytest
+
+@pytest.mark.check("pool.size")
+@pytest.mark.parametrize("word", ["one", "two"])
+def test_number_of_workers(stage, word): pass
+
+@pytest.mark.check("client.sizes")
+def test_every_size(stage): pytest.skip("this machine has no such thing")
+"""
+
+
+@pytest.fixture
+def trial(tmp_path: Path) -> Trial:
+    submission = tmp_path / "submission"
+    (submission / "01_small_file").mkdir(parents=True)
+    return Trial.of(tmp_path, submission, TWO, {"pool.size": (1, 1), "client.sizes": (1, 1)})
+
+
+def test_k_knows_ids_of_checks_and_a_run_ends_in_our_words(trial: Trial) -> None:
+    graded = trial.grade("--stage=1", "-k", "pool.siz or client.sizes")
+    assert graded.output.endswith("s\n") and "cases: 2 passed, 1 not applicable, in " in graded.output.splitlines()[-1]
+    assert not re.search(r"short test summary|SKIPPED \[|test_sample\.py::\S+ - |deselected", graded.output)
+
+
+def test_what_chooses_nothing_says_so(trial: Trial) -> None:
+    nothing = trial.grade("--stage=1", "-k", "nobody")
+    assert nothing.status == 5 and "deselected" not in nothing.output.splitlines()[-1]
+    assert nothing.output.endswith("no check fits -k nobody --stage 1; docs/en/checks.md lists them all\n")
+
+
+def test_a_check_that_the_stage_does_not_have_is_refused_in_words(trial: Trial) -> None:
+    refused = trial.grade("--stage=2", only="pool.size")
+    assert refused.status == 4
+    assert "--check pool.size: nothing of it in stage 02; it counts in stage 01 only" in refused.output
+    assert "there is no such check; there is pool.size" in trial.grade("--stage=1", only="pool.sizes").output
+
+
+@pytest.mark.parametrize(
+    "number, there, said",
+    [
+        (1, "stage01", "you have stage01: call it 01_small_file"),
+        (1, "1-small-file", "you have 1-small-file: call it 01_small_file"),
+        (3, "my_waitall", "you have my_waitall: call it 03_waitall"),
+        (1, "02_big_file", ""),
+        (1, "lab1_stage2", ""),
+        (1, "a stage/CMakeLists.txt", ""),
+        (1, "server", "is a stage's folder itself"),
+    ],
+)
+def test_a_folder_with_another_name_is_pointed_at(number: int, there: str, said: str, tmp_path: Path) -> None:
+    if there == "server":
+        (tmp_path / there).touch()
+    else:
+        (tmp_path / there).mkdir(parents=True)
+    found = instead_of(tmp_path, number)
+    assert said in found if said else found == ""
+
+
+def test_nothing_handed_in_is_no_success(tmp_path: Path) -> None:
+    (tmp_path / "stage01").mkdir()
+    nothing = Results(rubric(), tmp_path, "release", [1, 2])
+    assert nothing.exit_status == 1
+    said = [line for line, _ in words.summary(nothing)]
+    assert "no folder is called 01_...; you have stage01: call it 01_small_file" in said
+    (tmp_path / "02_big_file").mkdir()
+    assert Results(rubric(), tmp_path, "release", [1, 2]).exit_status == 0
+    empty = Results(rubric(), tmp_path / "nobody", "release", [1])
+    text = " ".join(" ".join(line for line, _ in words.summary(empty)).split())
+    assert "has no stage: the folders looked for are 01_..." in text

@@ -1,9 +1,11 @@
 """The folders of a submission: which stages it holds."""
 
 import os
+import re
 from pathlib import Path
 from typing import Optional
 
+from .paths import STAGES
 from .traits import stage_numbers, traits
 
 
@@ -32,6 +34,19 @@ def handed_in(submission: Path) -> dict[int, Path]:
         return {number: submission for number in stage_numbers()}
     found = ((number, stage_dir(submission, number)) for number in stage_numbers())
     return {number: folder for number, folder in found if folder is not None}
+
+
+def instead_of(submission: Path, number: int) -> str:
+    """What lies in a submission in place of a stage's folder, and what is to be done; "" if nothing is like it."""
+    right = stage_dir(STAGES, number)
+    if right is None or not submission.is_dir() or not is_readable(submission):
+        return ""
+    if any((submission / each).is_file() for each in ("CMakeLists.txt", "server", "client")):
+        return f"{submission.name} is a stage's folder itself: --submission names the folder in which that lies"
+    for each in sorted(entry.name for entry in submission.iterdir() if entry.is_dir()):
+        if {int(digits) for digits in re.findall(r"\d+", each)} == {number} or right.name[3:] in each.lower():
+            return f"no folder is called {number:02d}_...; you have {each}: call it {right.name}"
+    return ""
 
 
 def stages_of(submission: Path) -> list[int]:

@@ -4,6 +4,7 @@
     entry.py      what pytest may run, and from where: the kit's own settings and folders, and nothing of others
     protection.py what keeps a submission from doing harm: in the sandbox all of it is run once more
     plugin.py     pytest's hooks: verdicts come in, are told at once, and are summed up
+    closing.py    what pytest says at the end of a run, in our words
     attached.py   what is kept on pytest's own objects meanwhile; hooks.py has its markers, with types
     records.py    what is known of one case, and how a Failure becomes one
     results.py    verdicts and points of a whole run, as data: docs/en/results.md
@@ -16,4 +17,4 @@
 """
 
 # For pytest, to which this package is a plugin: `-p bytetrain.grading`.
-pytest_plugins = [f"{__name__}.{module}" for module in ("entry", "protection", "plugin")]
+pytest_plugins = [f"{__name__}.{module}" for module in ("entry", "protection", "plugin", "closing")]

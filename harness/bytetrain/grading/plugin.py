@@ -390,6 +390,8 @@ class Teller:
 
     def _write(self, lines: Iterator[words.Line]) -> None:
         self._terminal.ensure_newline()
+        if self._terminal._tw.width_of_current_line:  # dots, of which pytest itself doesn't count all
+            self._terminal.write_line("")
         self._terminal.write_line("")
         for text, style in lines:
             self._terminal.write_line(visible(text), **{each: True for each in style.split()})
@@ -398,6 +400,7 @@ class Teller:
 
     def pytest_terminal_summary(self) -> None:
         if self._has_results and not self.config.getoption("--traced"):
+            self._terminal.ensure_newline()
             self._terminal.section("what was found")
             self._write(words.summary(self.results))
             if submission_of(self.config) != STAGES:

@@ -122,7 +122,8 @@ class Results:
         verdicts = self.all_verdicts()
         if self.strays or Verdict.HARNESS_ERROR in verdicts:
             return ERROR
-        return FAIL if Verdict.FAIL in verdicts else PASS
+        nothing_there = not any(map(self.handed_in, self.stages))
+        return FAIL if Verdict.FAIL in verdicts or nothing_there else PASS
 
     def as_data(self) -> dict[str, Any]:
         """Everything, in the schema of docs/en/results.md."""

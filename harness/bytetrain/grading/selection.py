@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import secrets
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Optional
@@ -73,10 +75,25 @@ def chosen_stages(config: pytest.Config) -> list[int]:
 def chosen_checks(config: pytest.Config) -> list[str]:
     """The patterns of --check; each must mean something."""
     patterns = [word for option in config.getoption("--check") for word in str(option).split(",")]
+    known, stages = rubric_of(config).checks, chosen_stages(config)
     for pattern in patterns:
-        if not any(fnmatchcase(known, pattern) for known in rubric_of(config).checks):
-            raise wrong_usage(f"--check {pattern}: there is no such check in {CHECKS.name}")
+        found = [check for check in known.values() if fnmatchcase(check.id, pattern)]
+        if not found:
+            raise wrong_usage(f"--check {pattern}: there is no such check{_instead(pattern, known)}")
+        if not any(stage in check.stages for check in found for stage in stages):
+            first, last = min(check.first for check in found), max(check.last for check in found)
+            counts = f"from stage {first:02d} to {last:02d}" if first < last else f"in stage {first:02d} only"
+            raise wrong_usage(f"--check {pattern}: nothing of it in stage {_listed(stages)}; it counts {counts}")
     return patterns
+
+
+def _listed(stages: Iterable[int]) -> str:
+    return ", ".join(f"{stage:02d}" for stage in stages)
+
+
+def _instead(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(known), n=3)
+    return f"; there is {', '.join(near)}" if near else f" in {CHECKS.name}"
 
 
 def chosen_step(config: pytest.Config) -> Optional[PageStep]:
@@ -194,8 +211,6 @@ def select(config: pytest.Config, items: list[pytest.Item]) -> None:
         return fits and case in (None, case_of(item))
 
     chosen = [item for item in items if wanted(item)]
-    if len(chosen) < len(items):
-        config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
     if patterns and case is not None and not chosen:
         raise wrong_usage(f"--case {case}: {', '.join(patterns)} has no such case")
     items[:] = in_steps(config, chosen)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import textwrap
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Optional
 
 from ..course.catalogue import Check, mistakes
+from ..course.folders import instead_of
 from ..programs.output import shown
 from .records import Record, Verdict, hints_of
 from .results import Results
@@ -237,6 +239,7 @@ def summary(results: Results) -> Iterator[Line]:
     for stage in results.rubric.stage_points:
         if stage in results.stages:
             yield _stage_line(results, stage)
+    yield from _not_handed_in(results)
     if len(results.stages) > 1:
         of = sum(results.rubric.stage_points.values())
         yield f"{'':<12}{points(results.points):>6} of {of} points", "bold"
@@ -295,6 +298,24 @@ def _stage_line(results: Results, stage: int) -> Line:
     counts = [f"{verdicts.count(verdict)} {_said(verdict)}" for verdict in Verdict if verdict in verdicts]
     bad = Verdict.FAIL in verdicts
     return f"{found} checks: {', '.join(reversed(counts))}", "red" if bad else "green"
+
+
+def _not_handed_in(results: Results) -> Iterator[Line]:
+    """What lies there instead, so that nobody waits for points of a folder with another name."""
+    missing = [stage for stage in results.stages if not results.handed_in(stage)]
+    advice = dict.fromkeys(instead_of(results.submission, stage) for stage in missing)
+    if missing == results.stages and not any(advice):
+        looked_for = ", ".join(f"{stage:02d}_..." for stage in missing)
+        advice = dict.fromkeys([f"{results.submission} has no stage: the folders looked for are {looked_for}"])
+    for each in filter(None, advice):
+        yield from _wrapped("", each, "yellow")
+
+
+def cases_told(results: Results) -> str:
+    """How many cases of checks there were, and how long they took."""
+    verdicts = results.all_verdicts()
+    counts = [f"{verdicts.count(each)} {_said(each)}" for each in reversed(list(Verdict)) if each in verdicts]
+    return f"cases: {', '.join(counts)}, in {time.time() - results.began:.1f} s"
 
 
 def _said(verdict: Verdict) -> str:
