@@ -256,6 +256,9 @@ def test_passes(stage, number):
 def test_a_run_that_is_broken_off_has_not_passed(standins: Path, tmp_path: Path) -> None:
     graded = Trial.of(tmp_path, standins, INTERRUPTED, {"pair.passes": (1, 1)}).grade("--containment=limits")
     assert graded.data["outcome"] == "harness error" and not graded.data["complete"], graded.output
+    check = graded.data["checks"][0]
+    assert (check["verdict"], check["points"], check["why"]) == ("not run", 0, "only 1 of its 3 cases were run")
+    assert "no verdict, because they were broken off:\n  pair.passes (01): 1 of its 3 cases\n" in graded.output
 
 
 WAITING = """

@@ -71,9 +71,15 @@ class Results:
         decided = [case.verdict for case in cases if case.verdict is not Verdict.NOT_APPLICABLE]
         found = Verdict.worst(decided) if decided else Verdict.NOT_APPLICABLE
         # A case that nobody has heard of again, because its judge was ended, may have been the one that fails.
-        if found in (Verdict.PASS, Verdict.NOT_APPLICABLE) and len(cases) < max(case.cases for case in cases):
+        if found in (Verdict.PASS, Verdict.NOT_APPLICABLE) and self.cases_run(check, stage):
             return None
         return found
+
+    def cases_run(self, check: str, stage: int) -> str:
+        """"2 of its 5 cases", if some were run and not all, as in a run that was broken off; "" else."""
+        cases = self.cases(check, stage)
+        every = max((case.cases for case in cases), default=0)
+        return f"{len(cases)} of its {every} cases" if len(cases) < every else ""
 
     def missing_need(self, check: str, stage: int) -> str:
         """The check that has failed, without which this one can't be judged; "" if there is none."""
@@ -169,6 +175,8 @@ class Results:
         wrong = told if told is not None and verdict in (Verdict.FAIL, Verdict.HARNESS_ERROR) else None
         hints = hints_of(wrong, check)
         why = told.message if told is not None and verdict in (Verdict.NOT_APPLICABLE, Verdict.NOT_GRADED) else ""
+        if verdict is None and (some := self.cases_run(check.id, stage)):
+            why = f"only {some} were run"
         if verdict is Verdict.NOT_REACHED:
             why = f"{self.missing_need(check.id, stage)} fails"
         return {

@@ -253,6 +253,7 @@ def summary(results: Results) -> Iterator[Line]:
         yield from _listed(results, verdict, words, colour)
     yield from _shared_causes(results)
     yield from _not_reached(results)
+    yield from _broken_off(results)
     for each in results.strays:
         yield "", ""
         yield from _wrapped("", each.message, "yellow")
@@ -285,6 +286,21 @@ def _not_reached(results: Results) -> Iterator[Line]:
         words = f"not reached: {missing} ({stage:02d}) fails, and {rest} on it (--all-checks runs what is left out)"
         yield "", ""
         yield from _wrapped("", words, "yellow")
+
+
+def _broken_off(results: Results) -> Iterator[Line]:
+    """Checks that have no verdict, though some of their cases have."""
+    begun = [
+        f"{check.id} ({stage:02d}): {some}"
+        for stage in results.stages
+        for check in results.rubric.of_stage(stage)
+        if results.verdict(check.id, stage) is None and (some := results.cases_run(check.id, stage))
+    ]
+    if begun:
+        yield "", ""
+        yield "no verdict, because they were broken off:", "bold yellow"
+        for each in begun:
+            yield f"  {each}", ""
 
 
 def _stage_line(results: Results, stage: int) -> Line:
