@@ -54,7 +54,8 @@ def built(submission: Path, preset: str, pytestconfig: pytest.Config) -> Builder
     def of_stage(number: int) -> Programs:
         if number not in known:
             try:
-                known[number] = build(submission, number, preset, folders)
+                known[number] = programs = build(submission, number, preset, folders)
+                on_config(pytestconfig).warnings[number] = list(programs.warnings)
             except (NotGraded, BuildFailed) as error:
                 known[number] = error
         result = known[number]

@@ -15,6 +15,7 @@ from bytetrain.programs.build import BuildFailed, NotGraded, build
 
 CMAKE = """cmake_minimum_required(VERSION 3.22)
 project(stage CXX)
+add_compile_options(-Wall)
 add_executable(the_server server.cpp)
 set_target_properties(the_server PROPERTIES OUTPUT_NAME server)
 add_executable(client server.cpp)
@@ -28,7 +29,7 @@ def submission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     stage = tmp_path / "submission" / "02_mine"
     stage.mkdir(parents=True)
     (stage / "CMakeLists.txt").write_text(CMAKE)
-    (stage / "server.cpp").write_text("int main() {}\n")
+    (stage / "server.cpp").write_text("int main() { int unused; }\n")
     yield tmp_path / "submission"
     shutil.rmtree(tmp_path)
 
@@ -38,8 +39,10 @@ def test_a_stage_is_built_outside_the_submission_and_again_only_if_it_changed(su
     programs = build(submission, 2)
     assert os.access(programs.server, os.X_OK) and os.access(programs.client, os.X_OK)
     assert sorted(submission.rglob("*")) == before
+    assert programs.warnings == ("02_mine/server.cpp:1:18: warning: unused variable ‘unused’ [-Wunused-variable]",)
     made = programs.server.stat().st_mtime_ns
-    assert build(submission, 2).server.stat().st_mtime_ns == made
+    again = build(submission, 2)
+    assert again.server.stat().st_mtime_ns == made and again.warnings == ()
 
 
 def test_a_stage_that_does_not_compile_shows_the_end_of_the_log(submission: Path) -> None:

@@ -171,6 +171,3 @@ def test_the_signal_of_a_terminal_reaches_the_whole_group(standin: Standin, file
 def test_sanitizers_speak_by_a_status_of_their_own() -> None:
     assert "exitcode=99:detect_leaks=1" in program.environment()["ASAN_OPTIONS"]
     assert "detect_leaks=0" in program.environment(traced=True)["ASAN_OPTIONS"]
-    assert output.sanitizer_report("all is well") is None
-    found = output.sanitizer_report("first\n==1==ERROR: AddressSanitizer: heap-use-after-free")
-    assert found == "ERROR: AddressSanitizer: heap-use-after-free"

@@ -296,6 +296,16 @@ def test_a_folder_with_another_name_is_pointed_at(number: int, there: str, said:
     assert said in found if said else found == ""
 
 
+def test_warnings_of_a_build_are_told_in_brief_and_kept_whole(tmp_path: Path) -> None:
+    results = Results(rubric(), tmp_path, "release", [1])
+    found = [f"server.cpp:{line}: warning: no" for line in range(5)]
+    results.warnings[1] = found
+    first, *said = [line for line, _ in words.warnings_told(1, found)]
+    assert "stage 01 has 5 warnings; all of them are in the results" in first and len(said) == words.WARNINGS
+    assert results.as_data()["stages"][0]["warnings"] == found
+    assert [line for line, _ in words.warnings_told(1, found[:1])][0] == "The build of stage 01 has a warning:"
+
+
 def test_nothing_handed_in_is_no_success(tmp_path: Path) -> None:
     (tmp_path / "stage01").mkdir()
     nothing = Results(rubric(), tmp_path, "release", [1, 2])

@@ -34,6 +34,7 @@ class OnConfig:
 
     results: Results
     cases: Counter[tuple[Any, Any]] = field(default_factory=Counter)  # of each check in each stage, in this run
+    warnings: dict[int, list[str]] = field(default_factory=dict)  # of the stages that were built, until they are told
     traced: set[tuple[str, int]] = field(default_factory=set)  # check and stage of the failures that had a second run
 
 

@@ -157,6 +157,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     stage = stage_of(item)
     record = Record(check, stage if isinstance(stage, int) else 0, case_of(item), Verdict.PASS, call.duration)
     record.cases = _number_of_cases(item)
+    record.warnings = list(map(visible, on_config(item.config).warnings.pop(record.stage, [])))
     error = call.excinfo.value if call.excinfo is not None else None
     if error is not None:
         story.current().blame(error)
@@ -317,6 +318,9 @@ class Teller:
                 self.order.ended(report.nodeid)
             return
         self._begin()
+        if phase.warnings and phase.stage not in self.results.warnings:
+            self.results.warnings[phase.stage] = phase.warnings
+            self._write(words.warnings_told(phase.stage, phase.warnings))
         self._phases.setdefault(report.nodeid, []).append(phase)
         failed = phase.verdict is Verdict.FAIL and not self._whole  # nothing makes that better, and nothing worse
         if report.when != "teardown" and not failed:  # else it counts at its end: whoever kills us earns nothing by it

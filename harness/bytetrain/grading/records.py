@@ -14,6 +14,7 @@ from ..course.languages import Bilingual
 from ..programs.build import BuildFailed, NotGraded
 from ..programs.output import shown, status_in_words
 from ..programs.program import Program
+from ..programs.sanitizers import without_legend
 from ..telling.story import Story, look_for_diagnosis
 from ..telling.text import shell_word, visible
 
@@ -47,7 +48,7 @@ class Output:
     def of(cls, program: Program) -> "Output":
         status = program.status
         fate = "still running" if status is None else status_in_words(status)
-        printed = (visible(shown(text)) for text in (program.stdout, program.stderr))
+        printed = (visible(shown(without_legend(text))) for text in (program.stdout, program.stderr))
         return cls(visible(" ".join(program.command)), fate, *printed)
 
 
@@ -69,6 +70,7 @@ class Record:
     steps: list[dict[str, Any]] = field(default_factory=list)  # see story.Story.as_data
     output: list[dict[str, Any]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)  # system calls of the guilty program around the failing step
+    warnings: list[str] = field(default_factory=list)  # of the build of its stage, on the first record that has them
     replay: list[str] = field(default_factory=list)  # options of the command that shows it again
 
     def as_data(self) -> dict[str, Any]:

@@ -38,6 +38,7 @@ class Results:
         self.partial = False  # True if checks or cases were chosen, or the run was interrupted
         self.interrupted = False  # True then: by whoever grades, or by a program that can signal its judge
         self.began = time.time()
+        self.warnings: dict[int, list[str]] = {}  # of builds that have succeeded, stage by stage
         self._cases: dict[tuple[str, int], dict[str, Record]] = {}
         self.strays: list[Record] = []  # harness errors outside of any check
 
@@ -166,7 +167,7 @@ class Results:
         return {
             "stage": stage, "title": reference.title.en, "title_zh": reference.title.zh, "state": state,
             "points": _points(self.stage_points(stage)), "of": self.rubric.stage_points[stage],
-            "message": failure.message if failure else "",
+            "message": failure.message if failure else "", "warnings": self.warnings.get(stage, []),
         }
 
     def _check_data(self, check: Check, stage: int) -> dict[str, Any]:

@@ -23,6 +23,7 @@ _WIDTH = 110
 FIRST, LAST = 4, 14  # steps of a long story that are told: from its beginning, and up to its end
 OUTPUTS = 2  # programs whose output is shown: the last ones
 OUTPUT_LINES = 12  # of each stream of a program
+WARNINGS = 3  # of a build that are shown
 ACTUAL_LINES = 6  # of what was found
 _NAME = re.compile(r"[^\s/]{80,}")  # a name, of a file, say, that is too long to be read again and again
 _KEPT_OF_A_NAME = 24  # characters, at each of its ends
@@ -115,6 +116,15 @@ def stray(record: Record) -> Iterator[Line]:
     if record.check and record.stage:
         yield "", ""
         yield f"  again  {record.again}", "cyan"
+
+
+def warnings_told(stage: int, warnings: list[str]) -> Iterator[Line]:
+    """The first of what the compiler had to say of a stage that can be built."""
+    many = "a warning" if len(warnings) == 1 else f"{len(warnings)} warnings"
+    rest = f"; all of them are in the results, as `warnings` of stage {stage:02d}" if len(warnings) > WARNINGS else ""
+    yield f"The build of stage {stage:02d} has {many}{rest}:", "bold yellow"
+    for each in warnings[:WARNINGS]:
+        yield from _wrapped("  ", shortened(each), "yellow")
 
 
 def calls_told(record: Record, *, new_cause: bool = False) -> Iterator[Line]:

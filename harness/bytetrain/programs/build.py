@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,13 +16,15 @@ from typing import Any, Optional
 from .. import Failure
 from ..course.folders import handed_in, is_readable
 from ..course.paths import BUILD, REPO
-from ..telling.sizes import KiB
+from ..telling.sizes import KiB, MiB
 from .limits import Printed, Watch, be_first_to_die, limit_files
 from .sessions import end_left_over, left_over
 from .workplace import remove, temporary_folder
 
 PRESETS = REPO / "CMakePresets.json"
 LOG_TAIL = 40  # lines of a failed build that are shown
+_WARNING = re.compile(r"\bwarning: |警告：")  # as compilers and linkers write it
+_MOST_WARNINGS, _LONGEST = 200, 300  # lines, and characters of each
 _PATIENCE = 240.0  # seconds for one command of a build: some minutes even on a slow machine
 
 
@@ -41,6 +44,7 @@ class Programs:
     folder: Path  # of the stage, in the submission
     server: Path
     client: Path
+    warnings: tuple[str, ...] = ()  # of what has just been compiled: what was built before is silent
 
 
 def build(
@@ -61,8 +65,8 @@ def build(
         return Programs(stage, folder, _as_it_is(folder, "server"), _as_it_is(folder, "client"))
     target = build_dir(submission, folder, preset)
     with _alone(target):  # while CMake configures, folders come and go
-        _cmake(folder, target, preset)
-        return Programs(stage, folder, _built(target, "server", folder), _built(target, "client", folder))
+        warnings = _cmake(folder, target, preset)
+        return Programs(stage, folder, _built(target, "server", folder), _built(target, "client", folder), warnings)
 
 
 def _is_all_there(submission: Path, folder: Path) -> None:
@@ -134,7 +138,8 @@ def _alone(target: Path) -> Iterator[None]:
         os.close(lock)
 
 
-def _cmake(folder: Path, target: Path, preset: str) -> None:
+def _cmake(folder: Path, target: Path, preset: str) -> tuple[str, ...]:
+    """Returns the warnings of a build that succeeds."""
     log = target.parent / f"{target.name}.log"
     configure = ["cmake", "-S", folder, "-B", target, "-DBUILD_TESTING=OFF", *preset_options(preset)]
     jobs = str(len(os.sched_getaffinity(0)))
@@ -142,6 +147,13 @@ def _cmake(folder: Path, target: Path, preset: str) -> None:
     with log.open("x+b") as output:
         for command in (configure, ["cmake", "--build", target, "--parallel", jobs]):
             _run([str(word) for word in command], log, output.fileno(), folder)
+        return _warnings(os.pread(output.fileno(), MiB, 0).decode(errors="replace"), folder)
+
+
+def _warnings(log: str, folder: Path) -> tuple[str, ...]:
+    """Each once, though a header is compiled again and again; files are named as in the submission."""
+    found = (line.replace(f"{folder.parent}/", "")[:_LONGEST] for line in log.splitlines() if _WARNING.search(line))
+    return tuple(dict.fromkeys(found))[:_MOST_WARNINGS]
 
 
 def _run(command: list[str], log: Path, output: int, folder: Path) -> None:

@@ -7,21 +7,10 @@ from dataclasses import dataclass
 from typing import IO, Optional
 
 from ..telling.sizes import MiB
+from .sanitizers import without_legend
 
 CAPTURE_LIMIT = MiB  # bytes of a program's output that are read; the middle of more is left out
 SHOWN_LIMIT = 2000  # characters of it that a message shows
-_SANITIZER_SIGNS = (
-    "ERROR: AddressSanitizer",
-    "ERROR: LeakSanitizer",
-    "AddressSanitizer:DEADLYSIGNAL",
-    "runtime error:",
-)
-
-
-def sanitizer_report(text: str) -> Optional[str]:
-    """What a sanitizer wrote among a program's messages, or None."""
-    starts = [text.index(sign) for sign in _SANITIZER_SIGNS if sign in text]
-    return shown(text[min(starts) :]) if starts else None
 
 
 def shown(text: str, limit: int = SHOWN_LIMIT) -> str:
@@ -64,7 +53,7 @@ def quoted(stdout: str, stderr: str) -> str:
     lines = []
     for label, text in (("standard output", stdout), ("standard error", stderr)):
         lines += [f"its {label}:" if text else f"its {label} is empty"]
-        lines += [f"  | {line}" for line in shown(text).splitlines()]
+        lines += [f"  | {line}" for line in shown(without_legend(text)).splitlines()]
     return "\n".join(lines)
 
 

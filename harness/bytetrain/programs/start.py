@@ -24,7 +24,7 @@ from . import containment
 from .build import Programs
 from .external import ExternalServer
 from .limits import Printed, Watch
-from .output import sanitizer_report
+from .sanitizers import sanitizer_report
 from .stuck import Stuck
 from .program import Client, Conditions, Program, Server
 from .terminal import TerminalClient
