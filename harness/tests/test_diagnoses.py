@@ -21,7 +21,7 @@ from bytetrain.programs.output import Finished
 from bytetrain.programs.start import Starter
 from bytetrain.telling import story
 from bytetrain.telling.waiting import wait_until
-from bytetrain.wire.files import write_data, write_file
+from bytetrain.wire.files import Seeded, write_data, write_file
 from bytetrain.wire.framing import encode_train, stream
 from bytetrain.wire.peers import RawClient
 
@@ -130,6 +130,17 @@ def test_a_head_in_the_content(begins: bytes, tmp_path: Path) -> None:
     assert saved(tmp_path, content, content[:1000] + b"\0\0\3\xe8" + content[1001:]) == ""
     assert saved(tmp_path, content, content + bytes(5)) == ""
     assert saved(tmp_path, content, content[:1000] + content[1004:]) == ""
+
+
+def test_a_server_that_loses_what_a_send_did_not_take(tmp_path: Path) -> None:
+    content = Seeded(7).read(0, 40_000)
+    whole = trains(content)
+    begins = 12 + 20 * 1004  # the train of byte 20000
+    taken = whole[: begins - 500] + whole[begins + 3 * 1004 :]
+    assert read(tmp_path, taken, content=content) == "short_count"
+    assert read(tmp_path, whole[: begins - 500] + whole[begins + 3 * 1004 + 1 :], content=content) == ""
+    early = 12 + 2 * 1004
+    assert read(tmp_path, whole[: early - 500] + whole[early + 3 * 1004 :], content=content) == ""
 
 
 def test_a_client_that_stops_at_a_nul(tmp_path: Path) -> None:

@@ -204,11 +204,15 @@ class Mistake:
     id: str
     title: Bilingual  # what went wrong, in one sentence
     hints: tuple[Bilingual, ...]  # from a nudge to the man page
+    one_cause: bool  # whether two failures that show it have one cause
 
 
 @functools.lru_cache(maxsize=None)
 def mistakes(path: Path = DIAGNOSES) -> dict[str, Mistake]:
     """Those of harness/diagnoses.toml, by their ids."""
-    found = [Mistake(str(each["id"]), Bilingual.of(each, "title"), Bilingual.each_of(each, "hints"))
-             for each in load_toml(path)["mistake"]]
+    found = [
+        Mistake(str(each["id"]), Bilingual.of(each, "title"), Bilingual.each_of(each, "hints"),
+                bool(each.get("one_cause", True)))
+        for each in load_toml(path)["mistake"]
+    ]
     return {each.id: each for each in found}

@@ -36,6 +36,13 @@ TRACED = ",".join(
 _LEAST, _LEAST_OF_ALL = 3, 20  # repetitions that are told as one: in a story, and where all calls are told
 _TELLING = "   ◄"
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_UNFINISHED = re.compile(r",? ?<unfinished \.\.\.>$")
+_LEADS_TO = (  # as strace -yy tells it
+    (re.compile(r"\bAT_FDCWD<[^>]*>"), "AT_FDCWD"),
+    (re.compile(r"<(?:/[^>]*)?/([^/>]*)>"), r"<\1>"),
+    (re.compile(r"<UNIX(-\w+)?:\[[^]]*\]>"), "<a channel>"),
+    (re.compile(r"<anon_inode:\[(\w+)\]>"), r"<\1>"),
+)
 _SYSTEM = re.compile(r'"(/etc|/usr|/lib|/proc|/sys|/dev|/run)\b')
 
 
@@ -156,12 +163,20 @@ def _times(keys: Sequence[tuple[object, ...]], at: int, length: int) -> int:
     return times
 
 
+def _short(arguments: str) -> str:
+    """What descriptors lead to, in a word or two: of a file its name; a connection is told with its ports."""
+    text = _UNFINISHED.sub("", arguments.rstrip(") "))
+    for pattern, word in _LEADS_TO:
+        text = pattern.sub(word, text)
+    return text
+
+
 def call_line(event: Event, began: float, often: str = "") -> str:
     """'0.013 s [4711] recv(4, "\\x00", 4, 0) = 1'"""
     start = f"{event.time - began:8.3f} s [{event.pid}] {often}"
     if event.kind == "call":
         result = f"{event.result}" if event.result is not None else "? (it never came back)"
-        return f"{start}{event.name}({event.arguments.rstrip(') ')}) = {result} {event.error}".rstrip()
+        return f"{start}{event.name}({_short(event.arguments)}) = {result} {event.error}".rstrip()
     if event.kind == "signal":
         return f"{start}--- {event.name} ---"
     if event.kind == "killed":

@@ -257,7 +257,8 @@ def _calls_of(item: pytest.Item) -> calls.Around:
     if kept.untraced is None:
         return kept.around
     same = [f"{name}={config.getoption(name)}" for name in ("--preset", "--containment", "--submission")]
-    return calls.from_second_run(kept.untraced, config.rootpath, submission_of(config), same)
+    around = calls.from_second_run(kept.untraced, config.rootpath, submission_of(config), same)
+    return around if not kept.untraced.diagnosis else around._replace(diagnosis={})
 
 
 # Telling
@@ -331,7 +332,7 @@ class Teller:
             self.order.ended(report.nodeid)
         self._tell_all(self.order.decided() if key_of(report.nodeid) else [(record.check, record.stage)])
         if phase.calls and not self._whole and self._told.get((record.check, record.stage)) is record:
-            self._write(words.calls_told(record, new_cause=phase.diagnosis == record.diagnosis != {}))
+            self._write(words.calls_told(record, new_cause=phase.diagnosis != {}))
 
     def _begin(self) -> None:
         """There is the first report of a check."""
@@ -383,7 +384,7 @@ class Teller:
             record = self.results.first_failure(check, stage)
             if self.order.over or record is None or record.verdict not in (Verdict.FAIL, Verdict.HARNESS_ERROR):
                 continue
-            cause = record.diagnosis.get("id", "stage.builds" if record.build_failed else check)
+            cause = "stage.builds" if record.build_failed else record.cause or check
             if (cause, stage) not in self._causes:
                 self._causes.add((cause, stage))
                 self._told[check, stage] = record

@@ -91,6 +91,12 @@ class Record:
             self.__dict__.update({**later.__dict__, **kept})
 
     @property
+    def cause(self) -> str:
+        """The mistake behind it, if those who share it have one cause; else ""."""
+        known = mistakes().get(self.diagnosis.get("id", ""))
+        return known.id if known is not None and known.one_cause else ""
+
+    @property
     def again(self) -> str:
         """The command that shows it again."""
         words = ["./lab", "replay", self.check, *(["--stage", str(self.stage)] if self.stage else [])]

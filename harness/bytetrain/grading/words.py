@@ -275,12 +275,12 @@ def _shared_causes(results: Results) -> Iterator[Line]:
     for stage in results.stages:
         for check in results.rubric.of_stage(stage):
             told = results.first_failure(check.id, stage)
-            if told is not None and told.diagnosis and results.verdict(check.id, stage) is Verdict.FAIL:
-                shared.setdefault((stage, told.diagnosis["id"]), []).append(check.id)
+            if told is not None and told.cause and results.verdict(check.id, stage) is Verdict.FAIL:
+                shared.setdefault((stage, told.cause), []).append(check.id)
     for (stage, cause), checks in shared.items():
         if len(checks) > 1:
             yield "", ""
-            yield from _wrapped("", f"one cause, told once ({stage:02d}): {mistakes()[cause].title.en}", "yellow")
+            yield from _wrapped("", f"one cause ({stage:02d}): {mistakes()[cause].title.en}", "yellow")
             yield from _wrapped("  ", ", ".join(checks), "")
 
 

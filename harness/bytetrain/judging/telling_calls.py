@@ -176,9 +176,10 @@ def _short_send(events: Sequence[Event]) -> Iterator[Sight]:
 
 
 def _begins_a_train(call: Moved) -> bool:
-    """A head alone, or a head and all of its body."""
+    """A head alone, or a head and all of its body, and more trains perhaps."""
     length = int.from_bytes(call.data[:HEAD], "big")
-    return len(call.data) >= HEAD and length <= LARGEST_BODY and call.asked in (HEAD, HEAD + length)
+    more = 1 <= length <= LARGEST_BODY and call.asked >= HEAD + length
+    return len(call.data) >= HEAD and (call.asked == HEAD and length <= LARGEST_BODY or more)
 
 
 def _short_receive(events: Sequence[Event]) -> Iterator[Sight]:
@@ -190,12 +191,21 @@ def _short_receive(events: Sequence[Event]) -> Iterator[Sight]:
         what = {length: "a body", HEAD: "a head"}.get(call.asked, "")
         left = call.asked - call.done
         length = int.from_bytes(call.data, "big") if call.done == call.asked == HEAD else length
-        if not what or not call.is_short or following is None or following.what != call.what or following.asked == left:
+        if not what or not call.is_short:
             continue
         words = (f"{call.event.name} was to read {call.asked} bytes, {what}, from descriptor {call.descriptor}, and "
-                 f"returned {call.done}. It was not called again for the other {left}: the next call asked for "
-                 f"{following.asked}.")
-        yield Sight(Diagnosis("short_count", words), [call.event, following.event])
+                 f"returned {call.done}. It was not called again for the other {left}")
+        if following is None and _leaves(events, call.event):
+            yield Sight(Diagnosis("short_count", f"{words}: the program has ended instead."), [call.event])
+        elif following is not None and following.what == call.what and following.asked != left:
+            words += f": the next call asked for {following.asked}."
+            yield Sight(Diagnosis("short_count", words), [call.event, following.event])
+
+
+def _leaves(events: Sequence[Event], after: Event) -> bool:
+    """Whether a process has ended by itself after a call, and not because of a signal."""
+    rest = {each.kind for each in events if each.time > after.time}
+    return "exit" in rest and "signal" not in rest
 
 
 def _turned_length(events: Sequence[Event]) -> Iterator[Sight]:

@@ -6,11 +6,13 @@ from __future__ import annotations
 from typing import Optional
 
 from .. import Diagnosis
-from ..telling.sizes import KiB
+from ..telling.sizes import KiB, MiB
 from ..wire.files import Difference, Original
 from ..wire.framing import HEAD, LARGEST_BODY, SIZE_BODY, WireError
 
 _FIRST_NUL = 64 * KiB  # bytes of a file in which its first NUL is looked for
+_BUFFERED = 16 * KiB  # bytes that every connection has room for: no call to send so few is cut short
+_LOOKED_THROUGH = 8 * MiB  # of a file, for where the content goes on
 
 
 def of_stream(error: WireError, name: bytes) -> Optional[Diagnosis]:
@@ -62,7 +64,7 @@ def of_size(announced: int, size: int) -> Optional[Diagnosis]:
 
 def of_content(original: Original, found: Difference) -> Optional[Diagnosis]:
     """Of content that differs from its file."""
-    return _head_in_content(found) or _cut_at_nul(original, found)
+    return _head_in_content(found) or _cut_at_nul(original, found) or _bytes_lost(original, found)
 
 
 def _head_in_content(found: Difference) -> Optional[Diagnosis]:
@@ -87,11 +89,29 @@ def _cut_at_nul(original: Original, found: Difference) -> Optional[Diagnosis]:
         return None
     rest = found.got[found.offset - found.start :]
     following = original.read(-(-(found.offset + 1) // LARGEST_BODY) * LARGEST_BODY, len(rest))
-    if rest and (len(rest) < HEAD or rest != following):
+    if rest and rest != following and rest[HEAD:] != following[:-HEAD] or 0 < len(rest) < HEAD:
         return None
     words = (f"{found.what} is right up to byte {found.offset}, which is the first byte of the file with the value 0. "
              f"What follows it is missing.")
     return Diagnosis("cut_at_nul", words)
+
+
+def _bytes_lost(original: Original, found: Difference) -> Optional[Diagnosis]:
+    """In the middle of a train a later one begins: between the two something was not sent."""
+    rest = found.got[found.offset - found.start :]
+    if found.offset < _BUFFERED or not found.offset % LARGEST_BODY or len(rest) < 2 * HEAD:
+        return None
+    length, after = int.from_bytes(rest[:HEAD], "big"), rest[HEAD:]
+    first = -(-(found.offset + 1) // LARGEST_BODY) * LARGEST_BODY
+    there = original.read(first, _LOOKED_THROUGH)
+    goes_on = [start for start in range(0, len(there), LARGEST_BODY) if there.startswith(after, start)]
+    if len(goes_on) != 1 or length != min(LARGEST_BODY, original.size - first - goes_on[0]):
+        return None
+    goes_on_at = first + goes_on[0]
+    words = (f"In the middle of a train, at byte {found.offset} of the content, another train begins "
+             f"({rest[:HEAD].hex(' ')}), and its content is from byte {goes_on_at} of the file on: the "
+             f"{goes_on_at - found.offset} bytes between the two were never sent.")
+    return Diagnosis("short_count", words)
 
 
 def of_short_content(original: Original, come: int) -> Optional[Diagnosis]:
