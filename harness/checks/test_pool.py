@@ -17,8 +17,10 @@ from bytetrain import Failure, NotApplicable
 from bytetrain.course.traits import traits
 from bytetrain.judging.acts import (
     Pool, all_sleep, can_connect, comes_to_rest, first_byte_comes, holds, kill_worker, parent_accepts,
-    parent_uses_no_cpu, read_cut_short, read_whole, replace_workers, serves, stalled, uses_no_cpu, waiting_client,
+    parent_uses_no_cpu, read_cut_short, read_whole, replace_workers, serves, sleeping_on, stalled, uses_no_cpu,
+    waiting_client,
 )
+from bytetrain.kernel.blocked import activity
 from bytetrain.kernel.cpu import cpu_seconds
 from bytetrain.kernel.descriptors import descriptors
 from bytetrain.kernel.processes import children, descendants, facts, sleeping, state
@@ -172,7 +174,14 @@ def test_parent_keeps_no_connection(big: Path, start: Starter) -> None:
     connection, worker = stalled(server)
     with connection:
         what = f"the parent (pid {server.pid}) has closed its copy of the connection that worker {worker} serves"
-        wait_until(lambda: not holds(server.pid, connection), what)
+        sleeps_on = sleeping_on(server.pid)
+
+        def lets_go() -> bool:
+            if holds(server.pid, connection) and sleeps_on():
+                raise Failure(f"{what}, in vain: it sleeps on", expected=what, actual=activity(server.pid))
+            return not holds(server.pid, connection)
+
+        wait_until(lets_go, what)
 
 
 @pytest.mark.check("pool.nothing_left_open")

@@ -187,6 +187,29 @@ def test_a_wait_ends_when_nobody_can_move(begun: Callable[[str], Program]) -> No
             server.accept()
 
 
+SENDS_ALL = (
+    "s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); c = s.accept()[0]; "
+    "c.sendall(b'\\0\\0\\0\\1a\\0\\0\\0\\1b\\0\\0\\0\\0'); "
+)
+BUSY_WITH_OTHERS = "os.fork() or [c.close(), [time.sleep(0.1) for _ in range(1000)]]; "
+
+
+def reads(program: Program) -> int:
+    """Reads a whole transfer from a program that has sent all of it."""
+    wait_until(lambda: program.stdout.count("\n") == 2, "it listens")
+    with watching(lambda: Stuck([program]).look), RawClient(int(program.stdout.split()[-1])) as client:
+        return client.read_stream(3).received
+
+
+def test_a_stream_whose_end_is_kept_back_is_known_while_others_are_busy(begun: Callable[[str], Program]) -> None:
+    with pytest.raises(Failure, match=r"it will not come any more: .* has the connection open: it waits in pause"):
+        reads(begun(SENDS_ALL + BUSY_WITH_OTHERS + "signal.pause()"))
+
+
+def test_an_end_that_takes_its_time_is_waited_for(begun: Callable[[str], Program]) -> None:
+    assert reads(begun(SENDS_ALL + BUSY_WITH_OTHERS + f"time.sleep({LONGER}); c.close(); signal.pause()")) == 1
+
+
 def test_who_is_dead_is_waited_for_no_longer(begun: Callable[[str], Program]) -> None:
     program = begun("")
     program.wait()

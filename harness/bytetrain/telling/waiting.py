@@ -34,11 +34,14 @@ class Patience:
 
     _UNDISTURBED, _BETWEEN = 0.5, 0.1  # seconds: before the first look at them, and between two
 
-    def __init__(self, limit: float) -> None:
+    def __init__(self, limit: float, hopeless: Optional["Look"] = None) -> None:
+        """`hopeless` looks whether this one wait is worth it, whatever others may do meanwhile."""
         self._limit = limit
         self._began = time.monotonic()
         self._next = self._began + self._UNDISTURBED
         self.why = ""  # it is over before its limit: who waits in which call
+        self._hopeless = hopeless
+        self._found = "nobody can move any more"
         self._watch = _watches[-1]() if _watches and threading.current_thread() is threading.main_thread() else None
 
     def over(self) -> bool:
@@ -48,13 +51,15 @@ class Patience:
         if self._watch is None or now < self._next:
             return False
         self.why = self._watch()
+        if not self.why and self._hopeless is not None and (why := self._hopeless()):
+            self.why, self._found = why, "it will not come any more"
         self._next = time.monotonic() + self._BETWEEN
         return self.why != ""
 
     @property
     def in_words(self) -> str:
         """What has ended it: "after 60 s", or that nobody can move, and who waits in which call."""
-        return f"and nobody can move any more: {self.why}" if self.why else f"after {self._limit:g} s"
+        return f"and {self._found}: {self.why}" if self.why else f"after {self._limit:g} s"
 
 
 Look = Callable[[], str]  # "" or why nobody can move any more; to be taken again and again

@@ -25,7 +25,8 @@ from ..kernel.processes import all_asleep, sleeping
 from ..kernel.tcp import TcpSocket, is_open, tcp_socket
 from ..telling.sizes import KiB, MiB
 from ..telling.story import did, doing, expecting
-from ..telling.waiting import LIMIT, AT_A_TIME, Patience, settled, wait_until
+from ..telling.waiting import LIMIT, AT_A_TIME, Look, Patience, settled, wait_until
+from .endings import kept_open
 from .files import drop_pages
 from .framing import Parser
 
@@ -99,10 +100,10 @@ class Connection:
 
     # Reading
 
-    def read_some(self, most: int = READ_SIZE) -> bytes:
+    def read_some(self, most: int = READ_SIZE, hopeless: Optional[Look] = None) -> bytes:
         """What is there, at least one byte; b"" at the end of the stream. Ended if the connection is reset."""
         __tracebackhide__ = True
-        return self._reading(lambda: self.socket.recv(most))
+        return self._reading(lambda: self.socket.recv(most), hopeless)
 
     def skip_some(self, most: int) -> int:
         """As `read_some`, but takes the bytes from the queue without copying them (MSG_TRUNC of tcp(7)), and only
@@ -129,9 +130,9 @@ class Connection:
                     dropped = count
         return count
 
-    def _reading(self, receive: Callable[[], Received]) -> Received:
+    def _reading(self, receive: Callable[[], Received], hopeless: Optional[Look] = None) -> Received:
         __tracebackhide__ = True
-        patience = Patience(LIMIT)
+        patience = Patience(LIMIT, hopeless)
         while True:
             try:
                 return receive()
@@ -192,7 +193,9 @@ class Connection:
         content come. (Where no size is announced, a stream without an end breaks no format.)"""
         __tracebackhide__ = True
         at_once = READ_SIZE if to_its_end else 1
-        while (to_its_end or not parser.done) and (data := self.read_some(at_once)):
+        while (to_its_end or not parser.done) and (
+            data := self.read_some(at_once, kept_open(self.other_end) if parser.done else None)
+        ):
             parser.feed(data)
             if parser.received > most:
                 raise _sends_on(most)
