@@ -26,6 +26,7 @@ def kept_open(other_end: Callable[[], Optional[TcpSocket]]) -> Look:
     def look() -> str:
         if not stillness.look():
             return ""
-        return "; ".join(f"{each.name} (pid {each.pid}) has the connection open: {activity(each.pid)}" for each in who())
+        words = "{0.name} (pid {0.pid}) has the connection open: {1}"
+        return "; ".join(words.format(each, activity(each.pid)) for each in who())
 
     return look
