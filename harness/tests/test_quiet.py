@@ -21,8 +21,9 @@ from bytetrain.judging.acts import hand_over
 from bytetrain.judging.timeouts import knows_timeouts
 from bytetrain.kernel import blocked, signals, trace
 from bytetrain.kernel.trace import Trace
+from bytetrain.programs import spinning
 from bytetrain.programs.build import Programs
-from bytetrain.programs.program import Conditions, Program
+from bytetrain.programs.program import Client, Conditions, Program
 from bytetrain.programs.start import Starter
 from bytetrain.programs.stuck import Stuck
 from bytetrain.telling import waiting
@@ -202,12 +203,40 @@ def reads(program: Program) -> int:
 
 
 def test_a_stream_whose_end_is_kept_back_is_known_while_others_are_busy(begun: Callable[[str], Program]) -> None:
-    with pytest.raises(Failure, match=r"it will not come any more: .* has the connection open: it waits in pause"):
+    with pytest.raises(Failure, match=r"it is in vain to wait: .* has the connection open: it waits in pause"):
         reads(begun(SENDS_ALL + BUSY_WITH_OTHERS + "signal.pause()"))
 
 
 def test_an_end_that_takes_its_time_is_waited_for(begun: Callable[[str], Program]) -> None:
     assert reads(begun(SENDS_ALL + BUSY_WITH_OTHERS + f"time.sleep({LONGER}); c.close(); signal.pause()")) == 1
+
+
+READS_TO_THE_END = "s = socket.create_connection((sys.argv[2], int(sys.argv[3])))\nwhile s.recv(9): pass\n"
+
+
+@pytest.mark.parametrize("then, words", [
+    ("while not s.recv(9): pass", "it is in vain to wait: the server has closed the connection, the client has read"),
+    ("open('made', 'w').write('all of it')", ""),
+    ("for _ in range(4):\n    until = time.process_time() + 0.2\n    while time.process_time() < until: pass\n"
+     "    open('made', 'a').write('a part, with much thought')", ""),
+], ids=["spins", "saves", "saves, with much thought"])
+def test_a_client_that_spins_on_the_end_of_its_stream_is_known(
+    then: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spinning, "FOR_NOTHING", 0.5)
+    program = [sys.executable, "-c", IMPORTS + READS_TO_THE_END + then]
+    with RawServer() as server, watching(lambda: Stuck([client]).look):
+        client = Client(Path("-"), server.port, tmp_path, under=Conditions(prefix=program)).start()
+        try:
+            with server.accept() as connection:
+                connection.send(b"some bytes")
+            if not words:
+                assert client.wait().status == 0 and (tmp_path / "made").stat().st_size
+                return
+            with pytest.raises(Failure, match=words):
+                client.wait()
+        finally:
+            client.stop()
 
 
 def test_who_is_dead_is_waited_for_no_longer(begun: Callable[[str], Program]) -> None:

@@ -20,10 +20,11 @@ from ..kernel.blocked import activity
 from ..kernel.processes import ProcessFacts, facts, live_children
 from ..kernel.trace import Trace
 from ..telling.story import did, expect, expecting, quietly
-from ..telling.waiting import LIMIT, AT_A_TIME, Patience, wait_until
+from ..telling.waiting import LIMIT, AT_A_TIME, Look, Patience, wait_until
 from .limits import Printed, be_first_to_die
 from .output import Capture, Finished, quoted, status_in_words
 from .sessions import end_session, members, reap_session
+from .spinning import spins_on_the_end
 
 Argument = Union[str, Path]
 SelfProgram = TypeVar("SelfProgram", bound="Program")
@@ -136,7 +137,7 @@ class Program:
         __tracebackhide__ = True
         assert self._process is not None, "not started"
         with expecting(f"the {self.kind} ends") as step:
-            patience = Patience(limit)
+            patience = Patience(limit, self._hopeless())
             while (status := self._ended_within(AT_A_TIME)) is None:
                 if patience.over():
                     state = activity(self.pid)
@@ -146,6 +147,10 @@ class Program:
             step.result = status_in_words(status)
         self._drained()
         return Finished(status, self.stdout, self.stderr)
+
+    def _hopeless(self) -> Optional[Look]:
+        """For who waits for its end: whether that will never come."""
+        return None
 
     def _ended_within(self, seconds: float) -> Optional[int]:
         assert self._process is not None
@@ -298,6 +303,9 @@ class Client(Program):
         command: list[Argument] = [executable, *options, host, str(port), *([named] if name_directory else [])]
         super().__init__(command, replace(under, cwd=under.cwd or directory))
         self.directory = directory
+
+    def _hopeless(self) -> Optional[Look]:
+        return spins_on_the_end(self.pid)
 
     def files(self) -> list[str]:
         """What is in its directory, hidden files included."""

@@ -52,7 +52,7 @@ class Patience:
             return False
         self.why = self._watch()
         if not self.why and self._hopeless is not None and (why := self._hopeless()):
-            self.why, self._found = why, "it will not come any more"
+            self.why, self._found = why, "it is in vain to wait"
         self._next = time.monotonic() + self._BETWEEN
         return self.why != ""
 
