@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from collections.abc import Callable
@@ -180,6 +181,24 @@ def script(folder: Path, text: str, **words: object) -> Programs:
 @pytest.mark.parametrize("what", AT_THE_START)
 def test_what_a_server_says_at_its_start(what: str, tmp_path: Path) -> None:
     diagnosis, then = AT_THE_START[what]
+    story.begin()
+    with Starter(script(tmp_path, SERVER, then=then), tmp_path) as start:
+        with story.examined_by(examiner(start.programs)), pytest.raises(Failure) as caught:
+            start.server(write_file(tmp_path / "file.bin", 10))
+    assert name_of(caught.value) == diagnosis
+
+
+REFUSED = "sys.exit('server: ' + sys.argv[4] + ': Permission denied')"
+
+
+@pytest.mark.parametrize("then, rights, diagnosis", [
+    (REFUSED, os.R_OK, "opened_for_writing"), (REFUSED, 0, ""), (REFUSED, os.R_OK | os.W_OK, ""),
+    (REFUSED.replace("sys.argv[4]", "'server.log'"), os.R_OK, ""), (REFUSED.replace("Permission", "X"), os.R_OK, ""),
+])
+def test_a_server_that_may_not_open_its_file(
+    then: str, rights: int, diagnosis: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, asked: asked & rights == asked)
     story.begin()
     with Starter(script(tmp_path, SERVER, then=then), tmp_path) as start:
         with story.examined_by(examiner(start.programs)), pytest.raises(Failure) as caught:

@@ -42,6 +42,7 @@ NUMBERS = [
     (r" +\d+: ([0-9a-f]{2} ){8}.*", " #: BYTES"),
     (r"\b[0-9a-f]{2}( [0-9a-f]{2}){3}\b", "BYTES"),
     (r"\n +\^\^", ""),
+    (r"\n +stderr \| server: worker PID: send: .*", ""),  # it may have been killed before
     (r"\b(?<!seed1-)\d{3,}\b(?! of \d|\.0\.0)", "#"),
 ]
 CALL = re.compile(r" +\d+\.\d{3} s \[\d+\] ")

@@ -39,6 +39,7 @@ _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _UNFINISHED = re.compile(r",? ?<unfinished \.\.\.>$")
 _LEADS_TO = (  # as strace -yy tells it
     (re.compile(r"\bAT_FDCWD<[^>]*>"), "AT_FDCWD"),
+    (re.compile(r"<[^>]*>\(deleted\)"), ""),  # an output of the program: it goes into a file of ours without a name
     (re.compile(r"<(?:/[^>]*)?/([^/>]*)>"), r"<\1>"),
     (re.compile(r"<UNIX(-\w+)?:\[[^]]*\]>"), "<a channel>"),
     (re.compile(r"<anon_inode:\[(\w+)\]>"), r"<\1>"),

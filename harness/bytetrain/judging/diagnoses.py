@@ -6,7 +6,10 @@ A rule speaks only if what it sees has no other cause. What bytes say by themsel
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Callable, Optional
@@ -77,7 +80,10 @@ def _log_on_standard_output(program: Program) -> Optional[Diagnosis]:
     first, newline, _ = program.stdout.partition("\n")
     if not isinstance(program, Server) or not newline or "listen" in first.lower():
         return None
-    return Diagnosis("log_on_standard_output", f"The first line on the server's standard output is {_line(first)}.")
+    later = [number for number, line in enumerate(program.stdout.splitlines(), 1) if line.startswith("listening on ")]
+    words = f"The first line on the server's standard output is {_line(first)}"
+    words += f", and the ready line is line {later[0]}." if later else "."
+    return Diagnosis("log_on_standard_output", words)
 
 
 def _ready_line_on_standard_error(program: Program) -> Optional[Diagnosis]:
@@ -92,6 +98,19 @@ def _ready_line_on_standard_error(program: Program) -> Optional[Diagnosis]:
 
 def _line(text: str) -> str:
     return f'"{visible(text[:_SHOWN])}{"..." if len(text) > _SHOWN else ""}"'
+
+
+def _opened_for_writing(program: Program) -> Optional[Diagnosis]:
+    """FILE can be read and not written to, and the server says of it that it may not."""
+    if not isinstance(program, Server) or program.running or program.stdout:
+        return None
+    line = next((each for each in program.stderr.splitlines() if program.file.name in each), "")
+    readable = os.access(program.file, os.R_OK) and not os.access(program.file, os.W_OK)
+    if not readable or os.strerror(errno.EACCES).lower() not in line.lower():
+        return None
+    words = (f"FILE, {program.file.name}, can be read by the server, and not written to (mode "
+             f"{stat.S_IMODE(program.file.stat().st_mode):04o}); the server says of it: {os.strerror(errno.EACCES)}.")
+    return Diagnosis("opened_for_writing", words)
 
 
 # A process that spins
@@ -124,7 +143,8 @@ def _calls_now(pid: int) -> Optional[list[Event]]:
 
 
 _RULES: Sequence[Callable[[Program], Optional[Diagnosis]]] = (
-    ended_badly, _not_flushed, _log_on_standard_output, _ready_line_on_standard_error, _spins, not_reaped,
+    ended_badly, _not_flushed, _log_on_standard_output, _ready_line_on_standard_error, _opened_for_writing, _spins,
+    not_reaped,
 )
 
 # A connection that does not end
@@ -154,6 +174,6 @@ def _holder(pid: int, inode: int, connected: float) -> str:
     """A process that has a connection: which it is, as which descriptor, what it does, and from where it has it."""
     numbers = [str(number) for number, what in descriptors(pid).items() if what == socket_name(inode)]
     inherited = not _is_parent(pid) and started(pid) > connected + _TICK
-    who = f"{'the parent' if _is_parent(pid) else 'worker'} {pid}, as descriptor {' and '.join(numbers)}"
+    who = f"{'the parent' if _is_parent(pid) else 'a worker'} (process {pid}), as descriptor {' and '.join(numbers)}"
     since = " (it was started after the connection was made, and has inherited it)" if inherited else ""
     return f"{who}{since}: it {_waits(pid)}"

@@ -91,8 +91,9 @@ def _cut_at_nul(original: Original, found: Difference) -> Optional[Diagnosis]:
     following = original.read(-(-(found.offset + 1) // LARGEST_BODY) * LARGEST_BODY, len(rest))
     if rest and rest != following and rest[HEAD:] != following[:-HEAD] or 0 < len(rest) < HEAD:
         return None
-    words = (f"{found.what} is right up to byte {found.offset}, which is the first byte of the file with the value 0. "
-             f"What follows it is missing.")
+    what = found.what.replace("the ", "The ", 1)
+    words = (f"{what} is right up to byte {found.offset}, which is the first byte of the file with the value 0. What "
+             "follows it is missing.")
     return Diagnosis("cut_at_nul", words)
 
 
