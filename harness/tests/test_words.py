@@ -130,6 +130,14 @@ def test_what_no_shown_step_has_said_is_said_and_the_failing_step_is_always_show
     assert "►" in text and "[... 8 steps ...]" in text and "[... 6 steps ...]" in text
 
 
+def test_what_was_waited_for_is_told_once() -> None:
+    record = Record("pool.size", 1, "", Verdict.FAIL, expected="three workers", actual="two workers, and a zombie " * 9)
+    record.message = f"waited for this, in vain: three workers; instead: {record.actual}; and nobody can move any more"
+    text = told(record)
+    assert "\n  waited for this, in vain; and nobody can move any more\n" in text and text.count("two workers") == 9
+    assert all(len(line) <= 110 for line in text.splitlines())
+
+
 # A dead process
 
 

@@ -89,7 +89,9 @@ def _told(record: Record, check: Optional[Check], whole: bool) -> Iterator[Line]
 def _not_told_yet(record: Record) -> str:
     """The message without those of its paragraphs that are a step's words."""
     steps = {record.steps[number - 1]["words"] for number in _shown_steps(record.steps)}
-    return "\n\n".join(part for part in record.message.split("\n\n") if part not in steps)
+    message = "\n\n".join(part for part in record.message.split("\n\n") if part not in steps)
+    said = f": {record.expected}; instead: {record.actual}"  # by whoever waited in vain
+    return message.replace(said, "") if record.expected and record.actual else message
 
 
 def _cause(record: Record) -> Iterator[Line]:
@@ -231,7 +233,7 @@ def _outputs(outputs: list[dict[str, Any]], whole: bool) -> Iterator[Line]:
 def _wrapped(start: str, text: str, style: str) -> Iterator[Line]:
     lines: list[str] = []
     for part in text.splitlines() or [""]:
-        lines += textwrap.wrap(part, _WIDTH - len(start), replace_whitespace=False, drop_whitespace=False) or [""]
+        lines += textwrap.wrap(part, _WIDTH - len(start), replace_whitespace=False, break_on_hyphens=False) or [""]
     for number, line in enumerate(lines):
         yield (start if number == 0 else " " * len(start)) + line, style
 
