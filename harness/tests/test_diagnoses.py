@@ -17,6 +17,8 @@ from bytetrain.judging.acts import read_whole
 from bytetrain.judging.bad_ends import of_report
 from bytetrain.judging.diagnoses import examiner
 from bytetrain.judging.verdicts import received
+from bytetrain.kernel import trace
+from bytetrain.kernel.cpu import cpu_seconds
 from bytetrain.programs.build import Programs
 from bytetrain.programs.output import Finished
 from bytetrain.programs.start import Starter
@@ -264,6 +266,30 @@ def test_how_a_server_ends(what: str, tmp_path: Path) -> None:
             wait_until(lambda: not server.running, "the server ends")
             with story.expecting("it lives"):
                 raise Failure("it has ended")
+    assert name_of(caught.value) == diagnosis
+
+
+SPINS = {
+    "reads on after the end": (
+        "end_of_stream_ignored",
+        "a = socket.create_connection(('127.0.0.1', port)); listener.accept()[0].close()\nwhile True: a.recv(9)"),
+    "goes round and round": ("spins", "while True: pass"),
+    "asks again and again": ("spins", "import select\nwhile True: select.select([listener], [], [], 0)"),
+    "is at work": ("", "null = os.open('/dev/null', os.O_WRONLY)\nwhile True: os.write(null, b'work')"),
+}
+
+
+@pytest.mark.parametrize("what", SPINS)
+@pytest.mark.skipif(trace.why_not_running() is not None, reason=str(trace.why_not_running()))
+def test_what_a_spinning_process_does(what: str, tmp_path: Path) -> None:
+    diagnosis, then = SPINS[what]
+    story.begin(3)
+    with Starter(script(tmp_path, SERVER, then=f"print({LINE}, flush=True)\n{then}"), tmp_path) as start:
+        server = start.server(write_file(tmp_path / "file.bin", 10))
+        wait_until(lambda: cpu_seconds(server.pid) > 0.3, "it is at it")
+        with story.examined_by(examiner(start.programs)), pytest.raises(Failure) as caught:
+            with story.expecting("it sleeps"):
+                raise Failure("it does not sleep")
     assert name_of(caught.value) == diagnosis
 
 

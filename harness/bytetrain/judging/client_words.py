@@ -61,5 +61,6 @@ def of_older(older: bytes, target: Path, original: Original, finished: Finished)
 def written_over(words: str) -> Failure:
     """An older file has changed, which another name still leads to."""
     failure = Failure(words, expected="the older file as it was", actual="it has changed")
-    failure.diagnosis = Diagnosis("older_file_not_replaced", "The older file itself has got another content.")
+    evidence = "Another name of the older file leads to it still, and finds another content: it has itself changed."
+    failure.diagnosis = Diagnosis("older_file_not_replaced", evidence)
     return failure
