@@ -141,13 +141,22 @@ class MuteServer(Server):
 
 
 @pytest.mark.check("pool.idle_cpu")
-def test_idle_server_uses_no_cpu(pair: Programs, store: FileStore, start: Starter) -> None:
+def test_idle_server_uses_no_cpu(pair: Programs, store: FileStore, big: Path, start: Starter) -> None:
     server = start.server(small(store, pair.stage))
     with told("nobody has come yet"):
         sleep_on(server)
     for _ in range(3):
         serves(server, pair.stage, small(store, pair.stage))
     with told("three transfers are over"):
+        sleep_on(server)
+    if traits(pair.stage).one_train:  # too short to be under way at the same time
+        return
+    server = start.server(big, workers=3)
+    first, second, third = (stalled(server)[0] for _ in range(3))
+    with told("three transfers at once have ended, in another order than they began"):
+        for connection in (second, first, third):
+            with connection:
+                read_whole(connection, pair.stage, big)
         sleep_on(server)
 
 
