@@ -120,11 +120,22 @@ def test_who_waits_for_a_handshake_is_waited_for(begun: Callable[[str], Program]
         wait_until(lambda: found_stuck(second, LOOKS), "it is known, once the connection is there")
 
 
-def test_who_is_stopped_may_go_on(begun: Callable[[str], Program]) -> None:
-    program = begun("signal.pause()")
-    signals.stop(program.pid)
+def test_who_is_stopped_may_go_on_unless_we_have_stopped_him(begun: Callable[[str], Program]) -> None:
+    program = begun("while True: time.sleep(0.01)")
+    os.kill(program.pid, signal.SIGSTOP)
     assert found_stuck(program, LOOKS) == ""
+    signals.stop(program.pid)
+    assert wait_until(lambda: found_stuck(program, LOOKS), "it is known") == "the program: it is stopped"
     signals.cont(program.pid)
+    assert found_stuck(program, LOOKS) == ""
+
+
+@pytest.mark.skipif(not trace.available(), reason=str(trace.why_no_strace()))
+def test_who_waits_for_ever_is_known_under_strace_too(begun: Callable[[str], Program], tmp_path: Path) -> None:
+    program = begun("signal.pause()")
+    tracing = Trace(tmp_path / "trace").attach(program.pid)
+    assert wait_until(lambda: found_stuck(program, LOOKS), "it is known") == "the program: it waits in pause"
+    tracing.detach()
 
 
 LONGER = 2.5  # seconds: than it takes to find out that nobody can move
@@ -151,7 +162,8 @@ def test_whose_call_takes_its_time_is_waited_for(
 
 @contextmanager
 def stopped_for_a_while(pid: int) -> Iterator[None]:
-    signals.stop(pid)
+    """Not by us: somebody else lets it go on."""
+    os.kill(pid, signal.SIGSTOP)
     later = threading.Timer(LONGER, os.kill, (pid, signal.SIGCONT))
     later.start()
     yield

@@ -48,9 +48,11 @@ def activity(pid: int) -> str:
     known, call = facts(pid), blocked_in(pid)
     if known is None:
         return "it is gone"
+    if known.state == "T":
+        return "it is stopped"
     if call is not None:
         return f"it waits in {call.name}{_of_what(pid, call)}"
-    return {"R": "it runs (does it spin?)", "T": "it is stopped", "Z": "it is a zombie"}.get(known.state, "it waits")
+    return {"R": "it runs (does it spin?)", "Z": "it is a zombie"}.get(known.state, "it waits")
 
 
 def _of_what(pid: int, call: BlockedCall) -> str:

@@ -19,6 +19,7 @@ from typing import NamedTuple, Optional
 from .blocked import BlockedCall, blocked_in
 from .descriptors import descriptors, socket_name
 from .processes import PROC, ProcessFacts, stat_fields, threads
+from .signals import stopped_by_us
 from .tcp import RETRANSMISSION, tcp_sockets
 
 # Calls that end only by what somebody else does, if no time limit is among their arguments: where that is, and what it
@@ -32,6 +33,7 @@ _ENDLESS: dict[str, Optional[tuple[int, tuple[int, ...]]]] = {
 }
 _ON_SOCKETS = ("accept", "accept4", "recvfrom", "recvmsg", "read")  # which SO_RCVTIMEO may end: socket(7)
 _SIGALRM = 1 << 13
+_STOPPED = BlockedCall("stopped", (0,) * 6)  # none, of a process that waits for our SIGCONT
 _PIDFD_GETFD = 438  # on all machines: pidfd_getfd(2)
 
 
@@ -76,7 +78,10 @@ def _unable_to_move(whom: Iterable[ProcessFacts]) -> Optional[list[_Thread]]:
     for process in whom:
         if process.state in "ZX":
             continue
-        if process.state != "S" or _has_timer(process.pid):
+        if process.state == "T" and process.pid in stopped_by_us:
+            found.append(_Thread(str(process.pid), switches(str(process.pid)), _STOPPED))
+            continue
+        if process.state != "S" or _has_timer(process):
             return None
         for each in threads(process.pid):
             thread = f"{process.pid}/task/{each}"
@@ -94,18 +99,21 @@ def _is_endless(pid: int, call: BlockedCall) -> bool:
     return limit is None or call.arguments[limit[0]] in limit[1]
 
 
-def _has_timer(pid: int) -> bool:
+def _has_timer(process: ProcessFacts) -> bool:
     """Whether a process may be woken by a clock: timer_create(2), timerfd_create(2), or, as alarm(2) shows nowhere, a
-    SIGALRM that it handles or waits for."""
+    SIGALRM that it handles or waits for. (strace always does, and has a timer only while it delays a call.)"""
+    pid = process.pid
+    with suppress(OSError):  # a kernel without that file
+        if (PROC / str(pid) / "timers").read_text().strip():
+            return True
+        if process.name == "strace":
+            return False
     try:
         status = dict(line.split(":", 1) for line in (PROC / str(pid) / "status").read_text().splitlines())
         if any(int(status.get(name, "0"), 16) & _SIGALRM for name in ("SigCgt", "SigBlk")):
             return True
     except (OSError, ValueError):
         return True
-    with suppress(OSError):  # a kernel without that file
-        if (PROC / str(pid) / "timers").read_text().strip():
-            return True
     return any("timerfd" in what for what in descriptors(pid).values())
 
 

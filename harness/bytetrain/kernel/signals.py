@@ -9,6 +9,8 @@ from ..telling.waiting import wait_until
 from .cpu import nanoseconds
 from .processes import PROC, facts, sleeping, state
 
+stopped_by_us: set[int] = set()  # whom nobody else lets go on: while we wait for something, they don't move
+
 
 def kill(pid: int, number: int = signal.SIGKILL) -> None:
     """Sends a signal to one process of a server. If it has gone already, a check can't go on: it should be there."""
@@ -47,6 +49,7 @@ def has_acted_on(pid: int, number: int) -> bool:
 
 def stop(pid: int) -> None:
     """SIGSTOP, and waits until the process has stopped."""
+    stopped_by_us.add(pid)
     with doing(f"SIGSTOP to process {pid}, until it is stopped"):
         _send(pid, signal.SIGSTOP)
         wait_until(lambda: state(pid) in ("T", "t", "Z", None), f"process {pid} is stopped", seen=lambda: facts(pid))
@@ -54,6 +57,7 @@ def stop(pid: int) -> None:
 
 def cont(pid: int) -> None:
     """SIGCONT, and waits until the process is no longer stopped."""
+    stopped_by_us.discard(pid)
     with doing(f"SIGCONT to process {pid}"):
         _send(pid, signal.SIGCONT)
         wait_until(lambda: state(pid) not in ("T", "t"), f"process {pid} goes on", seen=lambda: facts(pid))

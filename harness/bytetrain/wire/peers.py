@@ -25,7 +25,7 @@ from ..kernel.processes import all_asleep, sleeping
 from ..kernel.tcp import TcpSocket, is_open, tcp_socket
 from ..telling.sizes import KiB, MiB
 from ..telling.story import did, doing, expecting
-from ..telling.waiting import LIMIT, AT_A_TIME, Look, Patience, settled, wait_until
+from ..telling.waiting import LIMIT, AT_A_TIME, Look, NobodyMoves, Patience, settled, wait_until
 from .endings import kept_open
 from .files import drop_pages
 from .framing import Parser
@@ -142,7 +142,8 @@ class Connection:
                 if patience.over():
                     break
         waited = f"{self} waited for a byte, or the end of the stream, in vain: neither has come {patience.in_words}"
-        raise Failure(waited, expected="another byte, or the end of the stream", actual=f"neither {patience.in_words}")
+        kind = NobodyMoves if patience.why else Failure
+        raise kind(waited, expected="another byte, or the end of the stream", actual=f"neither {patience.in_words}")
 
     def read_exactly(self, size: int) -> bytes:
         """Exactly `size` bytes; Ended, which has what came, if the stream ends before."""
