@@ -30,6 +30,11 @@ def send(data: str, asked: int, result: str) -> str:
     return f"sendto({TCP}, {data}, {asked}, MSG_NOSIGNAL, NULL, 0) = {result}"
 
 
+def sendfile(asked: int, moved: int) -> str:
+    return f"sendfile({TCP}, 5</tmp/file.bin>, [0] => [{moved}], {asked}) = {moved}"
+
+
+IDLE = 'sendto(3<UNIX:[1->2]>, "i", 1, MSG_NOSIGNAL, NULL, 0) = 1'
 ENDED = recv('""', 1000, "0")
 AGAIN = "-1 EAGAIN (Resource temporarily unavailable)"
 DENIED = "-1 EACCES (Permission denied)"
@@ -58,6 +63,10 @@ CALLS = {
     "a part of a train": ("short_count", [send(NEXT, 1004, "600"), READS, send(NEXT, 1004, "1004")]),
     "a part of many trains": ("short_count", [send(NEXT, 64256, "600"), READS, send(NEXT, 64256, "64256")]),
     "many trains, and the rest of them": ("", [send(NEXT, 64256, "1004"), send(NEXT, 63252, "63252")]),
+    "a part of a file": ("short_count", [sendfile(3221225472, 2147479552), IDLE]),
+    "the rest of a file": ("", [sendfile(3221225472, 2147479552), sendfile(1073745920, 1073745920), IDLE]),
+    "as much of a file as there is": ("", [sendfile(1 << 20, 700), IDLE]),
+    "a part of a file, when it ends": ("", [sendfile(3221225472, 2147479552), "+++ killed by SIGKILL +++"]),
     "the rest of a train": ("", [send(NEXT, 1004, "600"), send(BODY, 404, "404"), send(NEXT, 1004, "1004")]),
     "a part of a train, and no more": ("", [send(NEXT, 1004, "600"), READS]),
     "no room, and on to the next": ("error_ignored", [send(NEXT, 1004, AGAIN), send(HEAD, 4, "4")]),

@@ -19,6 +19,7 @@ from .bad_ends import MISTAKE_OF
 REPEATS = 8  # times in a row that a call has the same answer: whoever asks on, asks for ever
 _AT_ONCE = 0.002  # seconds, on the average of many, between two calls of which the second was made at once
 _MANY = 100
+_AS_MANY_AS = (0x7FFFF000, *((1 << bits) - 1 for bits in (31, 32, 63, 64)))  # bytes a call can move, or a type count
 _SENDING, _RECEIVING = ("sendto", "write"), ("recvfrom", "read")
 _TRANSFERS = (*_SENDING, *_RECEIVING, "sendmsg", "recvmsg", "sendfile", "splice", "writev", "readv")
 _DEADLY = {number.name: mistake for number, mistake in MISTAKE_OF.items()}
@@ -175,6 +176,19 @@ def _short_send(events: Sequence[Event]) -> Iterator[Sight]:
             yield Sight(Diagnosis("error_ignored", words), [call.event, following.event])
 
 
+def _short_sendfile(events: Sequence[Event]) -> Iterator[Sight]:
+    """Of what was left of a file only a part was taken, and the process has gone on to something else. (Who asks for a
+    round number, as many bytes as there may be, is never short.)"""
+    calls = [each for each in map(moved, events) if each and each.event.name == "sendfile" and "TCP" in each.what]
+    for call, following in zip(calls, [*calls[1:], None]):
+        goes_on = any(each.kind == "call" and each.time > call.event.time for each in events)
+        again = following is not None and following.what == call.what
+        if call.is_short and not again and goes_on and call.asked & (call.asked - 1) and call.asked not in _AS_MANY_AS:
+            words = (f"sendfile was to send {call.asked} bytes on descriptor {call.descriptor}, and moved {call.done}. "
+                     f"It was not called again for the other {call.asked - call.done}.")
+            yield Sight(Diagnosis("short_count", words), [call.event])
+
+
 def _begins_a_train(call: Moved) -> bool:
     """A head alone, or a head and all of its body, and more trains perhaps."""
     length = int.from_bytes(call.data[:HEAD], "big")
@@ -246,5 +260,6 @@ def _failed_write(events: Sequence[Event]) -> Iterator[Sight]:
 
 
 _RULES: Sequence[Callable[[Sequence[Event]], Iterator[Sight]]] = (
-    _open_for_writing, _used_minus_one, _turned_length, _short_receive, _short_send, _failed_write, _killed, _repeats,
+    _open_for_writing, _used_minus_one, _turned_length, _short_receive, _short_send, _short_sendfile, _failed_write,
+    _killed, _repeats,
 )
