@@ -26,6 +26,7 @@ class Failure(AssertionError):
         self.expected = expected
         self.actual = actual
         self.diagnosis: Optional[Diagnosis] = None
+        self.check = ""  # the id of the check that asks for it, where that is not the one that has found it
         self.examined = False  # whether somebody has looked for one
         self.step: object = None  # of a story: the innermost one in which it has shown itself (telling/story.py)
         self._headings: list[str] = []  # the outermost first

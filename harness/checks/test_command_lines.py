@@ -14,6 +14,7 @@ from bytetrain.judging.machine import like_anybody, name_of_loopback, require_de
 from bytetrain.judging.verdicts import bad_command_line, has_status, refused, snapshot, start_refused
 from bytetrain.kernel.blocked import activity
 from bytetrain.kernel.processes import descendants
+from bytetrain.kernel.tcp import listening
 from bytetrain.programs.build import Programs
 from bytetrain.programs.output import Finished
 from bytetrain.programs.program import Argument, Conditions, Program
@@ -255,7 +256,8 @@ def test_port_0_asks_the_kernel(pair: Programs, store: FileStore, start: Starter
             expected="three ports",
         )
         for server in servers:
-            serves(server, pair.stage, store.seeded(100))
+            words = f"the server has named port {server.port}, and nobody listens there"
+            expect(listening(server.port), words, expected="the port on which it listens")
 
 
 @pytest.mark.check("server.workers_range")

@@ -8,42 +8,42 @@ import pytest
 
 from bytetrain.judging.acts import hand_over, read_to_the_last_byte, serves
 from bytetrain.judging.verdicts import has_status, received, saved
+from bytetrain.kernel.tcp import listening
 from bytetrain.programs.build import Programs
-from bytetrain.programs.program import Client, Conditions, Server
+from bytetrain.programs.program import Client, Server
 from bytetrain.programs.start import Starter
-from bytetrain.telling.story import told
-from bytetrain.wire.files import FileStore, Original, write_file
-from bytetrain.wire.peers import RawClient, RawServer
+from bytetrain.telling.story import expect
+from bytetrain.wire.files import FileStore, Literal, Original, write_data
+from bytetrain.wire.peers import RawClient, RawServer, free_port
 
-NAME, SIZE = "hello.txt", 13
-
-
-def listening(folder: Path, start: Starter) -> Server:
-    """A server whose FILE is a name alone: what others do with a path is asked later."""
-    return start.server(Path(write_file(folder / NAME, SIZE).name), under=Conditions(cwd=folder))
+NAME, CONTENT = "hello.txt", b"hello, world\n"
 
 
 @pytest.mark.check("server.ready_line")
 def test_server_says_that_it_listens(folder: Path, start: Starter) -> None:
-    server = listening(folder, start)
-    with told("and a client can connect there"), RawClient(server.port):
-        pass
+    server = start.server(write_data(folder / NAME, CONTENT), port=free_port())
+    words = f"the server says that it listens on port {server.port}, and nobody does"
+    expect(listening(server.port), words, expected=f"a socket that listens on port {server.port}")
+
+
+def serving(folder: Path, start: Starter) -> Server:
+    return start.server(write_data(folder / NAME, CONTENT))
 
 
 @pytest.mark.check("server.first_file")
 def test_server_sends_a_small_file(pair: Programs, folder: Path, start: Starter) -> None:
-    server = listening(folder, start)
+    server = serving(folder, start)
     with RawClient(server.port) as connection:
         read_to_the_last_byte(connection, pair.stage, folder / NAME)
 
 
 @pytest.mark.check("server.closes")
 def test_connection_ends_behind_the_file(pair: Programs, folder: Path, start: Starter) -> None:
-    serves(listening(folder, start), pair.stage, folder / NAME)
+    serves(serving(folder, start), pair.stage, folder / NAME)
 
 
 def hand_a_file_over(pair: Programs, store: FileStore, server: RawServer, start: Starter) -> tuple[Client, Path]:
-    original = store.in_memory(SIZE, NAME)
+    original = store.in_memory(len(CONTENT), NAME, Literal(CONTENT))
     client = start.client(server.port)
     with server.accept() as connection:
         hand_over(connection, pair.stage, NAME.encode(), Original(original).read())

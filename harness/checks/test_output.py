@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bytetrain.course.traits import traits
-from bytetrain.judging.acts import comes_to_rest, lets_go, serves, stalled
+from bytetrain.judging.acts import comes_to_rest, lets_go, replace_workers, serves, stalled
 from bytetrain.judging.timeouts import Timeouts
 from bytetrain.programs.build import Programs
 from bytetrain.programs.program import Conditions
@@ -51,6 +51,9 @@ def test_one_line_on_a_terminal(
             end = connection.other_end()
             connection.reset()
             lets_go(worker, end)
+            says_no_more(server)
+        with told("then all workers were killed, and replaced"):
+            replace_workers(server)
             says_no_more(server)
 
 

@@ -78,7 +78,7 @@ def test_exactly_that_many_workers(pair: Programs, workers: int, store: FileStor
         len(found) == workers, f"WORKERS is {workers}; once ready the server has {len(found)} descendants: {found}",
         expected=f"{workers} descendants", actual=f"{len(found)}",
     )
-    for _ in range(2 * workers):
+    for _ in range(workers):
         serves(server, pair.stage, small(store, pair.stage))
     found = descendants(server.pid)
     expect(

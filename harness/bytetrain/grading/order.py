@@ -44,6 +44,10 @@ class Order:
         self._open = Counter(key for item in items if (key := key_of(item)))
         self._next = list(self._open)
 
+    def knows(self, key: Key) -> bool:
+        """Whether that check is one of them."""
+        return key in self._open
+
     def is_wanted(self, item: str) -> bool:
         """Whether an item still can tell anything: its check has not failed, nor one that it needs."""
         key = key_of(item)

@@ -17,7 +17,7 @@ from typing import Any, Optional
 
 import pytest
 
-from .. import doctor
+from .. import Failure, doctor
 from ..course.paths import BUILD, REPO, STAGES
 from ..programs import containment, sessions
 from ..programs.output import status_in_words
@@ -156,7 +156,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         return
     stage = stage_of(item)
     record = Record(check, stage if isinstance(stage, int) else 0, case_of(item), Verdict.PASS, call.duration)
-    record.cases = _number_of_cases(item)
+    told, record.cases = record, _number_of_cases(item)
     record.warnings = list(map(visible, on_config(item.config).warnings.pop(record.stage, [])))
     error = call.excinfo.value if call.excinfo is not None else None
     if error is not None:
@@ -168,9 +168,11 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if report.skipped and breach is None:
         record.verdict, record.message = Verdict.NOT_APPLICABLE, visible(_reason(report.longrepr))
     elif error is not None:
-        fill_in(record, error, story.current(), kept.start.programs if kept.start is not None else [])
-        record.replay += _what_was_graded(item.config)
-        _for_pytest(item, report, record)
+        told = _asked_for_by(error, record)
+        fill_in(told, error, story.current(), kept.start.programs if kept.start is not None else [])
+        told.replay += _what_was_graded(item.config)
+        _for_pytest(item, report, told)
+        record.elsewhere = told.as_data() if told is not record else {}
     if record.verdict is Verdict.NOT_APPLICABLE and getattr(item.config, "workerinput", {}).get("bytetrain_late"):
         record.verdict = Verdict.HARNESS_ERROR  # programs have run before this worker could ask what the machine has
     if call.when == "teardown":
@@ -179,8 +181,18 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     elif _wants_calls(item.config, record):
         kept.untraced = record
     put_on_report(report, record)
-    item.user_properties[:] = _for_junit(item, record)  # pytest takes them with the last report of an item
+    item.user_properties[:] = _for_junit(item, told)  # pytest takes them with the last report of an item
     report.user_properties[:] = item.user_properties
+
+
+def _asked_for_by(error: BaseException, record: Record) -> Record:
+    """The record that an error belongs to: this one, or a new one of another check, which a check has looked at too."""
+    other = error.check if isinstance(error, Failure) else ""
+    if other in ("", record.check):
+        return record
+    found = Record(other, record.stage, f"after {record.check} {record.case}".strip(), Verdict.FAIL)
+    found.shown_by = [record.check, record.case]
+    return found
 
 
 @first
@@ -326,11 +338,16 @@ class Teller:
         failed = phase.verdict is Verdict.FAIL and not self._whole  # nothing makes that better, and nothing worse
         if report.when != "teardown" and not failed:  # else it counts at its end: whoever kills us earns nothing by it
             return
+        also: list[Key] = []
         for each in self._phases.pop(report.nodeid):
             record = self.results.add(each)
+            if each.elsewhere:
+                found = self.results.add(Record.from_data(each.elsewhere))
+                also += [] if self.order.knows((found.check, found.stage)) else [(found.check, found.stage)]
         if report.when == "teardown":
             self.order.ended(report.nodeid)
-        self._tell_all(self.order.decided() if key_of(report.nodeid) else [(record.check, record.stage)])
+        also += self.order.decided() if key_of(report.nodeid) else [(record.check, record.stage)]
+        self._tell_all(also)
         if phase.calls and not self._whole and self._told.get((record.check, record.stage)) is record:
             self._write(words.calls_told(record, new_cause=phase.diagnosis != {}))
 

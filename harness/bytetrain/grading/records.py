@@ -72,6 +72,8 @@ class Record:
     calls: list[str] = field(default_factory=list)  # system calls of the guilty program around the failing step
     warnings: list[str] = field(default_factory=list)  # of the build of its stage, on the first record that has them
     replay: list[str] = field(default_factory=list)  # options of the command that shows it again
+    shown_by: list[str] = field(default_factory=list)  # the check and the case that have found it, if it is not its own
+    elsewhere: dict[str, Any] = field(default_factory=dict)  # the data of a record: what it has found for another check
 
     def as_data(self) -> dict[str, Any]:
         return {**asdict(self), "verdict": self.verdict.value}
@@ -99,8 +101,9 @@ class Record:
     @property
     def again(self) -> str:
         """The command that shows it again."""
-        words = ["./lab", "replay", self.check, *(["--stage", str(self.stage)] if self.stage else [])]
-        words += ["--case", shell_word(self.case)] if self.case else []
+        check, case = self.shown_by or (self.check, self.case)
+        words = ["./lab", "replay", check, *(["--stage", str(self.stage)] if self.stage else [])]
+        words += ["--case", shell_word(case)] if case else []
         return " ".join([*words, *map(shell_word, self.replay)])
 
 

@@ -3,6 +3,7 @@
     ./lab mutants                    every mutant against the checks that its patch names
     ./lab mutants 03-one-recv ...    only those whose name begins like that
     ./lab mutants --full             against every check of its stage: the whole matrix (takes long)
+    ./lab mutants --first            as a student is told of it: is the first story that of the check named first?
 
 A mutant is a patch of a stage folder, with a header: harness/mutants/README.md. It is killed only by a verdict "fail".
 """
@@ -21,6 +22,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from enum import Enum
 from itertools import zip_longest
 from pathlib import Path
 from threading import Lock
@@ -88,17 +90,33 @@ def apply_patch(path: Path, folder: Path) -> str:
     return "" if done.returncode == 0 else " ".join(done.stdout.split()) or f"status {done.returncode}"
 
 
+class Mode(Enum):
+    """Which checks a mutant is graded with."""
+
+    NAMED = "the checks that its patch names"
+    FULL = "every check of its stage"
+    FIRST = "those up to the first story"
+
+
 @dataclass
 class Outcome:
     """What the grader made of a mutant."""
 
     mutant: Mutant
     verdicts: dict[str, str] = field(default_factory=dict)  # of the checks that were run
+    mode: Mode = Mode.NAMED
     unusable: str = ""
 
     @property
+    def told(self) -> str:
+        """The check whose story comes first; "" if there is none."""
+        return next((check for check, verdict in self.verdicts.items() if verdict == "fail"), "")
+
+    @property
     def survived(self) -> list[str]:
-        """The checks that should have caught it, and have not."""
+        """The checks that should have caught it, or been told first, and have not."""
+        if self.mode is Mode.FIRST:
+            return [self.mutant.killers[0]] if self.told != self.mutant.killers[0] else []
         return [check for check in self.mutant.killers if self.verdicts.get(check) != "fail"]
 
 
@@ -206,23 +224,26 @@ def _run(command: list[str], what: str) -> None:
         raise Unusable(f"{what} doesn't build:\n" + "\n".join(f"  {line}" for line in errors))
 
 
-def grade(mutant: Mutant, bench: Bench, full: bool) -> Outcome:
+def grade(mutant: Mutant, bench: Bench, mode: Mode) -> Outcome:
     """Makes a mutant, and grades it."""
     try:
         submission = bench.submission(mutant)
-        checks = [each.id for each in rubric().of_stage(mutant.stage) if each.weight] if full else list(mutant.killers)
-        return Outcome(mutant, verdicts_of(submission, mutant.stage, checks, bench.results(mutant)))
+        chosen = [f"--check={','.join(mutant.killers)}"] if mode is Mode.NAMED else []
+        chosen += ["--first"] if mode is Mode.FIRST else ["--all-checks"]
+        return Outcome(mutant, verdicts_of(submission, mutant.stage, chosen, bench.results(mutant)), mode)
     except Unusable as why:
         return Outcome(mutant, unusable=str(why))
     finally:
         bench.clear_away(mutant)
 
 
-def verdicts_of(submission: Path, stage: int, checks: Sequence[str], results: Path) -> dict[str, str]:
-    """Grades a submission with some checks: {id: verdict}. The first case of a check that fails decides it."""
+def verdicts_of(submission: Path, stage: int, options: Sequence[str], results: Path) -> dict[str, str]:
+    """Grades a submission: {id: verdict}, in the order in which stories are told. The first case of a check that fails
+    decides it."""
     results.unlink(missing_ok=True)
-    chosen = [f"--stage={stage}", "--check", ",".join(checks)]
-    command = grading_command(submission, results, "--no-calls", "--all-checks", "--containment=limits", *chosen)
+    command = grading_command(
+        submission, results, "--no-calls", "--containment=limits", f"--stage={stage}", *options
+    )
     environment = {**os.environ, "BYTETRAIN_LIMIT": f"{_LIMIT:g}"}
     done = subprocess.run(
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -240,11 +261,11 @@ def _verdict(check: dict[str, Any]) -> str:
     return "not applicable" if untried and check["verdict"] == "pass" else str(check["verdict"])
 
 
-def grade_all(mutants: Sequence[Mutant], jobs: int, full: bool) -> Iterator[Outcome]:
+def grade_all(mutants: Sequence[Mutant], jobs: int, mode: Mode) -> Iterator[Outcome]:
     """Grades mutants side by side; gives each outcome as it is known, in the order in which they begin."""
     bench = Bench(WORK)
     with ThreadPoolExecutor(jobs) as pool:
-        yield from pool.map(lambda mutant: grade(mutant, bench, full), by_turns(mutants))
+        yield from pool.map(lambda mutant: grade(mutant, bench, mode), by_turns(mutants))
 
 
 def by_turns(mutants: Sequence[Mutant]) -> list[Mutant]:
@@ -262,14 +283,16 @@ def idle_checks(outcomes: Sequence[Outcome]) -> list[str]:
 
 def missed_by(outcome: Outcome) -> str:
     """The checks that a mutant survived, each with the verdict that it gave instead of "fail"."""
-    return ", ".join(f"{check}: {outcome.verdicts.get(check, 'not run')}" for check in outcome.survived)
+    told = f" (the first story is that of {outcome.told or 'nobody'})" if outcome.mode is Mode.FIRST else ""
+    return ", ".join(f"{check}: {outcome.verdicts.get(check, 'not run')}" for check in outcome.survived) + told
 
 
 def matrix_row(outcome: Outcome) -> str:
     """One row of the matrix, in words."""
     if outcome.unusable:
         return f"! {outcome.unusable}"
-    killed = [check for check in outcome.mutant.killers if check not in outcome.survived]
+    killers = outcome.mutant.killers[: 1 if outcome.mode is Mode.FIRST else None]
+    killed = [check for check in killers if check not in outcome.survived]
     row = (
         f"{'✗ SURVIVES' if outcome.survived else '✓ killed'}  {outcome.mutant.name}  by {', '.join(killed) or 'nobody'}"
     )
@@ -284,7 +307,12 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser = argparse.ArgumentParser(prog="./lab mutants", description=__doc__.partition("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="only mutants whose name begins like that")
     parser.add_argument(
-        "--full", action="store_true", help="run every check of the stage, not only those that must kill"
+        "--full", dest="mode", action="store_const", const=Mode.FULL, default=Mode.NAMED,
+        help="run every check of the stage, not only those that must kill",
+    )
+    parser.add_argument(
+        "--first", dest="mode", action="store_const", const=Mode.FIRST,
+        help="grade as a student does: the first story must be that of the check that the patch names first",
     )
     # Most of a grading is waiting, for a program that a mistake has made hang above all.
     parser.add_argument("--jobs", type=int, default=4 * len(os.sched_getaffinity(0)), help="how many at once")
@@ -301,10 +329,10 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     WORK.mkdir(parents=True, exist_ok=True)
     with (WORK / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the bench is there once: two runs take turns
-        for outcome in grade_all(mutants, max(1, options.jobs), options.full):
+        for outcome in grade_all(mutants, max(1, options.jobs), options.mode):
             print(matrix_row(outcome), flush=True)
             outcomes.append(outcome)
-    return conclude(outcomes, whole=not options.names)
+    return conclude(outcomes, whole=not options.names and options.mode is not Mode.FIRST)
 
 
 def conclude(outcomes: Sequence[Outcome], whole: bool) -> int:
@@ -316,7 +344,9 @@ def conclude(outcomes: Sequence[Outcome], whole: bool) -> int:
     MATRIX.parent.mkdir(parents=True, exist_ok=True)
     MATRIX.write_text(as_json(matrix), encoding="utf-8")
     killed = len(outcomes) - len(unusable) - len(survivors)
-    print(f"\n{killed} of {len(outcomes)} mutants killed by every check that names their mistake")
+    first = any(each.mode is Mode.FIRST for each in outcomes)
+    done = "told first by the check that names" if first else "killed by every check that names"
+    print(f"\n{killed} of {len(outcomes)} mutants {done} their mistake")
     for each in survivors:  # again, at the end: above, their rows are lost among those of the killed
         print(f"{each.mutant.name} survives {missed_by(each)}")
     if unusable:

@@ -302,17 +302,20 @@ class Connection:
         return "taken" if nothing_left and (pid is None or sleeping(pid)) else ""
 
     def deliver_trains(self, trains: Iterable[bytes]) -> bool:
-        """Hands over whole trains, one at a time: no recv can find a part of one. False if the other side is gone."""
+        """Hands over whole trains, one at a time: no recv can find a part of one, nor more than the first one at first.
+        False if the other side is gone."""
         with doing(f"{self.we} hands over whole trains, one at a time"):
-            return all(self.deliver_train(train) for train in trains)
+            alone = itertools.chain([True], itertools.repeat(False))
+            return all(self.deliver_train(train, first) for train, first in zip(trains, alone))
 
-    def deliver_train(self, train: bytes) -> bool:
-        """One of those: it travels in a segment of its own, and only few of them may wait unread."""
+    def deliver_train(self, train: bytes, alone: bool = False) -> bool:
+        """One of those: it travels in a segment of its own, and only few of them may wait unread; an `alone` one is
+        read before the next one comes."""
         if not self.send(train):
             return False
         wait_until(self._arrived, f"a train of {len(train)} bytes arrives", seen=self.other_end)
         self._unread += len(train)
-        if self._unread < UNREAD_LIMIT:
+        if self._unread < UNREAD_LIMIT and not alone:
             return True
         self._unread = 0
         return self.wait_taken()

@@ -41,6 +41,7 @@ class Relay:
         self.forwarded = 0  # bytes that were sent to the client
         self.ended = ""  # what ended it; "" as long as it goes on
         self.notes: list[str] = []
+        self._begins = True  # nothing has been handed on yet
         self._faults = faults
         self._shaper = next((shaper for shaper in (fault.shaper() for fault in faults) if shaper), Shaper())
         self._client_finished = False  # it has closed its sending side
@@ -152,7 +153,8 @@ class Relay:
     def _send(self, data: bytes) -> None:
         try:
             if self._shaper.whole_trains:
-                there = self.client.deliver_train(data)
+                there = self.client.deliver_train(data, alone=self._begins)
+                self._begins = False
             else:
                 there = self.client.send(data)
         except NeverHappened as unread:
