@@ -244,7 +244,7 @@ def verdicts_of(submission: Path, stage: int, options: Sequence[str], results: P
     command = grading_command(
         submission, results, "--no-calls", "--containment=limits", f"--stage={stage}", *options
     )
-    environment = {**os.environ, "BYTETRAIN_LIMIT": f"{_LIMIT:g}"}
+    environment = {**os.environ, **({} if "--first" in options else {"BYTETRAIN_LIMIT": f"{_LIMIT:g}"})}
     done = subprocess.run(
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         errors="surrogateescape"
