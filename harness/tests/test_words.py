@@ -113,6 +113,14 @@ def test_of_what_was_found_the_first_lines_are_shown() -> None:
     assert "line 53" in told(record, whole=True)
 
 
+def test_a_step_that_quotes_a_program_is_cut() -> None:
+    said = "it ended with status 1\n" + "\n".join(f"  | line {number}" for number in range(54))
+    failing = step(said, outcome="failed", failing=True)
+    record = Record("client.sizes", 1, "", Verdict.FAIL, message=said, steps=[failing])
+    assert "| line 14\n" in told(record) and "line 15" not in told(record)
+    assert "[... 39 more lines ...]" in told(record) and "line 53" in told(record, whole=True)
+
+
 def test_what_a_step_has_said_is_not_said_again_below_it() -> None:
     steps = [step("a file comes", kind="told"), step("nothing was drawn", outcome="failed", failing=True)]
     record = Record("progress.last_line", 4, "", Verdict.FAIL, steps=steps)

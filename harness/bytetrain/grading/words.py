@@ -25,6 +25,7 @@ OUTPUTS = 2  # programs whose output is shown: the last ones
 OUTPUT_LINES = 12  # of each stream of a program
 WARNINGS = 3  # of a build that are shown
 ACTUAL_LINES = 6  # of what was found
+STEP_LINES = 16  # of one step: what a program has printed is shown below as well
 _NAME = re.compile(r"[^\s/]{80,}")  # a name, of a file, say, that is too long to be read again and again
 _KEPT_OF_A_NAME = 24  # characters, at each of its ends
 MARKS = {Verdict.FAIL: "✗", Verdict.HARNESS_ERROR: "!",
@@ -157,7 +158,8 @@ def _steps(steps: list[dict[str, Any]], whole: bool) -> Iterator[Line]:
     for number in range(1, len(steps) + 1) if whole else _shown_steps(steps):
         if number > last + 1:
             yield f"        [... {number - last - 1} steps ...]", ""
-        yield from step_lines(number, steps[number - 1])
+        step = steps[number - 1]
+        yield from step_lines(number, step if whole else {**step, "words": _first_lines(step["words"], STEP_LINES)})
         last = number
     if steps:
         yield "", ""
