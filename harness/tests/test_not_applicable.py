@@ -83,7 +83,8 @@ def test_a_full_disk_is_judged_in_the_sandbox_as_well(tmp_path: Path, standins: 
         pytest.skip("before bubblewrap 0.7 there is no small disk for root")
     for submission, verdict in ((HARNESS / "submissions" / "python_fds", "pass"), (standins, "fail")):
         results = tmp_path / f"{verdict}.json"
-        command = grading_command(submission, results, "--check=client.disk_full", "--stage=6", "-n0", "--no-calls")
+        one = ("--check=client.disk_full", "--all-cases", "--stage=6", "-n0", "--no-calls")
+        command = grading_command(submission, results, *one)
         done = subprocess.run([*command, "--containment=bubblewrap"], stdout=subprocess.PIPE, text=True)
         check = next(each for each in load_results(results)["checks"] if each["id"] == "client.disk_full")
         cases = {each["case"]: each["verdict"] for each in check["cases"]}
