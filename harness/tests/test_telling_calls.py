@@ -72,6 +72,7 @@ CALLS = {
     "no room, and on to the next": ("error_ignored", [send(NEXT, 1004, AGAIN), send(HEAD, 4, "4")]),
     "no room, and once more": ("", [send(NEXT, 1004, AGAIN), send(NEXT, 1004, "1004")]),
     "sends into a broken connection": ("error_ignored", [send(BODY, 1000, "-1 EPIPE (Broken pipe)")] * 8),
+    "sends a file into one": ("error_ignored", [READS, send(BODY, 1000, "-1 EPIPE (Broken pipe)")] * 8),
     "sees that it is broken": ("", [send(BODY, 1000, "-1 EPIPE (Broken pipe)")]),
     "asks at once when nothing is there": ("spins", [recv("0x7f", 1000, AGAIN)] * 100),
     "asks a few times": ("", [recv("0x7f", 1000, AGAIN)] * 20),

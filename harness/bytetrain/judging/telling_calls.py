@@ -119,12 +119,16 @@ def _used_minus_one(events: Sequence[Event]) -> Iterator[Sight]:
 
 
 def _repeats(events: Sequence[Event]) -> Iterator[Sight]:
-    """The same call with the same answer, again and again."""
-    calls = [each for each in events if each.kind == "call" and each.result is not None]
-    for _, run in groupby(calls, lambda each: (each.name, each.arguments.split(",")[0], each.result, each.error)):
-        same = list(run)
-        if len(same) >= REPEATS and same[0].name in _TRANSFERS:
-            yield from _of_repeated(same)
+    """The same call on the same descriptor with the same answer, again and again, whatever else is called between."""
+    calls = [each for each in events if each.kind == "call" and each.name in _TRANSFERS and each.result is not None]
+    of_one: dict[tuple[str, str], list[Event]] = {}
+    for each in calls:
+        of_one.setdefault((each.name, each.arguments.split(",")[0]), []).append(each)
+    for series in of_one.values():
+        for _, run in groupby(series, lambda each: (each.result, each.error)):
+            same = list(run)
+            if len(same) >= REPEATS:
+                yield from _of_repeated(same)
 
 
 def _of_repeated(same: Sequence[Event]) -> Iterator[Sight]:
