@@ -84,6 +84,15 @@ def test_every_classic_applies_and_names_a_check_of_its_stage(folder: Path, coun
         each.make(tmp_path / each.name)
 
 
+def test_what_is_recorded_is_when_and_where_and_the_check_that_was_told_first() -> None:
+    told = {"name": "01-forgets", "stage": 1, "first": 2.5, "end": 9.0, "wanted": "pool.size", "told": ["a.b", "c.d"]}
+    data = {"date": "2026-11-30", "commit": "b44e3a2", "machine": {}, "classics": [told], "hanging": [], "copies": []}
+    assert classics.recorded(data) == {
+        "date": "2026-11-30", "commit": "b44e3a2", "machine": {}, "hanging": [],
+        "classics": [{"name": "01-forgets", "stage": 1, "first": 2.5, "end": 9.0, "told": "a.b"}],
+    }
+
+
 @pytest.mark.parametrize("line, check", [
     ("✗ server.ready_line: Standard output has the one line", "server.ready_line"),
     ("  ✗ server.ready_line  fail   1 of 2 cases", ""),  # of the summary

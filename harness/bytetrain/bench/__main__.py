@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Optional
 
-from ..course.paths import BUILD, STAGES
+from ..course.paths import BUILD, FEEDBACK, STAGES
 from ..programs.build import Programs, build
 from ..programs.sessions import prepare
 from ..telling.ending import end_with
@@ -44,6 +44,9 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser.add_argument(
         "--json", type=Path, default=FIGURES, metavar="FILE", help="where the figures go; the page goes beside it"
     )
+    parser.add_argument(
+        "--record", action="store_true", help="keep the times of the classic mistakes in harness/feedback.json as well"
+    )
     options = parser.parse_args(arguments)
     why_not = network.enter(sys.argv[1:] if arguments is None else arguments)
     prepare()
@@ -56,6 +59,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(as_json(data), encoding="utf-8")
     options.json.with_suffix(".html").write_text(without_bytes(page(data)), encoding="utf-8")
+    if options.record and data["classics"]:
+        FEEDBACK.write_text(as_json(classics.recorded(data)), encoding="utf-8")
     print(f"\nfigures: {options.json}\npage:    {options.json.with_suffix('.html')}")
     return 1 if any(bar["missed_in_ci"] for bar in data["bars"]) else 0
 

@@ -6,7 +6,7 @@ import shutil
 import statistics
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,3 +106,13 @@ def in_sum(told: Sequence[dict[str, Any]]) -> str:
     """Median and worst of the times to the first story."""
     times = [each["first"] for each in told]
     return f"first story: median {statistics.median(times):.1f} s, worst {max(times):.1f} s"
+
+
+def recorded(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What the pages tell of it: when, where, and how long each took."""
+    times = {
+        kind: [{key: each[key] for key in ("name", "stage", "first", "end")} | {"told": each["told"][0]}
+               for each in data[kind]]
+        for kind in ("classics", "hanging")
+    }
+    return {**{key: data[key] for key in ("date", "commit", "machine")}, **times}

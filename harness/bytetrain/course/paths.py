@@ -10,5 +10,6 @@ LESSONS = HARNESS / "lessons.toml"
 CHECKS = HARNESS / "checks.toml"
 DIAGNOSES = HARNESS / "diagnoses.toml"
 STEPS = HARNESS / "steps.toml"
+FEEDBACK = HARNESS / "feedback.json"  # written by ./lab bench --only feedback --record
 TESTED_ON = HARNESS / "tested_on.json"  # written by .ci/bare.py
 BUILD = REPO / "build" / "harness"  # everything that the harness builds; never inside a submission

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import statistics
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, Callable
 
 from ..course.catalogue import Check, Run, lessons, rubric, stages
 from ..course.languages import Language
-from ..course.paths import HARNESS, REPO, TESTED_ON
+from ..course.paths import FEEDBACK, HARNESS, REPO, TESTED_ON
 from ..course.steps import steps, steps_of
 
 EN, ZH = Language.EN, Language.ZH
@@ -21,7 +22,7 @@ def render(name: str, language: Language, page: Path) -> str:
     kind, *arguments = name.split()
     tables: dict[str, Callable[..., str]] = {
         "stages": _stages, "lessons": _lessons, "changes": _changes, "tested-on": _tested_on, "checks": _checks,
-        "steps": _steps,
+        "steps": _steps, "feedback": _feedback,
     }
     if kind not in tables:
         raise ValueError(f"{page}: there is no generated table {name!r}: there are {', '.join(tables)}")
@@ -89,6 +90,26 @@ def _steps(language: Language, page: Path, number: str) -> str:
         for step in steps_of(int(number), steps())
     ]
     return _table(heads[language], rows)
+
+
+def _feedback(language: Language, page: Path) -> str:
+    heads = {
+        EN: ["Mistake", "Stage", "First story after", "End after", "First story"],
+        ZH: ["错误", "阶段", "第一段报告", "结束", "最先报告的检查项"],
+    }
+    seconds = {EN: "{:.1f} s", ZH: "{:.1f} 秒"}[language]
+    data = json.loads(FEEDBACK.read_text(encoding="utf-8"))
+    folder = os.path.relpath(HARNESS / "mutants", page.parent)
+    rows = [
+        [f"[{each['name']}]({folder}/{kind}/{each['name']}.patch)", f"{each['stage']:02d}",
+         seconds.format(each["first"]), seconds.format(each["end"]), f"`{each['told']}`"]
+        for kind in ("classics", "hanging")
+        for each in data[kind]
+    ]
+    times = [each["first"] for each in data["classics"]]
+    middle = {EN: "**median of the twelve, worst**", ZH: "**十二个的中位数，最差**"}[language]
+    both = f"{seconds.format(statistics.median(times))}, {seconds.format(max(times))}"
+    return _table(heads[language], [*rows, [middle, "", both, "", ""]])
 
 
 def _tested_on(language: Language, page: Path) -> str:
