@@ -31,6 +31,7 @@ VARYING = [
     (r"\bport \d+", "port PORT"),
     (r"/\S*/bytetrain-files-\w+", "FILES"),
     (r"/\S*/bytetrain-\w+", "FOLDER"),
+    (r"\d+ (not reached|checks rest on it)", r"SOME \1"),
     (r"in \d+\.\d s$", "in TIME"),
     (r" +$", ""),
 ]
