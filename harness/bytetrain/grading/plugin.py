@@ -327,7 +327,7 @@ class Teller:
             if crashed and report.nodeid.startswith("checks/"):
                 self._begin()
                 self._stray(report.nodeid, self._gone.pop(node, ""))
-            if report.when == "teardown":
+            if crashed or report.when == "teardown":
                 self.order.ended(report.nodeid)
             return
         self._begin()
