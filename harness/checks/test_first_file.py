@@ -13,7 +13,7 @@ from bytetrain.programs.build import Programs
 from bytetrain.programs.program import Client, Server
 from bytetrain.programs.start import Starter
 from bytetrain.telling.story import expect
-from bytetrain.wire.files import FileStore, Literal, Original, write_data
+from bytetrain.wire.files import FileStore, Literal, Original, remember, write_data
 from bytetrain.wire.peers import RawClient, RawServer, free_port
 
 NAME, CONTENT = "hello.txt", b"hello, world\n"
@@ -27,7 +27,9 @@ def test_server_says_that_it_listens(folder: Path, start: Starter) -> None:
 
 
 def serving(folder: Path, start: Starter) -> Server:
-    return start.server(write_data(folder / NAME, CONTENT))
+    file = write_data(folder / NAME, CONTENT)
+    file.chmod(0o444)  # who opens it to write as well is told so here
+    return start.server(remember(file, len(CONTENT), Literal(CONTENT)))
 
 
 @pytest.mark.check("server.first_file")
