@@ -290,6 +290,8 @@ def test_who_interrupts_a_run_keeps_what_was_graded(
     checks = trial.folder / "harness" / "checks"
     passing = '\n@pytest.mark.check("server.next")\ndef test_another(stage):\n    pass\n'
     (checks / "test_early.py").write_text("import pytest\n" + passing)
+    order = 'checks = ["server.next", "server.deed"]\n'
+    (checks.parent / "steps.toml").write_text(f'[[step]]\nstage = 1\ntitle = "One"\ntitle_zh = "一"\n{order}')
     leader, terminal = pty.openpty()
     command = [*trial.command, "--no-calls", "--containment", mode, workers]
     with subprocess.Popen(
@@ -316,7 +318,7 @@ def test_who_interrupts_a_run_keeps_what_was_graded(
 
 def has_begun(temporary: Path) -> bool:
     """Whether the attacker is known to the check that has started it, with a sandbox or without."""
-    return any(list(temporary.glob(f"*/{below}bytetrain-begun")) for below in ("", "work/"))
+    return any(list(temporary.glob(f"*/{below}bytetrain-begun")) for below in ("", "bytetrain-work/"))
 
 
 def test_what_a_killed_run_has_left_is_swept_by_the_next(temporary: Path) -> None:
