@@ -86,9 +86,10 @@ MISTAKES = {
         6, CLOSES_WHO_WAITS, "exit.stalled_client", "a client that waited was closed, without", "is dropped after"),
     "workers accept by themselves, stopped before their first send": Mistake(
         3, WORKERS_ACCEPT, "server.sigpipe_before_first_send",
-        r"clients wait in the backlog \(2\), the parent sleeps on: .*socket is open in worker \d", "waited"),
+        r"2 wait in the backlog, and the listening socket is open in worker \d.*server: it waits in", r"after \d+ s"),
     "workers accept by themselves, and one dies": Mistake(
-        3, WORKERS_ACCEPT, "pool.worker_dies_before_taking", "the parent sleeps on: ", "waited"),
+        3, WORKERS_ACCEPT, "pool.worker_dies_before_taking", "nobody can move any more: the server: it waits in",
+        r"after \d+ s"),
     "room for ten that wait, and no more": Mistake(
         3, [("network.py", "socket.SOMAXCONN", "10")],
         passes=["pool.stopped_workers", "pool.clients_wait", "pool.served_in_turn", "server.at_once", "pair.at_once"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 
 from .contestants import BUILT_TOOLS, SOURCES
@@ -9,7 +10,14 @@ from .meters import BenchError
 
 
 def build_tools() -> None:
-    """Builds what has changed."""
+    """Builds what has changed; two benches take turns."""
+    BUILT_TOOLS.mkdir(parents=True, exist_ok=True)
+    with (BUILT_TOOLS / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _build()
+
+
+def _build() -> None:
     for command in (
         ["cmake", "-S", SOURCES, "-B", BUILT_TOOLS, "-DCMAKE_BUILD_TYPE=Release"], ["cmake", "--build", BUILT_TOOLS],
     ):

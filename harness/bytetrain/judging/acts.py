@@ -13,7 +13,6 @@ from typing import Callable, Iterator, Optional
 
 from .. import Diagnosis, Failure
 from ..course.traits import traits
-from ..kernel.blocked import activity
 from ..kernel.cpu import cpu_use, nanoseconds, wakeups
 from ..kernel.descriptors import descriptor_count, descriptors, has_socket
 from ..kernel.processes import dead, descendants, facts, sleeping, state, zombies
@@ -305,23 +304,17 @@ def sleeping_on(pid: int) -> Callable[[], bool]:
 
 
 def parent_accepts(server: Server) -> None:
-    """Waits until the backlog is empty: the parent accepts, and doesn't leave that to its workers, who are stopped.
-    Failure as soon as it is known to sleep on."""
+    """Waits until the backlog is empty: the parent accepts, and doesn't leave that to its workers, who are stopped."""
     __tracebackhide__ = True
-    sleeps_on = sleeping_on(server.pid)
 
-    def accepted() -> bool:
-        waiting = backlog(server.port)
-        if waiting and sleeps_on():
-            found = listener(server.port)
-            others = [f"worker {pid}" for pid in server.workers if found and has_socket(pid, found.inode)]
-            held = f"; the listening socket is open in {', '.join(others)} as well" if others else ""
-            words = f"clients wait in the backlog ({waiting}), the parent sleeps on: {activity(server.pid)}{held}"
-            raise Failure(words, expected="the parent accepts the clients", actual=words)
-        return not waiting
+    def seen() -> str:
+        found = listener(server.port)
+        others = [f"worker {pid}" for pid in server.workers if found and has_socket(pid, found.inode)]
+        held = f", and the listening socket is open in {', '.join(others)} as well" if others else ""
+        return f"{backlog(server.port)} wait in the backlog{held}"
 
-    wait_until(accepted, "the parent accepts the clients that have come: it doesn't leave that to its workers",
-               seen=lambda: f"{backlog(server.port)} wait in the backlog")
+    what = "the parent accepts the clients that have come: it doesn't leave that to its workers"
+    wait_until(lambda: not backlog(server.port), what, seen=seen)
 
 
 def lets_go(worker: int, end: Optional[TcpSocket]) -> None:

@@ -164,6 +164,11 @@ class Watch:
         self._thread.join()
         self._look()  # once more: what is short can do much
 
+    def has_found(self) -> bool:
+        """Looks now: whether a limit has been passed."""
+        self._look()
+        return self.breach is not None
+
     def _run(self) -> None:
         while not self._over.wait(_BETWEEN):
             self._look()

@@ -159,6 +159,9 @@ class Starter:
         path.mkdir()
         return path
 
+    def _has_found(self) -> bool:
+        return self._watched and self._watch.has_found()
+
     def _printed(self) -> list[Printed]:
         return [each for program in self.programs for each in program.printed()]
 
@@ -168,7 +171,7 @@ class Starter:
         if self._watched:
             self._stack.enter_context(self._watch)
         if self._external_port is None:
-            self._stack.enter_context(watching(lambda: Stuck(self.programs).look))
+            self._stack.enter_context(watching(lambda: Stuck(self.programs, self._has_found).look))
         return self
 
     def __exit__(

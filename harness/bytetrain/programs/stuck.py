@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Sequence
+from typing import Callable, Optional
 
 from ..kernel.blocked import activity
 from ..kernel.processes import ProcessFacts, descendants
@@ -18,8 +19,10 @@ _TOLD = 4  # processes; the others are counted
 class Stuck:
     """A series of looks at the programs, and at the threads of ours that may do something for them: a proxy."""
 
-    def __init__(self, programs: Sequence[Program]) -> None:
+    def __init__(self, programs: Sequence[Program], has_found: Callable[[], bool] = lambda: False) -> None:
+        """`has_found`: of a watch, which ends them for what they have done: it is asked first, once."""
         self._programs = programs
+        self._has_found: Optional[Callable[[], bool]] = has_found
         self._stillness = Stillness(self._everybody)
         self._ours: list[tuple[str, ...]] = []
 
@@ -30,6 +33,9 @@ class Stuck:
         if not same:
             self._stillness = Stillness(self._everybody)
         if not self._programs or not self._stillness.look():
+            return ""
+        ask, self._has_found = self._has_found, None
+        if ask is not None and ask():
             return ""
         return "; ".join(self._in_words())
 
