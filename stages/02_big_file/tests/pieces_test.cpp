@@ -12,14 +12,17 @@ using namespace std::string_literals;
 class Pieces : public testing::Test {
  protected:
   Received receive(const std::string& first, const std::string& second) {
-    Background server(pair_.left.get(), [&] {
-      put(pair_.left.get(), "\0\0\0\1f\0\0\x03\xe8"s + first);
-      put_when_taken(pair_, second);
-      end_stream(pair_.left.get());
-    });
     ClientOptions options;
     options.directory = directory_.path();
-    return receive_file(pair_.right.get(), options);
+    Received received;
+    Background client(pair_.right.get(), [&] { received = receive_file(pair_.right.get(), options); });
+    put(pair_.left.get(), "\0\0\0\1f\0\0\x03\xe8"s + first);
+    wait_until("the first piece is taken", [&] { return unread(pair_.right.get()) == 0; });
+    client.wait_until_blocked();  // in the next recv: until the last one is over it would take what comes
+    put(pair_.left.get(), second);
+    end_stream(pair_.left.get());
+    client.finish();
+    return received;
   }
 
   const TemporaryDirectory directory_;
