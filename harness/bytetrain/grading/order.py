@@ -38,6 +38,7 @@ class Order:
         self.over = False  # nothing more is wanted
         self._open: Counter[Key] = Counter()  # items of each check that have not ended
         self._next: list[Key] = []  # those not yet told, in order
+        self._asked: object = None  # what was known when somebody asked for news
 
     def begin(self, items: Iterable[str]) -> None:
         """These will be run, in this order."""
@@ -47,6 +48,11 @@ class Order:
     def knows(self, key: Key) -> bool:
         """Whether that check is one of them."""
         return key in self._open
+
+    def has_news(self) -> bool:
+        """Whether anything that was wanted may not be wanted any more, since this was asked last."""
+        before, self._asked = self._asked, (self._results.failures, self.over)
+        return before != self._asked
 
     def is_wanted(self, item: str) -> bool:
         """Whether an item still can tell anything: its check has not failed, nor one that it needs."""

@@ -39,11 +39,13 @@ class Results:
         self.interrupted = False  # True then: by whoever grades, or by a program that can signal its judge
         self.began = time.time()
         self.warnings: dict[int, list[str]] = {}  # of builds that have succeeded, stage by stage
+        self.failures = 0  # of cases, so far
         self._cases: dict[tuple[str, int], dict[str, Record]] = {}
         self.strays: list[Record] = []  # harness errors outside of any check
 
     def add(self, record: Record) -> Record:
         """Takes in a phase of a case; returns the case as it is known now."""
+        self.failures += record.verdict is Verdict.FAIL
         cases = self._cases.setdefault((record.check, record.stage), {})
         if record.case in cases:
             cases[record.case].takes_in(record)

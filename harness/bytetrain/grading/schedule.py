@@ -20,6 +20,7 @@ class InOrder(LoadScheduling):  # type: ignore[misc]
         super().__init__(config, log)
         self.collection: Optional[list[str]]  # node ids, once all workers have told them
         self._order = order
+        self._long: set[int] = set()
 
     def schedule(self) -> None:
         """All workers have told what there is; or one has come late."""
@@ -30,6 +31,7 @@ class InOrder(LoadScheduling):  # type: ignore[misc]
             self.collection = items
             self.pending[:] = range(len(items))
             self._order.begin(items)
+            self._long = {number for number, item in enumerate(items) if self._order.is_long(item)}
         for node in self.nodes:
             self.check_schedule(node)
 
@@ -47,19 +49,17 @@ class InOrder(LoadScheduling):  # type: ignore[misc]
             node.send_runtest_some([chosen])
 
     def _choose(self, node: Any) -> Optional[int]:
-        for number in [each for each in self.pending if not self._order.is_wanted(self._item(each))]:
-            self.pending.remove(number)
-            self._order.ended(self._item(number))
+        if self._order.has_news():  # else looking through hundreds of them, each time, would cost more than they do
+            for number in [each for each in self.pending if not self._order.is_wanted(self._item(each))]:
+                self.pending.remove(number)
+                self._order.ended(self._item(number))
         if not self.pending:
             return None
         if self.nodes.index(node) % 2:
-            long = [number for number in self.pending if self._is_long(number)]
-            if long or any(map(self._is_long, self.node2pending[node])):
+            long = [number for number in self.pending if number in self._long]
+            if long or not self._long.isdisjoint(self.node2pending[node]):
                 return int((long or self.pending[::-1])[0])
         return int(self.pending[0])
-
-    def _is_long(self, number: int) -> bool:
-        return self._order.is_long(self._item(number))
 
     def _item(self, number: int) -> str:
         assert self.collection is not None
