@@ -99,6 +99,24 @@ def test_what_rests_on_a_failure_earns_nothing_whatever_it_found() -> None:
     assert results.verdict("server.sizes", 1) is Verdict.PASS
 
 
+def test_a_worker_is_not_asked_where_it_is() -> None:
+    """Or its checks may run in another thread than the main one."""
+    pytest.importorskip("xdist")
+    import execnet
+    from bytetrain.grading.schedule import keep_main_thread_free
+
+    group = execnet.Group()
+    gateway = group.makegateway("popen")
+    try:
+        asked = [gateway._rinfo(update=True), gateway._rinfo()]
+        keep_main_thread_free(gateway)
+        gateway.remote_exec = None  # whoever asks fails
+        told = gateway._rinfo()
+    finally:
+        group.terminate(timeout=10)
+    assert all((told.platform, told.version_info) == (each.platform, each.version_info) for each in asked)
+
+
 CHECKS = """
 import pytest
 from bytetrain import Failure

@@ -12,6 +12,7 @@ around: Callable[[Hook], Hook] = pytest.hookimpl(hookwrapper=True)
 close_around: Callable[[Hook], Hook] = pytest.hookimpl(hookwrapper=True, trylast=True)  # nobody's wrapper is inside
 last: Callable[[Hook], Hook] = pytest.hookimpl(trylast=True)
 of_another_plugin: Callable[[Hook], Hook] = pytest.hookimpl(optionalhook=True)
+first_of_another_plugin: Callable[[Hook], Hook] = pytest.hookimpl(optionalhook=True, tryfirst=True)
 first: Callable[[Hook], Hook] = pytest.hookimpl(tryfirst=True)
 
 

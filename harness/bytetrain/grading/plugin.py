@@ -27,7 +27,7 @@ from ..telling.text import has_bytes, visible, without_bytes
 from ..wire.files import set_seed_of_run
 from . import calls, protection, words
 from .attached import OnConfig, on_config, on_item, on_report, put_on_config, put_on_report
-from .hooks import around, close_around, first, last, of_another_plugin, wrong_usage
+from .hooks import around, close_around, first, first_of_another_plugin, last, of_another_plugin, wrong_usage
 from .order import Key, Order, key_of
 from .records import Record, Verdict, fill_in
 from .results import ERROR, Results, forget, write
@@ -109,6 +109,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     select(config, items)
+
+
+@first_of_another_plugin
+def pytest_xdist_newgateway(gateway: Any) -> None:
+    from .schedule import keep_main_thread_free  # noqa: PLC0415  pytest-xdist may be missing
+
+    keep_main_thread_free(gateway)
 
 
 @of_another_plugin
