@@ -20,8 +20,8 @@ def keep_main_thread_free(gateway: Any) -> None:
     """A worker's checks run in its main thread, which signals come to, and which tells stories, because they are the
     first thing that it is asked to execute. With -v pytest-xdist asks where it is before that, and execnet may then
     give the checks to another thread, if the main one is not quite done. It is where we are: nobody need ask."""
-    here = {"platform": sys.platform, "version_info": sys.version_info[:5], "cwd": os.getcwd()}
-    gateway._cache_rinfo = RInfo({**here, "executable": sys.executable})
+    here: dict[str, Any] = {"platform": sys.platform, "version_info": sys.version_info[:5], "cwd": os.getcwd()}
+    gateway._cache_rinfo = RInfo(here | {"executable": sys.executable})
 
 
 class InOrder(LoadScheduling):  # type: ignore[misc]
