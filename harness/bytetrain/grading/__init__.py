@@ -3,7 +3,9 @@
     selection.py  which checks run, in which stages
     entry.py      what pytest may run, and from where: the kit's own settings and folders, and nothing of others
     protection.py what keeps a submission from doing harm: in the sandbox all of it is run once more
-    plugin.py     pytest's hooks: verdicts come in, are told at once, and are summed up
+    plugin.py     pytest's hooks: options, the items of a run, and the record that each phase of an item leaves
+    order.py      what runs and is told first, and what need not run any more; schedule.py is that for pytest-xdist
+    teller.py     takes records in where pytest has its terminal: stories at once, points at the end
     closing.py    what pytest says at the end of a run, in our words
     attached.py   what is kept on pytest's own objects meanwhile; hooks.py has its markers, with types
     records.py    what is known of one case, and how a Failure becomes one

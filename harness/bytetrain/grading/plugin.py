@@ -1,4 +1,4 @@
-"""pytest's hooks of the grader: verdicts come in from the checks, are told at once, and are summed up at the end.
+"""pytest's hooks of the grader: options, the items of a run, and the record that each phase of an item leaves.
 
 With pytest-xdist the records are made where a check runs, and travel to the controller on pytest's own reports.
 """
@@ -6,11 +6,9 @@ With pytest-xdist the records are made where a check runs, and travel to the con
 from __future__ import annotations
 
 import json
-import re
-import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from copy import copy
 from pathlib import Path
 from typing import Any, Optional
@@ -20,24 +18,22 @@ import pytest
 from .. import Failure, doctor
 from ..course.paths import BUILD, REPO, STAGES
 from ..programs import containment, sessions
-from ..programs.output import status_in_words
 from ..telling import story
 from ..telling.story import Step
 from ..telling.text import has_bytes, visible, without_bytes
 from ..wire.files import set_seed_of_run
 from . import calls, protection, words
-from .attached import OnConfig, on_config, on_item, on_report, put_on_config, put_on_report
-from .hooks import around, close_around, first, first_of_another_plugin, last, of_another_plugin, wrong_usage
-from .order import Key, Order, key_of
+from .attached import OnConfig, on_config, on_item, put_on_config, put_on_report
+from .hooks import around, close_around, first, first_of_another_plugin, of_another_plugin, wrong_usage
 from .records import Record, Verdict, fill_in
-from .results import ERROR, Results, forget, write
+from .results import Results
 from .schema import OUR_FAULT
 from .selection import (
     add_options, case_of, check_of, check_options, chosen_stages, draw_seed, parametrize, rubric_of, select, stage_of,
     submission_of,
 )
+from .teller import add_teller, is_controller, teller_of
 
-_TELLER = "bytetrain-teller"
 RESULTS = BUILD.parent / "results.json"
 LEAVE_OUT = ("--check", "--case", "--step", "keyword", "markexpr", "deselect")  # options: not all is run
 TRACED_STORIES = 3  # a run traces so many failures (on each of its workers): each takes a second run
@@ -280,192 +276,6 @@ def _calls_of(item: pytest.Item) -> calls.Around:
     return around if not kept.untraced.diagnosis else around._replace(diagnosis={})
 
 
-# Telling
-
-
-def _how_it_ended(node: Any) -> str:
-    """How the process of a worker of pytest-xdist has ended, if that can be known."""
-    process = getattr(getattr(node.gateway, "_io", None), "popen", None)
-    try:
-        return status_in_words(process.wait(10)) if process is not None else ""
-    except subprocess.TimeoutExpired:
-        return ""
-
-
-def is_controller(config: pytest.Config) -> bool:
-    return not hasattr(config, "workerinput")
-
-
-def teller_of(config: pytest.Config) -> "Teller":
-    """Of a controller, once the session has started."""
-    found: Teller = config.pluginmanager.get_plugin(_TELLER)
-    return found
-
-
-class Teller:
-    """Takes in the reports of a run, where pytest has its terminal."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        self.config = config
-        self.results = on_config(config).results
-        self._whole = bool(config.getoption("--replay"))  # a story with all its calls is told when these are known
-        self.order = Order(self.results, all_cases=bool(config.getoption("--all-cases")))
-        self._told: dict[Key, Record] = {}  # the failures whose story is told
-        self._causes: set[tuple[str, int]] = set()  # what they have shown, in which stage
-        self._phases: dict[str, list[Record]] = {}  # of checks that have not come to their end
-        self._interrupted: set[Any] = set()  # workers
-        self._gone: dict[Any, str] = {}  # workers that were ended, and how; each is told with what it was at
-        self._file = Path(str(config.getoption("--results")))
-
-    @property
-    def _terminal(self) -> Any:
-        return self.config.pluginmanager.get_plugin("terminalreporter")
-
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Without pytest-xdist, whose scheduler tells the order otherwise."""
-        self.order.begin(item.nodeid for item in session.items)
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        phase = on_report(report)
-        if phase is None:
-            # Only a check counts: the harness's own tests lie beside checks/.
-            node = getattr(report, "node", None)
-            crashed = report.failed and report.when == "???" and node not in self._interrupted
-            if crashed and report.nodeid.startswith("checks/"):
-                self._begin()
-                self._stray(report.nodeid, self._gone.pop(node, ""))
-            if crashed or report.when == "teardown":
-                self.order.ended(report.nodeid)
-            return
-        self._begin()
-        if phase.warnings and phase.stage not in self.results.warnings:
-            self.results.warnings[phase.stage] = phase.warnings
-            self._write(words.warnings_told(phase.stage, phase.warnings))
-        self._phases.setdefault(report.nodeid, []).append(phase)
-        failed = phase.verdict is Verdict.FAIL and not self._whole  # nothing makes that better, and nothing worse
-        if report.when != "teardown" and not failed:  # else it counts at its end: whoever kills us earns nothing by it
-            return
-        also: list[Key] = []
-        for each in self._phases.pop(report.nodeid):
-            record = self.results.add(each)
-            if each.elsewhere:
-                found = self.results.add(Record.from_data(each.elsewhere))
-                also += [] if self.order.knows((found.check, found.stage)) else [(found.check, found.stage)]
-        if report.when == "teardown":
-            self.order.ended(report.nodeid)
-        also += self.order.decided() if key_of(report.nodeid) else [(record.check, record.stage)]
-        self._tell_all(also)
-        if phase.calls and not self._whole and self._told.get((record.check, record.stage)) is record:
-            self._write(words.calls_told(record, new_cause=phase.diagnosis != {}))
-
-    def _begin(self) -> None:
-        """There is the first report of a check."""
-        if not self.results.begun:
-            self.results.begun = True
-            self.config.option.tbstyle = "no"  # stories are told at once: pytest need not tell them again
-            forget(self._file)
-
-    def _take_in_the_rest(self) -> None:
-        """Of a run that was broken off (-x with workers of xdist), not every case comes to its end. What has gone wrong
-        by then is known, and told; who has only passed so far earns nothing."""
-        for phase in [each for phases in self._phases.values() for each in phases]:
-            if phase.verdict in (Verdict.FAIL, Verdict.HARNESS_ERROR):
-                self.results.add(phase)
-        self._phases.clear()
-        self._tell_all(self.order.rest())
-
-    @last
-    def pytest_unconfigure(self) -> None:
-        """Ends the programs of a pytest worker that something has killed: they have come to us."""
-        sessions.end_left_over()
-
-    @property
-    def _has_results(self) -> bool:
-        return bool(self.results.all_verdicts() or self.results.strays)
-
-    @of_another_plugin
-    def pytest_testnodedown(self, node: Any, error: Any) -> None:
-        """A worker of pytest-xdist has ended: by itself, or it was ended; or it is interrupted, as all of the run."""
-        if error == "keyboard-interrupt":
-            self._interrupted.add(node)
-        elif error:
-            self._gone[node] = _how_it_ended(node)
-
-    def _stray(self, item: str, how: str) -> None:
-        """A worker was ended, while it ran an item, if it did; what it had found out there doesn't count."""
-        known = self._phases.pop(item, [])
-        found = re.search(r"(?<=stage)\d\d(?=\b|-)", item)
-        name = known[0].check if known else item.rpartition("::")[2].partition("[")[0]
-        record = Record(name, int(found[0]) if found else 0, known[0].case if known else "", Verdict.HARNESS_ERROR)
-        record.message = words.ended_worker(record, how)
-        self.results.strays.append(record)
-        self._write(words.stray(record))
-
-    def _tell_all(self, decided: Iterable[Key]) -> None:
-        """The first story of each check that has failed; what has one cause is one story: a build that fails, or a
-        classic mistake."""
-        for check, stage in decided:
-            record = self.results.first_failure(check, stage)
-            if self.order.over or record is None or record.verdict not in (Verdict.FAIL, Verdict.HARNESS_ERROR):
-                continue
-            cause = "stage.builds" if record.build_failed else record.cause or check
-            if (cause, stage) not in self._causes:
-                self._causes.add((cause, stage))
-                self._told[check, stage] = record
-                named = "stage.builds" if record.build_failed else check
-                self._write(words.story(record, self.results.rubric.checks.get(named), whole=self._whole))
-                if self.config.getoption("--first"):
-                    self.order.over = self.results.partial = True
-
-    def _write(self, lines: Iterator[words.Line]) -> None:
-        self._terminal.ensure_newline()
-        if self._terminal._tw.width_of_current_line:  # dots, of which pytest itself doesn't count all
-            self._terminal.write_line("")
-        self._terminal.write_line("")
-        for text, style in lines:
-            self._terminal.write_line(visible(text), **{each: True for each in style.split()})
-        self._terminal.write_line("")
-        self._terminal.flush()  # whoever reads it through a pipe sees it at once as well
-
-    def pytest_terminal_summary(self) -> None:
-        if self._has_results and not self.config.getoption("--traced"):
-            self._terminal.ensure_newline()
-            self._terminal.section("what was found")
-            self._write(words.summary(self.results))
-            if submission_of(self.config) != STAGES:
-                self._terminal.write_line(visible(f"protection: {self.results.protection}"))
-            self._terminal.write_line(visible(f"results: {self._file}"))
-
-    @first
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        regular = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
-        for how in self._gone.values() if regular and self.results.begun else ():
-            self._stray("", how)
-        self._take_in_the_rest()
-        if not self._has_results:
-            return
-        if regular:
-            session.exitstatus = self.results.exit_status
-        else:
-            self.results.partial = self.results.interrupted = True
-            if self.results.exit_status == ERROR:
-                session.exitstatus = ERROR
-        data = self.results.as_data()
-        write(data, self._file)
-        self._points_for_junit(data)
-
-    def _points_for_junit(self, data: dict[str, Any]) -> None:
-        """Points are a check's, not a test case's: they are properties of the whole suite. (pytest's fixture for these
-        is for tests only.)"""
-        for plugin in self.config.pluginmanager.get_plugins():
-            if hasattr(plugin, "add_global_property"):
-                for key in ("outcome", "points", "of"):
-                    plugin.add_global_property(key, data[key])
-                for check in data["checks"]:
-                    plugin.add_global_property(f"points {check['id']} {check['stage']}", check["points"])
-                    plugin.add_global_property(f"of {check['id']} {check['stage']}", check["of"])
-
-
 @close_around
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Iterator[None]:
     """Whoever was interrupted in a check clears it up here. What is found then, a program that was just being started
@@ -482,4 +292,4 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         needed = (doctor.loopback,) if containment.is_inside() else doctor.NEEDED
         if not session.config.option.collectonly and (missing := doctor.obstacle(needed)):
             raise wrong_usage(missing)
-        session.config.pluginmanager.register(Teller(session.config), _TELLER)
+        add_teller(session.config)
