@@ -1,7 +1,7 @@
 """Starts pytest with all that a grading needs, or another module of the harness, whatever folder it is called from:
 
-    python3 -I -B harness/run.py pytest harness/ --submission DIR
-    python3 -I -B harness/run.py bytetrain.demo
+    python3 -I harness/run.py pytest harness/ --submission DIR
+    python3 -I harness/run.py bytetrain.demo
 
 `python3 -m` imports from the current folder first, and pytest looks for its settings in all folders that it is told of:
 either may be somebody's submission. A script imports from its own folder (and -I: from no folder of the environment's),

@@ -90,9 +90,10 @@ def _lesson(table: dict[str, Any]) -> Lesson:
     )
 
 
-def lessons(path: Path = LESSONS) -> list[Lesson]:
+@functools.lru_cache(maxsize=None)
+def lessons(path: Path = LESSONS) -> tuple[Lesson, ...]:
     """The lessons in the order in which they are taught."""
-    return [_lesson(table) for table in load_toml(path)["lesson"]]
+    return tuple(_lesson(table) for table in load_toml(path)["lesson"])
 
 
 def lesson(lesson_id: str) -> Lesson:
@@ -133,10 +134,16 @@ class Rubric:
     stage_points: dict[int, int]  # 100 over all stages
     checks: dict[str, Check]
     steps: tuple[PageStep, ...] = ()
+    _told: dict[int, list[Check]] = field(default_factory=dict, compare=False)
 
     def of_stage(self, stage: int) -> list[Check]:
         """The checks that count in a stage, as they are run and told: of what earlier pages have built what all else
         rests on; what this page builds; the rest. In front of each stands what it needs."""
+        if stage not in self._told:
+            self._told[stage] = self._in_order(stage)
+        return self._told[stage]
+
+    def _in_order(self, stage: int) -> list[Check]:
         by_page = sorted(self.steps, key=lambda step: (step.stage != stage, step.stage))
         named = [self.checks[each] for step in by_page for each in step.checks if each in self.checks]
         counting = [check for check in (*named, *self.checks.values()) if stage in check.stages]

@@ -8,7 +8,7 @@ from ..course.paths import HARNESS
 
 def command_of(module: str, *arguments: object, harness: Path = HARNESS) -> list[str]:
     """A module of the harness, or pytest, on this python."""
-    isolated = ["-I", "-B"] if sys.flags.isolated else []
+    isolated = ["-I"] if sys.flags.isolated else []
     return [sys.executable, *isolated, str(harness / "run.py"), module, *map(str, arguments)]
 
 

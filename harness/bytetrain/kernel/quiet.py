@@ -48,7 +48,7 @@ class _Thread(NamedTuple):
 class Stillness:
     """A series of looks at processes."""
 
-    LOOKS = 12  # in a row, in which nobody has moved
+    LOOKS = 6  # in a row, in which nobody has moved
 
     def __init__(self, whom: Callable[[], Iterable[ProcessFacts]]) -> None:
         self._whom = whom

@@ -32,7 +32,7 @@ class Patience:
     """For one wait: whether to go on. Over when its limit has passed; or before, when those who are waited for can't
     move any more, if somebody watches them (see `watching`)."""
 
-    _UNDISTURBED, _BETWEEN = 0.5, 0.1  # seconds: before the first look at them, and between two
+    _UNDISTURBED, _BETWEEN = 0.3, 0.1  # seconds: before the first look at them, and between two
 
     def __init__(self, limit: float, hopeless: Optional["Look"] = None) -> None:
         """`hopeless` looks whether this one wait is worth it, whatever others may do meanwhile."""
