@@ -12,12 +12,14 @@ from bytetrain.course.paths import STAGES
 from bytetrain.grading.attached import on_item
 from bytetrain.grading.hooks import last
 from bytetrain.grading.selection import check_of
-from bytetrain.judging.acts import big_size, is_idle_again
+from bytetrain.judging.pools import is_idle_again
+from bytetrain.judging.transfers import big_size
 from bytetrain.judging.timeouts import Timeouts
 from bytetrain.programs.build import Programs
 from bytetrain.programs.program import Server
 from bytetrain.programs.start import Starter
 from bytetrain.wire.files import FileStore
+from bytetrain.wire.framing import fitting
 from bytetrain.wire.peers import RawServer
 
 
@@ -37,6 +39,12 @@ def raw_server() -> Iterator[RawServer]:
     """A server of our own, for the client to talk to."""
     with RawServer() as server:
         yield server
+
+
+@pytest.fixture
+def small(store: FileStore, pair: Programs) -> Path:
+    """A file that every stage can send; large enough for a few trains from stage 02 on."""
+    return store.seeded(fitting(pair.stage, 100_000))
 
 
 @pytest.fixture

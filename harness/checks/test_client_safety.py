@@ -16,7 +16,7 @@ from typing import Optional, Protocol
 import pytest
 
 from bytetrain.course.traits import traits
-from bytetrain.judging.acts import hand_over, hand_over_trains
+from bytetrain.judging.transfers import hand_over, hand_over_trains
 from bytetrain.judging.machine import small_disk
 from bytetrain.judging.client_words import written_over
 from bytetrain.judging.verdicts import changes, closed_to_its_owner, has_status, received, refused, snapshot

@@ -9,7 +9,7 @@ from typing import Protocol
 import pytest
 
 from bytetrain.course.traits import traits
-from bytetrain.judging.acts import hand_over, serves
+from bytetrain.judging.transfers import hand_over, serves
 from bytetrain.judging.machine import like_anybody, name_of_loopback, require_descriptors, says_empty
 from bytetrain.judging.verdicts import bad_command_line, has_status, refused, snapshot, start_refused
 from bytetrain.kernel.blocked import activity

@@ -9,7 +9,8 @@ from typing import Callable, Optional
 import pytest
 
 from bytetrain import Failure
-from bytetrain.judging.acts import Pool, deliver_cut, read_whole, stalled
+from bytetrain.judging.pools import Pool, stalled
+from bytetrain.judging.transfers import deliver_cut, read_whole
 from bytetrain.judging.verdicts import received, saved
 from bytetrain.kernel.signals import cont, stop
 from bytetrain.programs.build import Programs

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bytetrain.judging.acts import hand_over, read_to_the_last_byte, serves
+from bytetrain.judging.transfers import hand_over, read_to_the_last_byte, serves
 from bytetrain.judging.verdicts import has_status, received, saved
 from bytetrain.kernel.tcp import listening
 from bytetrain.programs.build import Programs

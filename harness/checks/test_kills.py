@@ -11,10 +11,8 @@ from typing import Optional
 import pytest
 
 from bytetrain.course.traits import traits
-from bytetrain.judging.acts import (
-    Pool, big_size, hand_over_trains, lets_go, parent_accepts, read_whole, serves, stalled, uses_no_cpu,
-    waiting_client, worker_of,
-)
+from bytetrain.judging.pools import Pool, lets_go, parent_accepts, stalled, uses_no_cpu, waiting_client, worker_of
+from bytetrain.judging.transfers import big_size, hand_over_trains, read_whole, serves
 from bytetrain.judging.verdicts import changes, received, snapshot
 from bytetrain.kernel.descriptors import descriptors
 from bytetrain.kernel.processes import dead, facts, sleeping

@@ -16,10 +16,8 @@ from typing import Callable
 import pytest
 
 from bytetrain import Failure, HarnessError, NotApplicable
-from bytetrain.judging.acts import (
-    big_size, can_connect, complain_about, first_byte_comes, read_cut_short, read_whole, replace_workers, serves,
-    stalled,
-)
+from bytetrain.judging.pools import can_connect, first_byte_comes, replace_workers, stalled
+from bytetrain.judging.transfers import big_size, complain_about, read_cut_short, read_whole, serves
 from bytetrain.judging.timeouts import Timeouts
 from bytetrain.judging.verdicts import has_left, refused, snapshot
 from bytetrain.kernel.blocked import activity

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from bytetrain.course.traits import traits
-from bytetrain.judging.acts import comes_to_rest, lets_go, replace_workers, serves, stalled
+from bytetrain.judging.pools import comes_to_rest, lets_go, replace_workers, stalled
+from bytetrain.judging.transfers import serves
 from bytetrain.judging.timeouts import Timeouts
 from bytetrain.programs.build import Programs
 from bytetrain.programs.program import Conditions

@@ -1,85 +1,49 @@
-"""The pool: who is in it, who waits, who comes next, what becomes of it when a worker dies, and how it starts again."""
+"""The pool: who is in it, who waits, who comes next, and who is stopped for a while."""
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
-import resource
 import select
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from bytetrain import Failure, NotApplicable
+from bytetrain import Failure
 from bytetrain.course.traits import traits
-from bytetrain.judging.acts import (
-    Pool, all_sleep, can_connect, comes_to_rest, first_byte_comes, holds, kill_worker, parent_accepts,
-    parent_uses_no_cpu, read_cut_short, read_whole, replace_workers, serves, sleeping_on, stalled, uses_no_cpu,
-    waiting_client,
+from bytetrain.judging.pools import (
+    Pool, all_sleep, can_connect, comes_to_rest, first_byte_comes, holds, parent_accepts, parent_uses_no_cpu,
+    sleeping_on, stalled, waiting_client,
 )
+from bytetrain.judging.transfers import read_cut_short, read_whole, serves, serves_again
 from bytetrain.kernel.blocked import activity
-from bytetrain.kernel.cpu import cpu_seconds
 from bytetrain.kernel.descriptors import descriptors
 from bytetrain.kernel.processes import children, descendants, facts, sleeping, state
-from bytetrain.kernel.signals import cont, has_acted_on, kill, stop
+from bytetrain.kernel.signals import cont, stop
 from bytetrain.kernel.tcp import listening
-from bytetrain.programs.build import Programs, preset_options
+from bytetrain.programs.build import Programs
 from bytetrain.programs.program import Conditions, Program, Server
 from bytetrain.programs.start import Starter
 from bytetrain.telling.story import expect, expecting, quietly, told
 from bytetrain.telling.waiting import LIMIT, settled, wait_until
-from bytetrain.wire.files import FileStore, size_of, write_file
-from bytetrain.wire.framing import fitting
+from bytetrain.wire.files import write_file
 from bytetrain.wire.peers import RawClient, free_port
 
 CROWD = 64  # more than an array of 10 events can hold
 MAY_WAIT = 10  # clients that find room in the listen backlog, as the contract says
 
 
-def small(store: FileStore, stage: int) -> Path:
-    """A file that every stage can send; large enough for a few trains from stage 02 on."""
-    return store.seeded(fitting(stage, 100_000))
-
-
-def end_server(server: Server, how: str) -> None:
-    """Ends a server in one of the ways of ENDS, and waits until it has ended."""
-    # A worker that has not had its first turn on a CPU holds all that was its parent's, the listener too.
-    what = "every worker has run, and waits"
-    wait_until(lambda: all(map(has_run, server.workers)), what, seen=lambda: children(server.pid))
-    everybody = [server.pid, *server.workers]
-    if how == "SIGKILL to the parent":
-        for worker in server.workers:  # so that they are still there, with all that they have, when it starts again
-            stop(worker)
-    if how == "Ctrl-C":
-        server.signal_group(signal.SIGINT)
-    for pid in everybody if how == "SIGKILL to all" else everybody[:1]:
-        if how != "Ctrl-C":
-            kill(pid, signal.Signals[how.partition(" ")[0]])
-    server.wait()
-
-
-def has_run(worker: int) -> bool:
-    """Whether it has had its first turn. One that spins has, too: that is another matter."""
-    return sleeping(worker) or cpu_seconds(worker) > 0.1
-
-
-ENDS = ("SIGTERM", "SIGINT", "Ctrl-C", "SIGKILL to the parent", "SIGKILL to all")
-
-
 @pytest.mark.check("pool.size")
 @pytest.mark.parametrize("workers", [1, 3])
-def test_exactly_that_many_workers(pair: Programs, workers: int, store: FileStore, start: Starter) -> None:
-    server = start.server(small(store, pair.stage), workers=workers)
+def test_exactly_that_many_workers(pair: Programs, workers: int, small: Path, start: Starter) -> None:
+    server = start.server(small, workers=workers)
     found = descendants(server.pid)
     expect(
         len(found) == workers, f"WORKERS is {workers}; once ready the server has {len(found)} descendants: {found}",
         expected=f"{workers} descendants", actual=f"{len(found)}",
     )
     for _ in range(workers):
-        serves(server, pair.stage, small(store, pair.stage))
+        serves(server, pair.stage, small)
     found = descendants(server.pid)
     expect(
         len(found) == workers, f"WORKERS is {workers}; after transfers it has {len(found)} descendants: {found}",
@@ -88,17 +52,17 @@ def test_exactly_that_many_workers(pair: Programs, workers: int, store: FileStor
 
 
 @pytest.mark.check("server.ready_last")
-def test_ready_means_ready(pair: Programs, store: FileStore, start: Starter) -> None:
+def test_ready_means_ready(pair: Programs, small: Path, start: Starter) -> None:
     # Its standard output is a pipe that is full: so it has to wait where it says that it is ready.
     port = free_port()
     under = Conditions(cwd=start.folder)
-    server = start.program(MuteServer(pair.server, small(store, pair.stage), workers=3, port=port, under=under))
+    server = start.program(MuteServer(pair.server, small, workers=3, port=port, under=under))
     with told("the server is about to say that it listens, and can't yet, because nobody reads its standard output"):
         wait_until(lambda: settled(server.states, "who waits") == "SSSS", "parent and workers wait", seen=server.states)
         wait_until(lambda: listening(port), "it listens: otherwise a client that came now would be refused")
     with told("then the line is read"):
         server.speak()
-        serves(server, pair.stage, small(store, pair.stage))
+        serves(server, pair.stage, small)
 
 
 class MuteServer(Server):
@@ -141,12 +105,12 @@ class MuteServer(Server):
 
 
 @pytest.mark.check("pool.idle_cpu")
-def test_idle_server_uses_no_cpu(pair: Programs, store: FileStore, big: Path, start: Starter) -> None:
-    server = start.server(small(store, pair.stage))
+def test_idle_server_uses_no_cpu(pair: Programs, small: Path, big: Path, start: Starter) -> None:
+    server = start.server(small)
     with told("nobody has come yet"):
         sleep_on(server)
     for _ in range(3):
-        serves(server, pair.stage, small(store, pair.stage))
+        serves(server, pair.stage, small)
     with told("three transfers are over"):
         sleep_on(server)
     if traits(pair.stage).one_train:  # too short to be under way at the same time
@@ -165,10 +129,10 @@ def sleep_on(server: Server) -> None:
 
 
 @pytest.mark.check("server.binds_host")
-def test_listens_on_its_host_only(pair: Programs, store: FileStore, start: Starter) -> None:
+def test_listens_on_its_host_only(pair: Programs, small: Path, start: Starter) -> None:
     for host, other in (("127.0.0.1", "127.0.0.2"), ("127.0.0.2", "127.0.0.1")):
-        server = start.server(small(store, pair.stage), host=host)
-        serves(server, pair.stage, small(store, pair.stage))
+        server = start.server(small, host=host)
+        serves(server, pair.stage, small)
         reached = can_connect(server.port, other)
         expect(
             not reached, f"HOST is {host}, but the server can be reached at {other} as well: bind(2) to HOST only",
@@ -194,23 +158,23 @@ def test_parent_keeps_no_connection(big: Path, start: Starter) -> None:
 
 
 @pytest.mark.check("pool.nothing_left_open")
-def test_transfers_leave_nothing_open(pair: Programs, store: FileStore, start: Starter) -> None:
-    server = start.server(small(store, pair.stage), workers=3)
-    serves(server, pair.stage, small(store, pair.stage))
+def test_transfers_leave_nothing_open(pair: Programs, small: Path, start: Starter) -> None:
+    server = start.server(small, workers=3)
+    serves(server, pair.stage, small)
     pool = Pool.of(server)
     with told("three workers, ten transfers"):
         for _ in range(10):
-            serves(server, pair.stage, small(store, pair.stage))
+            serves(server, pair.stage, small)
         pool.is_complete()
     server.stop()
-    server = start.server(small(store, pair.stage), workers=1)
-    serves(server, pair.stage, small(store, pair.stage))
+    server = start.server(small, workers=1)
+    serves(server, pair.stage, small)
     comes_to_rest(server)
     worker = server.worker()
     before = descriptors(worker)
     with told("one worker, ten transfers"):
         for _ in range(10):
-            serves(server, pair.stage, small(store, pair.stage))
+            serves(server, pair.stage, small)
         comes_to_rest(server)
         after = descriptors(worker)
         words = f"after one transfer the worker had {len(before)} descriptors open, and after ten more it has {after}"
@@ -274,8 +238,8 @@ def test_who_ends_first_is_next(pair: Programs, first: int, big: Path, start: St
 
 
 @pytest.mark.check("pool.stopped_workers")
-def test_connection_waits_for_a_stopped_worker(pair: Programs, store: FileStore, start: Starter) -> None:
-    server = start.server(small(store, pair.stage))
+def test_connection_waits_for_a_stopped_worker(pair: Programs, small: Path, start: Starter) -> None:
+    server = start.server(small)
     comes_to_rest(server)
     workers = server.workers
     for worker in workers:
@@ -298,13 +262,13 @@ def test_connection_waits_for_a_stopped_worker(pair: Programs, store: FileStore,
     for number, client in enumerate(clients, 1):
         what = f"{len(clients)} clients came while both workers were stopped (SIGSTOP); this is number {number}"
         with told(what), client:
-            read_whole(client, pair.stage, small(store, pair.stage))
+            read_whole(client, pair.stage, small)
 
 
 @pytest.mark.check("pool.parent_stopped")
-def test_parent_survives_stop_and_cont(pair: Programs, store: FileStore, start: Starter) -> None:
-    server = start.server(small(store, pair.stage), workers=CROWD)
-    serves(server, pair.stage, small(store, pair.stage))
+def test_parent_survives_stop_and_cont(pair: Programs, small: Path, start: Starter) -> None:
+    server = start.server(small, workers=CROWD)
+    serves(server, pair.stage, small)
     pool = Pool.of(server)
     workers = server.workers
     with quietly():
@@ -325,17 +289,12 @@ def test_parent_survives_stop_and_cont(pair: Programs, store: FileStore, start: 
     with told(f"the parent was stopped (SIGSTOP) while workers served {CROWD} clients, and has gone on (SIGCONT)"):
         for client in clients:
             with client:
-                read_whole(client, pair.stage, small(store, pair.stage))
-        serves(server, pair.stage, small(store, pair.stage))
+                read_whole(client, pair.stage, small)
+        serves(server, pair.stage, small)
         pool.is_complete()
 
 
 # The file
-
-
-def serves_again(server: Server, stage: int, file: Path) -> None:
-    for _ in range(3):
-        serves(server, stage, file)
 
 
 @pytest.mark.check("server.file_gone")
@@ -355,185 +314,3 @@ def test_file_is_gone(pair: Programs, folder: Path, start: Starter) -> None:
             server.workers == workers, f"the workers were {workers} before, and are {server.workers} now: they stay",
             expected=f"{workers}", actual=f"{server.workers}",
         )
-
-
-# Starting again
-
-
-@pytest.mark.check("server.restart")
-@pytest.mark.parametrize("how", ENDS)
-def test_starts_again_at_once(pair: Programs, how: str, store: FileStore, start: Starter) -> None:
-    file = small(store, pair.stage)
-    server = start.server(file, port=free_port())
-    serves(server, pair.stage, file)  # the server closes first: its end rests in TIME_WAIT
-    with RawClient(server.port) as connection:
-        connection.read_exactly(1)
-        end_server(server, how)
-        with told(f"the server was ended ({how}) and the same command, port {server.port}, is started again at once"):
-            again = start.server(file, port=server.port)
-            serves(again, pair.stage, file)
-
-
-@pytest.mark.check("server.restart_beside_transfer")
-@pytest.mark.parametrize("how", ["SIGKILL to the parent", "SIGKILL to all"])
-def test_starts_again_beside_a_transfer(pair: Programs, how: str, big: Path, start: Starter) -> None:
-    for workers in ("first", "replaced") if traits(pair.stage).heals else ("first",):
-        server = start.server(big, port=free_port())
-        if workers == "replaced":
-            try:
-                replace_workers(server)
-            except Failure:  # nobody has taken their place: others ask for that
-                return
-        connection, _ = stalled(server)
-        end_server(server, how)
-        what = f"the {workers} workers, one in mid-transfer; the server was ended ({how}), and is started again"
-        with told(what), connection:
-            again = start.server(big, port=server.port)
-            serves(again, pair.stage, big)
-
-
-# Workers that die: from stage 03 on
-
-
-@pytest.mark.check("pool.idle_worker_dies")
-def test_dead_idle_worker_is_replaced(pair: Programs, store: FileStore, start: Starter) -> None:
-    file = small(store, pair.stage)
-    server = start.server(file, workers=3)
-    serves(server, pair.stage, file)
-    pool = Pool.of(server)
-    for number, by in enumerate((signal.SIGKILL, signal.SIGABRT, signal.SIGTERM)):
-        worker = server.worker(number)
-        kill(worker, by)
-        what = f"worker {worker} has ended, or does nothing about {by.name}"
-        wait_until(lambda: has_acted_on(worker, by), what, seen=lambda: facts(worker))
-        with told(f"three idle workers; number {number + 1} got {by.name}"):
-            pool.is_complete()
-            serves_again(server, pair.stage, file)
-            pool.is_complete()
-    pool.is_calm()
-
-
-@pytest.mark.check("pool.all_workers_die")
-@pytest.mark.parametrize("order", ["clients first", "deaths first"])
-def test_all_workers_die_as_clients_come(pair: Programs, order: str, store: FileStore, start: Starter) -> None:
-    file = small(store, pair.stage)
-    server = start.server(file, workers=3)
-    serves(server, pair.stage, file)
-    pool = Pool.of(server)
-    stop(server.pid)  # so that it finds the dead workers and the clients at the same moment
-    clients = [waiting_client(server) for _ in range(2 if order == "clients first" else 0)]
-    for worker in server.workers:
-        kill_worker(worker)
-    clients += [RawClient(server.port) for _ in range(2 - len(clients))]
-    cont(server.pid)
-    with told(f"three idle workers were killed, and two clients connected, before the parent could know ({order})"):
-        for client in clients:
-            read_whole(client, pair.stage, file)
-        pool.is_complete()
-        pool.is_calm()
-
-
-@pytest.mark.check("pool.busy_worker_dies")
-def test_dead_busy_worker_is_replaced(pair: Programs, big: Path, start: Starter) -> None:
-    server = start.server(big)
-    serves(server, pair.stage, big)
-    pool = Pool.of(server)
-    (first, worker), (second, _) = stalled(server), stalled(server)
-    waiting = [RawClient(server.port) for _ in range(2)]
-    kill_worker(worker)
-    with told("two busy workers, two clients that wait; the first worker was killed"):
-        pool.is_complete()
-        with told("its client should see the connection end"):
-            read_cut_short(first, pair.stage)
-        with told("the clients that waited should be served by its replacement, while the second worker is still busy"):
-            for client in waiting:
-                read_whole(client, pair.stage, big)
-        with told("the second worker's transfer should go on as if nothing had been"):
-            read_whole(second, pair.stage, big)
-        pool.is_complete()
-        pool.is_calm()
-
-
-@pytest.mark.check("pool.worker_dies_before_taking")
-def test_worker_dies_with_a_connection_it_has_not_taken(pair: Programs, store: FileStore, start: Starter) -> None:
-    file = small(store, pair.stage)
-    server = start.server(file, workers=1)
-    serves(server, pair.stage, file)
-    pool = Pool.of(server)
-    worker = server.worker()
-    stop(worker)
-    client = waiting_client(server)
-    parent_accepts(server)
-    wait_until(lambda: sleeping(server.pid), "the parent has handed it over, and sleeps")
-    kill_worker(worker)
-    with told("the only worker was killed with a connection on its channel that it had not taken yet"), client:
-        pool.is_complete()
-        serves(server, pair.stage, file)
-        with told("that client may be served by another worker, or see its connection end, but not wait for ever"):
-            wait_until(client.has_something, "something comes to it, if only the end of the stream")
-
-
-@pytest.mark.check("pool.out_of_descriptors")
-def test_parent_is_out_of_descriptors(pair: Programs, store: FileStore, start: Starter) -> None:
-    file = small(store, pair.stage)
-    server = start.server(file)
-    serves(server, pair.stage, file)
-    pool = Pool.of(server)
-    with told("the parent may have no more descriptors than it has now; a client comes"), may_open(server.pid, 0):
-        client = waiting_client(server)
-        pool.is_calm()
-    with told("then it may have more again"), client:
-        read_whole(client, pair.stage, file)
-        pool.is_complete()
-
-
-@contextlib.contextmanager
-def may_open(pid: int, more: int) -> Iterator[None]:
-    """For a while, a process may have only so many more descriptors than it has now: RLIMIT_NOFILE of getrlimit(2),
-    which bounds their numbers."""
-    used = descriptors(pid)
-    free = (number for number in itertools.count() if number not in used)
-    lowest = next(itertools.islice(free, more, None))
-    try:
-        soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, (lowest, hard))
-    except ProcessLookupError:
-        raise Failure(f"process {pid} has gone", expected="it lives", actual="nobody has that pid") from None
-    try:
-        yield
-    finally:
-        with contextlib.suppress(ProcessLookupError):  # it should stay, and may have ended
-            resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
-
-
-@pytest.mark.check("pool.worker_out_of_descriptors")
-def test_worker_cannot_open_the_file(pair: Programs, preset: str, big: Path, start: Starter) -> None:
-    # Asked of the preset, not of the program: what a program says of itself earns it nothing.
-    if any("undefined" in option for option in preset_options(preset)):
-        raise NotApplicable("UBSan needs descriptors of its own: it looks through a pipe whether memory can be read")
-    server = start.server(big)
-    # Each has made a transfer: what a worker opens once, and keeps, is open by now.
-    for connection in [stalled(server)[0] for _ in range(2)]:
-        with connection:
-            read_whole(connection, pair.stage, big)
-    pool = Pool.of(server)
-    workers = server.workers
-    with contextlib.ExitStack() as limits:
-        for worker in workers:
-            limits.enter_context(may_open(worker, 1))
-        for number in range(1, 5):
-            with told(
-                f"each worker may have one descriptor more, for its client, and none for FILE; client {number} has come"
-            ):
-                with RawClient(server.port) as client, expecting("its connection ends"):
-                    client.skip_to_end(2 * size_of(big))  # closed, or, by one with a descriptor in reserve, served
-        for worker in workers:
-            uses_no_cpu(worker, "a worker")
-    with told("four clients came when the workers had no descriptor left for FILE; now they have"):
-        serves_again(server, pair.stage, big)
-        words = f"the workers were {workers} before, and are {server.workers} now: they stay"
-        expect(
-            server.workers == workers, words, expected=f"the workers {workers}", actual=f"the workers {server.workers}"
-        )
-        pool.is_complete()
-        pool.is_calm()

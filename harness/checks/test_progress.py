@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bytetrain.judging.acts import hand_over
+from bytetrain.judging.transfers import hand_over
 from bytetrain.judging.progress import drawing, draws, dribble, in_percent, missing_half, percentages
 from bytetrain.judging.verdicts import has_status, received
 from bytetrain.programs.build import Programs

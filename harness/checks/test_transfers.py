@@ -13,7 +13,7 @@ import pytest
 
 from bytetrain import NotApplicable
 from bytetrain.course.traits import traits
-from bytetrain.judging.acts import hand_over, hand_over_trains, read_whole, serves, way_to
+from bytetrain.judging.transfers import hand_over, hand_over_trains, read_whole, serves, way_to
 from bytetrain.judging.verdicts import received, saved
 from bytetrain.programs.build import Programs
 from bytetrain.programs.program import Client, Conditions

@@ -12,7 +12,8 @@ from typing import Callable
 import pytest
 
 from bytetrain.course.traits import brings
-from bytetrain.judging.acts import Pool, big_size, hand_over, read_cut_short, read_whole, serves, stalled, uses_no_cpu
+from bytetrain.judging.pools import Pool, stalled, uses_no_cpu
+from bytetrain.judging.transfers import big_size, hand_over, read_cut_short, read_whole, serves
 from bytetrain.judging.machine import require_room
 from bytetrain.judging.verdicts import closed_to_its_owner, has_status, received, refused, snapshot
 from bytetrain.kernel.descriptors import descriptors

@@ -22,7 +22,7 @@ CHECKS = """
 import os
 import tempfile
 import pytest
-from bytetrain.judging.acts import serves
+from bytetrain.judging.transfers import serves
 from bytetrain.programs import limits
 from bytetrain.telling.sizes import MiB
 from bytetrain.telling.waiting import wait_until

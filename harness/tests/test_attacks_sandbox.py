@@ -454,7 +454,7 @@ def test_nobody_sees_what_others_have_built_and_nothing_built_is_left(trial: Tri
 
 HIDDEN = """
 import pytest
-from bytetrain.judging.acts import Pool
+from bytetrain.judging.pools import Pool
 
 @pytest.mark.check("server.deed")
 def test_deed(stage, store, start):

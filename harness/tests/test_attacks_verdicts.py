@@ -181,7 +181,7 @@ print("received seed1-2500.bin, 2500 bytes")
 """
 COPIED = """
 import pytest
-from bytetrain.judging.acts import hand_over
+from bytetrain.judging.transfers import hand_over
 from bytetrain.judging.verdicts import received
 from bytetrain.wire.files import Original
 from bytetrain.wire.peers import RawServer
@@ -221,7 +221,7 @@ def test_a_server_that_touches_its_file_is_found_out(deed: str, words: str, tria
 
 FILES = """
 import pytest
-from bytetrain.judging.acts import hand_over, serves
+from bytetrain.judging.transfers import hand_over, serves
 from bytetrain.wire import files
 from bytetrain.wire.peers import RawServer
 

@@ -11,7 +11,8 @@ import pytest
 
 from bytetrain.course.paths import STAGES
 from bytetrain.course.traits import stage_numbers
-from bytetrain.judging.acts import big_size, stalled
+from bytetrain.judging.pools import stalled
+from bytetrain.judging.transfers import big_size
 from bytetrain.programs.build import Programs, build
 from bytetrain.programs.program import Conditions, Server
 from bytetrain.wire.files import write_file

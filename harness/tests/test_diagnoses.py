@@ -12,7 +12,7 @@ import pytest
 from bytetrain import Failure
 from bytetrain.course import catalogue
 from bytetrain.course.paths import HARNESS
-from bytetrain.judging.acts import read_whole
+from bytetrain.judging.transfers import read_whole
 from bytetrain.judging.bad_ends import MISTAKE_OF, of_report
 from bytetrain.judging.diagnoses import examiner
 from bytetrain.kernel import trace

@@ -17,7 +17,7 @@ import pytest
 
 from bytetrain import Failure
 from bytetrain.grading.command import grading_command
-from bytetrain.judging.acts import hand_over
+from bytetrain.judging.transfers import hand_over
 from bytetrain.judging.timeouts import knows_timeouts
 from bytetrain.kernel import blocked, signals, trace
 from bytetrain.kernel.trace import Trace

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from bytetrain import Failure
-from bytetrain.judging.acts import can_connect, deliver_cut, read_cut_short, read_whole
+from bytetrain.judging.pools import can_connect
+from bytetrain.judging.transfers import deliver_cut, read_cut_short, read_whole
 from bytetrain.judging.verdicts import (
     bad_command_line, changes, has_left, has_status, received, refused, snapshot, start_refused,
 )

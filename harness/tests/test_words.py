@@ -18,7 +18,7 @@ from bytetrain.course.paths import HARNESS
 from bytetrain.grading import hints, words
 from bytetrain.grading.records import Record, Verdict
 from bytetrain.grading.results import Results
-from bytetrain.judging import acts
+from bytetrain.judging import pools
 from bytetrain.judging.progress import dribble, in_percent, missing_half
 from bytetrain.kernel import processes, tcp
 from bytetrain.telling import story
@@ -154,8 +154,8 @@ def test_a_dead_parent_is_not_said_to_use_no_cpu() -> None:
     with subprocess.Popen(["true"]) as process:
         process.wait()
         with pytest.raises(Failure, match="the parent .* has ended"):
-            acts.all_sleep({process.pid: "the parent"}, 0.01)
-        acts.uses_no_cpu(process.pid, "a worker")
+            pools.all_sleep({process.pid: "the parent"}, 0.01)
+        pools.uses_no_cpu(process.pid, "a worker")
     said = [(each["words"], each["outcome"]) for each in told_story.as_data()]
     assert [outcome for _, outcome in said] == ["failed", ""]
     assert said[1][0] == f"a worker (process {process.pid}) has ended"

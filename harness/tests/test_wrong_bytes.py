@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bytetrain import Failure
-from bytetrain.judging.acts import read_whole
+from bytetrain.judging.transfers import read_whole
 from bytetrain.judging.verdicts import received
 from bytetrain.programs.output import Finished
 from bytetrain.wire.files import Seeded, write_data

@@ -12,7 +12,7 @@ from ..programs.program import Server
 from ..programs.stuck import Stuck
 from ..telling.story import quietly
 from ..telling.waiting import watching
-from .acts import big_size
+from .transfers import big_size
 
 
 @dataclass(frozen=True)

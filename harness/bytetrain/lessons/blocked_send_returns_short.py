@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Optional
 
-from ..judging.acts import MORE, big_size
+from ..judging.transfers import MORE, big_size
 from ..kernel.signals import cont, stop
 from ..kernel.trace import Trace
 from ..telling.sizes import MiB

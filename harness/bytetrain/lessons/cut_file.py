@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Optional
 
-from ..judging.acts import MORE, big_size, comes_to_rest
+from ..judging.pools import comes_to_rest
+from ..judging.transfers import MORE, big_size
 from ..kernel.cpu import cpu_use_against_yardstick
 from ..kernel.processes import sleeping, zombies
 from ..programs.program import Server

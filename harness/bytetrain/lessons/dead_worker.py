@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Optional
 
 from .. import Failure
-from ..judging.acts import lets_go, sleeping_on
+from ..judging.pools import lets_go, sleeping_on
 from ..kernel.blocked import activity
 from ..kernel.cpu import cpu_seconds, cpu_use_against_yardstick
 from ..kernel.processes import dead, exit_code, zombies

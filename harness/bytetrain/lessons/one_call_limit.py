@@ -5,7 +5,7 @@ import socket
 import threading
 from pathlib import Path
 
-from ..judging.acts import MORE
+from ..judging.transfers import MORE
 from ..kernel.processes import zombies
 from ..kernel.trace import Event
 from ..telling.sizes import GiB, MiB

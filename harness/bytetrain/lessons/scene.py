@@ -16,7 +16,8 @@ from typing import Callable, Optional
 
 from .. import Failure
 from ..course.catalogue import Run
-from ..judging.acts import big_size, stalled
+from ..judging.pools import stalled
+from ..judging.transfers import big_size
 from ..judging.verdicts import closed_to_its_owner
 from ..kernel import trace
 from ..kernel.trace import Trace
