@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[1] / "bytetrain"
 # From the ground up. `play` and `doctor` are programs of one file, whose addresses users type.
 ROOMS = (
     "telling", "kernel", "course", "wire", "programs", "doctor", "judging", "grading", "lessons", "demo", "docs",
-    "upkeep", "bench", "play",
+    "learn", "upkeep", "bench", "play",
 )
 PROGRAMS = ("play", "doctor")
 FILES = sorted(PACKAGE.rglob("*.py"))

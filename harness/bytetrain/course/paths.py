@@ -12,4 +12,5 @@ DIAGNOSES = HARNESS / "diagnoses.toml"
 STEPS = HARNESS / "steps.toml"
 FEEDBACK = HARNESS / "feedback.json"  # written by ./lab bench --only feedback --record
 TESTED_ON = HARNESS / "tested_on.json"  # written by .ci/bare.py
+WORK_FOLDER = REPO / "work"  # of a student, who may have chosen another folder; git-ignored
 BUILD = REPO / "build" / "harness"  # everything that the harness builds; never inside a submission

@@ -1,0 +1,1 @@
+"""What a student says to ./lab while building a stage: start, check, watch, hint, next."""
