@@ -4,6 +4,7 @@
     entry.py      what pytest may run, and from where: the kit's own settings and folders, and nothing of others
     protection.py what keeps a submission from doing harm: in the sandbox all of it is run once more
     plugin.py     pytest's hooks: options, the items of a run, and the record that each phase of an item leaves
+    events.py     what is decided, for whoever shows it in another way
     order.py      what runs and is told first, and what need not run any more; schedule.py is that for pytest-xdist
     teller.py     takes records in where pytest has its terminal: stories at once, points at the end
     closing.py    what pytest says at the end of a run, in our words

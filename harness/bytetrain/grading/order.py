@@ -45,6 +45,13 @@ class Order:
         self._open = Counter(key for item in items if (key := key_of(item)))
         self._next = list(self._open)
 
+    def checks(self) -> dict[int, list[str]]:
+        """By stage, as they will be told: of those that are not told yet."""
+        found: dict[int, list[str]] = {}
+        for check, stage in self._next:
+            found.setdefault(stage, []).append(check)
+        return found
+
     def knows(self, key: Key) -> bool:
         """Whether that check is one of them."""
         return key in self._open

@@ -47,6 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--all-cases", action="store_true", help="run the other cases of a check that has failed, too")
     group.addoption("--all-checks", action="store_true", help="run what rests on a check that has failed, too")
     group.addoption("--first", action="store_true", help="end with the first story")
+    group.addoption("--events", metavar="FD", type=int, help="write each verdict to this descriptor, as it comes")
     group.addoption("--replay", action="store_true", help="show everything while it happens: see ./lab replay")
     group.addoption(
         "--traced", metavar="DIR", default=None, help="trace the programs into DIR (for the harness itself)"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from ..programs.output import status_in_words
 from ..telling.text import visible
 from . import words
 from .attached import on_config, on_report
+from .events import Events
 from .hooks import first, last, of_another_plugin
 from .order import Key, Order, key_of
 from .records import Record, Verdict
@@ -56,6 +57,7 @@ class Teller:
         self._interrupted: set[Any] = set()  # workers
         self._gone: dict[Any, str] = {}  # workers that were ended, and how; each is told with what it was at
         self._file = Path(str(config.getoption("--results")))
+        self._events = Events(config.getoption("--events"))
 
     @property
     def _terminal(self) -> Any:
@@ -80,7 +82,7 @@ class Teller:
         self._begin()
         if phase.warnings and phase.stage not in self.results.warnings:
             self.results.warnings[phase.stage] = phase.warnings
-            self._write(words.warnings_told(phase.stage, phase.warnings))
+            self._write(words.warnings_told(phase.stage, phase.warnings), "warnings", stage=phase.stage)
         self._phases.setdefault(report.nodeid, []).append(phase)
         failed = phase.verdict is Verdict.FAIL and not self._whole  # nothing makes that better, and nothing worse
         if report.when != "teardown" and not failed:  # else it counts at its end: whoever kills us earns nothing by it
@@ -96,7 +98,8 @@ class Teller:
         also += self.order.decided() if key_of(report.nodeid) else [(record.check, record.stage)]
         self._tell_all(also)
         if phase.calls and not self._whole and self._told.get((record.check, record.stage)) is record:
-            self._write(words.calls_told(record, new_cause=phase.diagnosis != {}))
+            told = words.calls_told(record, new_cause=phase.diagnosis != {})
+            self._write(told, "calls", stage=record.stage, check=record.check)
 
     def _begin(self) -> None:
         """There is the first report of a check."""
@@ -104,6 +107,8 @@ class Teller:
             self.results.begun = True
             self.config.option.tbstyle = "no"  # stories are told at once: pytest need not tell them again
             forget(self._file)
+            for stage, checks in self.order.checks().items():
+                self._events.tell("begin", stage=stage, checks=checks)
 
     def _take_in_the_rest(self) -> None:
         """Of a run that was broken off (-x with workers of xdist), not every case comes to its end. What has gone wrong
@@ -139,13 +144,15 @@ class Teller:
         record = Record(name, int(found[0]) if found else 0, known[0].case if known else "", Verdict.HARNESS_ERROR)
         record.message = words.ended_worker(record, how)
         self.results.strays.append(record)
-        self._write(words.stray(record))
+        self._write(words.stray(record), "stray")
 
     def _tell_all(self, decided: Iterable[Key]) -> None:
         """The first story of each check that has failed; what has one cause is one story: a build that fails, or a
         classic mistake."""
         for check, stage in decided:
             record = self.results.first_failure(check, stage)
+            if verdict := self.results.verdict(check, stage):
+                self._events.tell("verdict", stage=stage, check=check, verdict=verdict.value)
             if self.order.over or record is None or record.verdict not in (Verdict.FAIL, Verdict.HARNESS_ERROR):
                 continue
             cause = "stage.builds" if record.build_failed else record.cause or check
@@ -153,11 +160,16 @@ class Teller:
                 self._causes.add((cause, stage))
                 self._told[check, stage] = record
                 named = "stage.builds" if record.build_failed else check
-                self._write(words.story(record, self.results.rubric.checks.get(named), whole=self._whole))
+                told = words.story(record, self.results.rubric.checks.get(named), whole=self._whole)
+                self._write(told, "story", stage=stage, check=check, hints=words.hints_named(record))
                 if self.config.getoption("--first"):
                     self.order.over = self.results.partial = True
 
-    def _write(self, lines: Iterator[words.Line]) -> None:
+    def _write(self, lines: Iterable[words.Line], event: str = "", **more: object) -> None:
+        """On the terminal, and as an event of that name."""
+        lines = list(lines)
+        if event:
+            self._events.tell(event, lines, **more)
         self._terminal.ensure_newline()
         if self._terminal._tw.width_of_current_line:  # dots, of which pytest itself doesn't count all
             self._terminal.write_line("")
@@ -192,6 +204,9 @@ class Teller:
                 session.exitstatus = ERROR
         data = self.results.as_data()
         write(data, self._file)
+        asked_for = [each for each in data["stages"] if each["stage"] in self.results.stages]
+        points, of = (round(sum(each[key] for each in asked_for), 4) for key in ("points", "of"))
+        self._events.tell("end", outcome=data["outcome"], points=points, of=of)
         self._points_for_junit(data)
 
     def _points_for_junit(self, data: dict[str, Any]) -> None:

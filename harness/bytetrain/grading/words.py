@@ -44,7 +44,12 @@ def _hint(record: Record, check: Optional[Check]) -> Iterator[Line]:
     hints = hints_of(record, check)
     if hints and record.verdict is Verdict.FAIL:
         yield from _wrapped("  hint   ", hints[0].en, "cyan")
-        yield f"  more   ./lab hint {record.diagnosis['id'] if record.diagnosis else record.check} 2", "cyan"
+        yield f"  more   ./lab hint {hints_named(record)} 2", "cyan"
+
+
+def hints_named(record: Record) -> str:
+    """What ./lab hint knows the hints of a failure by: the classic mistake that was found, or the check."""
+    return record.diagnosis["id"] if record.diagnosis else record.check
 
 
 def shortened(text: str) -> str:

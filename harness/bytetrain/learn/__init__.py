@@ -1,1 +1,10 @@
-"""What a student says to ./lab while building a stage: start, check, watch, hint, next."""
+"""What a student says to ./lab while building the stages: start, check, watch, hint, next, list, reset, compare.
+
+    grader.py     the grader at work on one stage: what it decides, as it decides it
+    work.py       the folder in which the stages are built, and what is known of it
+    start.py      lays a stage out, and lays it out anew
+    check.py      the first mistake, or what was learnt and what comes next
+    watch.py      the same on every save; screen.py draws it
+    progress.py   how far it is, and what to do now
+    compare.py    what the reference did, once the stage has passed
+"""
