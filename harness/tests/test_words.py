@@ -15,12 +15,13 @@ from bytetrain import Failure
 from bytetrain.course.catalogue import mistakes, rubric
 from bytetrain.course.folders import instead_of
 from bytetrain.course.paths import HARNESS
-from bytetrain.grading import hints, words
+from bytetrain.grading import words
 from bytetrain.grading.records import Record, Verdict
 from bytetrain.grading.results import Results
 from bytetrain.judging import pools
 from bytetrain.judging.progress import dribble, in_percent, missing_half
 from bytetrain.kernel import processes, tcp
+from bytetrain.learn import hint as hint_command
 from bytetrain.telling import story
 from bytetrain.telling.text import in_words
 from bytetrain.telling.waiting import NeverHappened, wait_until
@@ -208,7 +209,7 @@ def test_why_a_line_with_half_is_missing(said: list[float], before: int, why: st
 
 
 def hint(capsys: pytest.CaptureFixture[str], *words: str) -> str:
-    hints.main(words)
+    hint_command.main(words)
     return capsys.readouterr().out
 
 
@@ -231,7 +232,7 @@ def test_hints_are_there_in_chinese(capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_an_unknown_check_is_told_what_there_is(word: str, instead: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        hints.main([word])
+        hint_command.main([word])
     assert ended.value.code == 2 and instead in capsys.readouterr().err
 
 

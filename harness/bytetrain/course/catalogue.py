@@ -24,6 +24,7 @@ class Stage:
     title: Bilingual
     shows: Bilingual = Bilingual()  # what still goes wrong, on purpose
     cures: Bilingual = Bilingual()  # what went wrong before
+    learnt: Bilingual = Bilingual()  # what whoever has built it knows now, in a sentence or two
     changes: dict[str, Bilingual] = field(default_factory=dict)  # by file
 
 
@@ -63,6 +64,7 @@ def load_stage(folder: Path) -> Stage:
         title=Bilingual.of(table, "title"),
         shows=Bilingual.of(table, "shows"),
         cures=Bilingual.of(table, "cures"),
+        learnt=Bilingual.of(table, "learnt"),
         changes={str(file): Bilingual(**why) for file, why in table.get("changes", {}).items()},
     )
 

@@ -1,21 +1,15 @@
-"""Hints of a check that has failed, or of the classic mistake that was found: a nudge, the mechanism, the cure.
-
-    ./lab hint client.head_split       the first one
-    ./lab hint client.head_split 2     the second one; --lang zh: in Chinese
-"""
+"""Hints of a check that has failed, or of the classic mistake that was found: a nudge, the mechanism, the cure."""
 
 from __future__ import annotations
 
-import argparse
 import difflib
 import textwrap
-from collections.abc import Mapping, Sequence
-from typing import Optional, Union
+from collections.abc import Mapping
+from typing import Union
 
-from ..course.catalogue import Check, Mistake, mistakes, rubric
+from ..course.catalogue import Check, Mistake
 from ..course.languages import Bilingual, Language
 from ..course.paths import REPO
-from ..telling.text import end_with_the_reader, print_whatever_comes, visible
 
 Hinting = Union[Check, Mistake]
 _WIDTH = 110
@@ -50,23 +44,3 @@ def unknown(word: str, known: Mapping[str, Hinting]) -> str:
     group = [each for each in known if each.startswith(f"{word}.")]
     instead = ", ".join(group or difflib.get_close_matches(word, known, n=3))
     return f"no check or mistake is called {word!r}; {f'there is {instead}' if instead else 'see docs/en/checks.md'}"
-
-
-def main(arguments: Optional[Sequence[str]] = None) -> None:
-    """Prints one hint."""
-    parser = argparse.ArgumentParser(prog="./lab hint", description=__doc__.partition("\n")[0])
-    parser.add_argument("id", help="of a check, or of a mistake, as a story names it: client.head_split")
-    parser.add_argument("number", nargs="?", type=int, choices=(1, 2, 3), default=1, help="which one (default: 1)")
-    parser.add_argument("--lang", choices=[each.value for each in Language], default="en", help="en or zh")
-    options = parser.parse_args(arguments)
-    print_whatever_comes()
-    known: dict[str, Hinting] = {each.id: each for each in rubric().checks.values() if each.hints}
-    known |= mistakes()
-    if options.id not in known:
-        parser.error(visible(unknown(options.id, known)))
-    print(one_hint(known[options.id], options.number, Language(options.lang)))
-
-
-if __name__ == "__main__":
-    end_with_the_reader()
-    main()

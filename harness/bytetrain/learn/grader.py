@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
@@ -21,7 +21,7 @@ _TROUBLE = 20  # lines of what the grader has said, if it could not run
 _PATIENCE = 20.0  # seconds for its end, once it was asked to
 
 
-def grading_of(submission: Path, stage: int, *options: str) -> Iterator[GraderEvent]:
+def grading_of(submission: Path, stage: int, *options: str) -> Generator[GraderEvent, None, None]:
     """Grades a stage of one's own work, and yields the events of it; in front of the last one, if the grader could not
     do its work, {"event": "trouble", "lines": ...}. Whoever closes this ends the grader, and all that it has started.
 

@@ -8,6 +8,8 @@ read and edit. A line is a key and its value, # begins a comment, and a line tha
     verdict 02 client.sizes fail     the last one of each check: pass, fail, not-applicable, not-reached...
     passed 01 4f2a9c0d11d0f6a2       the whole stage has passed, and the fingerprint of its sources then
     hint client.sizes 2              the highest that was shown
+    failed 02 client.sizes short_recv   what was told last, and whose hints help: the check's, or a classic mistake's
+    reads zh                         in Chinese
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from pathlib import Path
 from typing import Optional
 
 from ..course.folders import stage_dir, stages_of
+from ..course.languages import Language
 from ..course.paths import WORK_FOLDER
 from ..telling.sizes import MiB
 from ..telling.text import shell_word
@@ -97,6 +100,12 @@ class State:
         return next((words[0] for words in self._values("language") if words), "c++")
 
     @property
+    def reads(self) -> Language:
+        """The language of what is said."""
+        said = next((words[0] for words in self._values("reads") if words), "")
+        return Language.ZH if said == Language.ZH.value else Language.EN
+
+    @property
     def stage(self) -> int:
         """0 if it isn't said."""
         return next((int(words[0]) for words in self._values("stage") if words and words[0].isdecimal()), 0)
@@ -105,6 +114,11 @@ class State:
         """The last known verdict of each check: {"client.sizes": "fail", "pair.at_once": "not reached"}."""
         values = self._values("verdict", f"{stage:02d}")
         return {words[0]: words[1].replace("-", " ") for words in values if len(words) == 2}
+
+    def failure(self, stage: int) -> tuple[str, str]:
+        """The check whose failure was told last, and what its hints are called by; two "" if none was."""
+        known = [words for words in self._values("failed", f"{stage:02d}") if len(words) == 2]
+        return (known[0][0], known[0][1]) if known else ("", "")
 
     def hint_level(self, check: str) -> int:
         """0 if no hint of it has been shown."""
@@ -118,7 +132,7 @@ class State:
     def begin(self, stage: int, language: str) -> None:
         """A stage has just been laid out: nothing is known of it."""
         with self._changing() as lines:
-            gone = ("verdict", f"{stage:02d}"), ("passed", f"{stage:02d}")
+            gone = [(key, f"{stage:02d}") for key in ("verdict", "passed", "failed")]
             lines[:] = [each for each in lines if tuple(each.split()[:2]) not in gone]
             _put(lines, ("language",), language)
             _put(lines, ("stage",), str(stage))
@@ -129,12 +143,18 @@ class State:
             for check, verdict in verdicts.items():
                 _put(lines, ("verdict", f"{stage:02d}", check), verdict.replace(" ", "-"))
 
+    def failed(self, stage: int, check: str, hints: str) -> None:
+        """A failure has been told."""
+        with self._changing() as lines:
+            _put(lines, ("failed", f"{stage:02d}"), f"{check} {hints}")
+
     def mark_passed(self, stage: int, sources: Optional[str] = None) -> None:
         """`sources`: the fingerprint of what was graded, as files may have been saved since."""
         folder = stage_dir(self.folder, stage)
         assert folder is not None, f"stage {stage} has not been laid out"
         with self._changing() as lines:
             _put(lines, ("passed", f"{stage:02d}"), sources or fingerprint(folder))
+            lines[:] = [each for each in lines if each.split()[:2] != ["failed", f"{stage:02d}"]]
 
     def remember_hint(self, check: str, number: int) -> None:
         """That this one was shown."""

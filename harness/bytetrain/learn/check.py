@@ -1,0 +1,137 @@
+"""./lab check: builds a stage and grades it in the order of its page, up to the first mistake; or what comes after it.
+
+    ./lab check          the stage that you are at
+    ./lab check 2 --all  stage 02, every check of it, whatever fails
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from contextlib import closing
+from typing import Any, Optional
+
+from rich.console import Console
+from rich.text import Text
+
+from ..course.catalogue import load_stage
+from ..course.folders import stage_dir
+from ..course.languages import Bilingual, Language
+from ..course.paths import STAGES
+from ..telling.ending import end_with
+from ..telling.text import print_whatever_comes
+from .grader import GraderEvent, grading_of
+from .progress import BAD, Part, part_line, parts_of, tell_next
+from .words import begin, options_of, say, stage_named
+from .work import Work, fingerprint
+
+_ALL_WELL = Bilingual("Stage {:02d} passes: {:g} of {:g} points.", "阶段 {:02d} 全部通过：{:g} 分，满分 {:g} 分。")
+_LEARNT = Bilingual("You know now:", "现在你知道了：")
+_BROKEN = Bilingual("The grader could not do its work:", "评分程序没能工作：")
+_CALLS = Bilingual("looking at its system calls; Ctrl-C: that's enough", "正在看它的系统调用；Ctrl-C：够了")
+_CHECKING = Bilingual("checking {}", "正在检查 {}")
+_BUILDING = Bilingual("building stage {:02d}", "正在编译阶段 {:02d}")
+
+
+class Check:
+    """One grading of a stage, told as it goes."""
+
+    def __init__(self, console: Console, work: Work, stage: int, language: Language, *, whole: bool) -> None:
+        self.verdicts: dict[str, str] = {}
+        self._console, self._work, self._stage, self._language, self._whole = console, work, stage, language, whole
+        self._order: list[str] = []  # the checks of this run
+        self._told: set[Part] = set()  # those whose line is on the screen
+        self._failed = ""  # the check whose story was told first
+
+    def run(self) -> int:
+        """The status: 0 if all of it passes, 1 if something fails, 2 if the grader could not do its work."""
+        sources = fingerprint(self._folder)
+        options = () if self._whole else ("--first",)
+        end: GraderEvent = {}
+        with closing(grading_of(self._work.folder, self._stage, *options)) as events, self._console.status(
+            _BUILDING[self._language].format(self._stage)
+        ) as self._status:
+            for event in events:
+                end = event
+                self._take(event)
+                if self._is_enough(event):
+                    break
+        self._work.state.record(self._stage, self.verdicts)
+        return self._finish(end, sources)
+
+    @property
+    def _folder(self) -> Any:
+        return self._work.stage_dir(self._stage)
+
+    def _take(self, event: GraderEvent) -> None:
+        kind = event["event"]
+        if kind == "begin":
+            self._order = event["checks"]
+        elif kind == "verdict":
+            self._verdict(event["check"], event["verdict"])
+        elif kind in ("story", "calls", "warnings", "stray"):
+            if kind == "story" and not self._failed:
+                self._failed = event["check"]
+                self._work.state.record(self._stage, self.verdicts)
+                self._work.state.failed(self._stage, event["check"], event["hints"])
+            self._lines(event["lines"])
+            if kind == "story":
+                self._status.update(_CALLS[self._language])
+
+    def _is_enough(self, event: GraderEvent) -> bool:
+        """Whether nothing that is wanted comes after this: the first story, and what its program asked of the kernel."""
+        return not self._whole and bool(self._failed) and (event["event"] == "calls" or self.verdicts.get("stage.builds") in BAD)
+
+    def _verdict(self, check: str, verdict: str) -> None:
+        if self._failed and not self._whole:
+            return
+        self.verdicts[check] = verdict
+        following = self._order[self._order.index(check) + 1 :] if check in self._order else []
+        if following:
+            self._status.update(_CHECKING[self._language].format(following[0]))
+        for part in parts_of(self._stage):
+            wanted = [each for each in part.checks if each in self._order]
+            if part not in self._told and wanted and all(each in self.verdicts for each in wanted):
+                self._told.add(part)
+                if part.state(self.verdicts) == "done":
+                    say(self._console, part_line(part, self.verdicts, self._language))
+
+    def _lines(self, lines: list[list[str]]) -> None:
+        self._console.print()
+        for text, style in lines:
+            say(self._console, Text(text, style))
+        self._console.print()
+
+    def _finish(self, end: GraderEvent, sources: str) -> int:
+        if end.get("event") == "trouble":
+            say(self._console, Text(_BROKEN[self._language], "bold yellow"))
+            self._lines(end["lines"])
+            return 2
+        if self._failed or end.get("outcome") != "pass":
+            tell_next(self._console, self._work, self._language)
+            return 2 if end.get("outcome") == "error" else 1
+        self._work.state.mark_passed(self._stage, sources)
+        folder = stage_dir(STAGES, self._stage)
+        assert folder is not None
+        words = _ALL_WELL[self._language].format(self._stage, end["points"], end["of"])
+        say(self._console, Text.assemble("\n", (f"✓ {words}", "bold green")))
+        say(self._console, Text.assemble((_LEARNT[self._language], "bold"), f" {load_stage(folder).learnt[self._language]}\n"))
+        tell_next(self._console, self._work, self._language)
+        return 0
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """./lab check."""
+    parser = argparse.ArgumentParser(prog="./lab check", description=__doc__.partition("\n")[0].partition(": ")[2])
+    parser.add_argument("stage", nargs="?", type=int, help="which one (default: where you are)")
+    parser.add_argument("--all", action="store_true", help="every check, not only up to the first mistake")
+    options_of(parser)
+    options = parser.parse_args(arguments)
+    print_whatever_comes()
+    work, language, console = begin(parser, options)
+    stage = stage_named(parser, work, options.stage)
+    return Check(console, work, stage, language, whole=options.all).run()
+
+
+if __name__ == "__main__":
+    end_with(main)
