@@ -5,6 +5,6 @@
     start.py      lays a stage out, and lays it out anew
     check.py      the first mistake, or what was learnt and what comes next
     watch.py      the same on every save; screen.py draws it
-    progress.py   how far it is, and what to do now
+    standing.py   how far it is, and what to do now
     compare.py    what the reference did, once the stage has passed
 """

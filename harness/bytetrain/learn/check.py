@@ -21,8 +21,8 @@ from ..course.paths import STAGES
 from ..telling.ending import end_with
 from ..telling.text import print_whatever_comes
 from .grader import GraderEvent, grading_of
-from .progress import BAD, Part, part_line, parts_of, tell_next
-from .words import begin, options_of, say, stage_named
+from .standing import BAD, Part, part_line, parts_of, tell_next
+from .talk import at_work, options_of, put, stage_named
 from .work import Work, fingerprint
 
 _ALL_WELL = Bilingual("Stage {:02d} passes: {:g} of {:g} points.", "阶段 {:02d} 全部通过：{:g} 分，满分 {:g} 分。")
@@ -33,7 +33,7 @@ _CHECKING = Bilingual("checking {}", "正在检查 {}")
 _BUILDING = Bilingual("building stage {:02d}", "正在编译阶段 {:02d}")
 
 
-class Check:
+class Checking:
     """One grading of a stage, told as it goes."""
 
     def __init__(self, console: Console, work: Work, stage: int, language: Language, *, whole: bool) -> None:
@@ -94,17 +94,17 @@ class Check:
             if part not in self._told and wanted and all(each in self.verdicts for each in wanted):
                 self._told.add(part)
                 if part.state(self.verdicts) == "done":
-                    say(self._console, part_line(part, self.verdicts, self._language))
+                    put(self._console, part_line(part, self.verdicts, self._language))
 
     def _lines(self, lines: list[list[str]]) -> None:
         self._console.print()
         for text, style in lines:
-            say(self._console, Text(text, style))
+            put(self._console, Text(text, style))
         self._console.print()
 
     def _finish(self, end: GraderEvent, sources: str) -> int:
         if end.get("event") == "trouble":
-            say(self._console, Text(_BROKEN[self._language], "bold yellow"))
+            put(self._console, Text(_BROKEN[self._language], "bold yellow"))
             self._lines(end["lines"])
             return 2
         if self._failed or end.get("outcome") != "pass":
@@ -114,8 +114,8 @@ class Check:
         folder = stage_dir(STAGES, self._stage)
         assert folder is not None
         words = _ALL_WELL[self._language].format(self._stage, end["points"], end["of"])
-        say(self._console, Text.assemble("\n", (f"✓ {words}", "bold green")))
-        say(self._console, Text.assemble((_LEARNT[self._language], "bold"), f" {load_stage(folder).learnt[self._language]}\n"))
+        put(self._console, Text.assemble("\n", (f"✓ {words}", "bold green")))
+        put(self._console, Text.assemble((_LEARNT[self._language], "bold"), f" {load_stage(folder).learnt[self._language]}\n"))
         tell_next(self._console, self._work, self._language)
         return 0
 
@@ -128,9 +128,9 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     options_of(parser)
     options = parser.parse_args(arguments)
     print_whatever_comes()
-    work, language, console = begin(parser, options)
+    work, language, console = at_work(parser, options)
     stage = stage_named(parser, work, options.stage)
-    return Check(console, work, stage, language, whole=options.all).run()
+    return Checking(console, work, stage, language, whole=options.all).run()
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def options_of(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def begin(parser: argparse.ArgumentParser, options: argparse.Namespace) -> tuple[Work, Language, Console]:
+def at_work(parser: argparse.ArgumentParser, options: argparse.Namespace) -> tuple[Work, Language, Console]:
     """The work folder, how to talk, and where. Ends the command in one line if there is no work folder."""
     try:
         work = find(options.folder)
@@ -41,7 +41,7 @@ def console() -> Console:
     return Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
-def say(out: Console, text: Text) -> None:
+def put(out: Console, text: Text) -> None:
     """Prints it, in characters that its terminal has."""
     out.print(text if _can_draw(out) else _plain(text))
 

@@ -23,7 +23,7 @@ from ..course.steps import steps_of
 from ..course.traits import stage_numbers
 from ..telling.ending import end_with
 from ..telling.text import print_whatever_comes, visible
-from .words import begin, options_of, say
+from .talk import at_work, options_of, put
 from .work import Work
 
 GOOD = ("pass", "not applicable")
@@ -80,7 +80,7 @@ def points_of(stage: int, verdicts: Mapping[str, str]) -> tuple[float, float]:
     return float(earned), float(rubric().stage_points[stage])
 
 
-def title_of(stage: int) -> Bilingual:
+def stage_title(stage: int) -> Bilingual:
     """What a stage is called."""
     folder = stage_dir(STAGES, stage)
     assert folder is not None, f"there is no stage {stage}"
@@ -102,7 +102,7 @@ def picture(work: Work, language: Language) -> Text:
         told.append("█" * filled, "green")
         told.append("░" * (_BAR - filled), "dim")
         told.append(f" {earned:5.1f}/{there:<4g} ", "" if here else "dim")
-        told.append(f"{title_of(stage)[language]}", "bold" if stage == work.current else "" if here else "dim")
+        told.append(f"{stage_title(stage)[language]}", "bold" if stage == work.current else "" if here else "dim")
         if work.state.passed(stage):
             told.append(" ✓", "green")
         told.append("\n")
@@ -138,7 +138,7 @@ def what_now(work: Work, language: Language) -> list[tuple[str, Bilingual]]:
     if work.state.passed(stage):
         found = [(f"./lab compare {stage}", Bilingual("how the reference does it", "看参考实现怎么做"))]
         if stage != last:
-            title = title_of(stage + 1)
+            title = stage_title(stage + 1)
             found.append((f"./lab start {stage + 1}", Bilingual(f"the next stage: {title.en}", f"下一阶段：{title.zh}")))
         else:
             grade = f"./lab test --submission {work.folder}"
@@ -156,7 +156,7 @@ def where(work: Work, language: Language) -> list[str]:
     """Where a student stands, in a sentence or two."""
     stage = work.current
     verdicts = work.state.verdicts(stage)
-    title = title_of(stage)
+    title = stage_title(stage)
     if work.state.passed(stage):
         words = Bilingual(f"Stage {stage:02d}, {title.en}, passes.", f"阶段 {stage:02d}（{title.zh}）已通过。")
         return [words[language]]
@@ -182,7 +182,7 @@ def tell_next(console: Console, work: Work, language: Language) -> None:
     commands = what_now(work, language)
     width = max(len(command) for command, _ in commands)
     for command, why in commands:
-        say(console, Text.assemble("  ", (f"{visible(command):{width}}", "cyan"), f"   {why[language]}"))
+        put(console, Text.assemble("  ", (f"{visible(command):{width}}", "cyan"), f"   {why[language]}"))
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
@@ -192,12 +192,12 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     options_of(parser)
     options = parser.parse_args(arguments)
     print_whatever_comes()
-    work, language, console = begin(parser, options)
+    work, language, console = at_work(parser, options)
     if options.word == "list":
-        say(console, picture(work, language))
+        put(console, picture(work, language))
     else:
         for line in where(work, language):
-            say(console, Text(visible(line)))
+            put(console, Text(visible(line)))
     tell_next(console, work, language)
     return 0
 
