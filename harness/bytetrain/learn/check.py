@@ -45,6 +45,7 @@ class Checking:
 
     def run(self) -> int:
         """The status: 0 if all of it passes, 1 if something fails, 2 if the grader could not do its work."""
+        self._work.state.at(self._stage)
         sources = fingerprint(self._folder)
         options = () if self._whole else ("--first",)
         end: GraderEvent = {}
@@ -80,7 +81,9 @@ class Checking:
 
     def _is_enough(self, event: GraderEvent) -> bool:
         """Whether nothing that is wanted comes after this: the first story, and what its program asked of the kernel."""
-        return not self._whole and bool(self._failed) and (event["event"] == "calls" or self.verdicts.get("stage.builds") in BAD)
+        if self._whole or not self._failed:
+            return False
+        return bool(event["event"] == "calls" or self.verdicts.get("stage.builds") in BAD)
 
     def _verdict(self, check: str, verdict: str) -> None:
         if self._failed and not self._whole:
@@ -114,8 +117,9 @@ class Checking:
         folder = stage_dir(STAGES, self._stage)
         assert folder is not None
         words = _ALL_WELL[self._language].format(self._stage, end["points"], end["of"])
+        learnt = load_stage(folder).learnt[self._language]
         put(self._console, Text.assemble("\n", (f"✓ {words}", "bold green")))
-        put(self._console, Text.assemble((_LEARNT[self._language], "bold"), f" {load_stage(folder).learnt[self._language]}\n"))
+        put(self._console, Text.assemble((_LEARNT[self._language], "bold"), f" {learnt}\n"))
         tell_next(self._console, self._work, self._language)
         return 0
 

@@ -137,6 +137,12 @@ class State:
             _put(lines, ("language",), language)
             _put(lines, ("stage",), str(stage))
 
+    def at(self, stage: int) -> None:
+        """The student is at this one now."""
+        if stage != self.stage:
+            with self._changing() as lines:
+                _put(lines, ("stage",), str(stage))
+
     def record(self, stage: int, verdicts: Mapping[str, str]) -> None:
         """Of the checks that are given; what is known of others stays."""
         with self._changing() as lines:
@@ -217,13 +223,17 @@ def fingerprint(stage_folder: Path) -> str:
     """Of the sources of a stage, and of common/ beside it: the same as long as no file has another name or content. Of
     files above 1 MiB, which are none, only the size counts."""
     digest = hashlib.sha256()
-    for folder in (stage_folder, stage_folder.with_name("common")):
-        for file in sorted(_files(folder)):
-            with contextlib.suppress(OSError):  # it has just been removed, or is closed to us
-                size = os.stat(file).st_size
-                content = file.read_bytes() if size <= MiB else b""
-                digest.update(os.fsencode(file.relative_to(folder.parent)) + f"\0{size}\0".encode() + content)
+    for file in source_files(stage_folder):
+        with contextlib.suppress(OSError):  # it has just been removed, or is closed to us
+            size = os.stat(file).st_size
+            content = file.read_bytes() if size <= MiB else b""
+            digest.update(os.fsencode(file.relative_to(stage_folder.parent)) + f"\0{size}\0".encode() + content)
     return digest.hexdigest()[:16]
+
+
+def source_files(stage_folder: Path) -> list[Path]:
+    """Of a stage, and of common/ beside it, sorted."""
+    return [*sorted(_files(stage_folder)), *sorted(_files(stage_folder.with_name("common")))]
 
 
 def _files(folder: Path) -> Iterator[Path]:
