@@ -23,14 +23,14 @@ from .words import Line
 
 
 class Events:
-    """Writes them to a descriptor, if there is one, until nobody reads any more."""
+    """Writes them to a descriptor, if there is one."""
 
     def __init__(self, descriptor: Optional[int]) -> None:
         """OSError if it isn't open."""
         self._file = None if descriptor is None else os.fdopen(descriptor, "w", encoding="utf-8")
 
     def tell(self, event: str, lines: Iterable[Line] = (), **more: object) -> None:
-        """One event; `lines` as they stand on a terminal."""
+        """One event; `lines` as they stand on a terminal. If nobody reads any more, the run ends as with Ctrl-C."""
         if self._file is None:
             return
         told = [[visible(text), style] for text, style in lines]
@@ -38,3 +38,4 @@ class Events:
             print(json.dumps({"event": event, **more, **({"lines": told} if told else {})}), file=self._file, flush=True)
         except BrokenPipeError:
             self._file = None
+            raise KeyboardInterrupt from None

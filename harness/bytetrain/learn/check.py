@@ -18,6 +18,7 @@ from ..course.catalogue import load_stage
 from ..course.folders import stage_dir
 from ..course.languages import Bilingual, Language
 from ..course.paths import STAGES
+from ..programs.sessions import end_orderly_on_signals
 from ..telling.ending import end_with
 from ..telling.text import print_whatever_comes
 from .grader import GraderEvent, grading_of
@@ -36,9 +37,12 @@ _BUILDING = Bilingual("building stage {:02d}", "正在编译阶段 {:02d}")
 class Checking:
     """One grading of a stage, told as it goes."""
 
-    def __init__(self, console: Console, work: Work, stage: int, language: Language, *, whole: bool) -> None:
+    def __init__(
+        self, console: Console, work: Work, stage: int, language: Language, *, whole: bool = False, trust: bool = False
+    ) -> None:
         self.verdicts: dict[str, str] = {}
-        self._console, self._work, self._stage, self._language, self._whole = console, work, stage, language, whole
+        self._console, self._work, self._stage, self._language = console, work, stage, language
+        self._whole, self._options = whole, [*([] if whole else ["--first"]), *(["--trust"] if trust else [])]
         self._order: list[str] = []  # the checks of this run
         self._told: set[Part] = set()  # those whose line is on the screen
         self._failed = ""  # the check whose story was told first
@@ -47,9 +51,8 @@ class Checking:
         """The status: 0 if all of it passes, 1 if something fails, 2 if the grader could not do its work."""
         self._work.state.at(self._stage)
         sources = fingerprint(self._folder)
-        options = () if self._whole else ("--first",)
         end: GraderEvent = {}
-        with closing(grading_of(self._work.folder, self._stage, *options)) as events, self._console.status(
+        with closing(grading_of(self._work.folder, self._stage, *self._options)) as events, self._console.status(
             _BUILDING[self._language].format(self._stage)
         ) as self._status:
             for event in events:
@@ -129,12 +132,14 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser = argparse.ArgumentParser(prog="./lab check", description=__doc__.partition("\n")[0].partition(": ")[2])
     parser.add_argument("stage", nargs="?", type=int, help="which one (default: where you are)")
     parser.add_argument("--all", action="store_true", help="every check, not only up to the first mistake")
+    parser.add_argument("--trust", action="store_true", help="the folder is mine, though it lies elsewhere")
     options_of(parser)
     options = parser.parse_args(arguments)
+    end_orderly_on_signals()
     print_whatever_comes()
     work, language, console = at_work(parser, options)
     stage = stage_named(parser, work, options.stage)
-    return Checking(console, work, stage, language, whole=options.all).run()
+    return Checking(console, work, stage, language, whole=options.all, trust=options.trust).run()
 
 
 if __name__ == "__main__":

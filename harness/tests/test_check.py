@@ -1,0 +1,217 @@
+"""./lab check, list, next, hint and compare: what a student is told, and what is remembered of it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+from rich.console import Console
+
+from bytetrain.course.catalogue import rubric
+from bytetrain.course.languages import Language
+from bytetrain.course.paths import HARNESS, STAGES
+from bytetrain.course.traits import stage_numbers
+from bytetrain.grading.command import command_of
+from bytetrain.grading.events import Events
+from bytetrain.learn import check, compare, hint, standing, talk
+from bytetrain.learn.work import Work
+from bytetrain.upkeep.mutants import apply_patch
+
+
+CORRECT = HARNESS / "submissions" / "c_poll"
+BYTE_ORDER = HARNESS / "mutants" / "classics" / "06-host-byte-order.patch"
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Work:
+    """With stages 01 and 02, of which nothing is known."""
+    for name in ("01_small_file", "02_big_file", "common"):
+        shutil.copytree(CORRECT / name, tmp_path / name)
+    (tmp_path / "bytetrain.txt").write_text("language c\nstage 1\n")
+    return Work(tmp_path)
+
+
+def order_of(stage: int) -> list[str]:
+    return [each.id for each in rubric().of_stage(stage) if each.weight]
+
+
+def verdicts(stage: int, failing: str = "") -> list[dict[str, Any]]:
+    """The events of a run in which all pass up to the one that fails."""
+    order = order_of(stage)
+    events: list[dict[str, Any]] = [{"event": "begin", "stage": stage, "checks": order}]
+    for each in order:
+        found = "fail" if each == failing else "pass"
+        events.append({"event": "verdict", "stage": stage, "check": each, "verdict": found})
+        if found == "fail":
+            lines = [[f"✗ {each}: \x1b[31mhostile", "bold red"]]
+            events.append({"event": "story", "stage": stage, "check": each, "hints": each, "lines": lines})
+            events.append({"event": "calls", "stage": stage, "check": each, "lines": [["  recvfrom(3) = 0", ""]]})
+            break
+    outcome = "fail" if failing else "pass"
+    return [*events, {"event": "end", "outcome": outcome, "points": 7.5, "of": 10.0, "status": int(bool(failing))}]
+
+
+Run = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, work: Work) -> Run:
+    """run(events, ...) checks stage 01 with a grader that says these: the status, and what is on the screen."""
+
+    def checked(events: Sequence[dict[str, Any]], language: Language = Language.EN) -> tuple[int, str]:
+        def grading(*_: object) -> Iterator[dict[str, Any]]:
+            yield from events
+
+        monkeypatch.setattr(check, "grading_of", grading)
+        screen = io.StringIO()
+        console = Console(file=screen, width=100, highlight=False, markup=False, soft_wrap=True)
+        status = check.Checking(console, work, 1, language).run()
+        return status, screen.getvalue()
+
+    return checked
+
+
+# ./lab check
+
+
+def test_what_was_learnt_and_what_comes_next_are_told_once_all_passes(run: Run, work: Work) -> None:
+    status, said = run(verdicts(1))
+    assert status == 0 and "Stage 01 passes: 7.5 of 10 points" in said and "TCP carries bytes" in said
+    assert "./lab compare 1" in said and "./lab start 2" in said and "✗" not in said
+    assert work.state.passed(1) and set(work.state.verdicts(1).values()) == {"pass"}
+    (work.folder / "01_small_file" / "CMakeLists.txt").write_text("# edited")
+    assert not work.state.passed(1)
+
+
+def test_steps_are_ticked_off_up_to_the_first_mistake(run: Run, work: Work) -> None:
+    status, said = run(verdicts(1, "client.bad_name"))
+    assert status == 1 and "✓ 1 A server" in said and "✓ 2 Trains" in said and "3 Saving" not in said
+    assert "✗ client.bad_name" in said and "recvfrom(3)" in said and "./lab hint client.bad_name" in said
+    assert work.state.failure(1) == ("client.bad_name", "client.bad_name") and not work.state.passed(1)
+    assert work.state.verdicts(1)["client.bad_name"] == "fail" and "pair.at_once" not in work.state.verdicts(1)
+
+
+def test_the_screen_is_chinese_for_who_reads_chinese(run: Run) -> None:
+    _, said = run(verdicts(1), Language.ZH)
+    assert "阶段 01 全部通过" in said and "下一阶段" in said and "passes" not in said
+
+
+def test_a_grader_that_can_not_work_says_why(run: Run, work: Work) -> None:
+    status, said = run([{"event": "trouble", "status": 4, "lines": [["no loopback here", ""]]}])
+    assert status == 2 and "could not do its work" in said and "no loopback here" in said
+    assert not work.state.passed(1) and work.state.verdicts(1) == {}
+
+
+def test_check_grades_what_is_there(work: Work) -> None:
+    """By the command, and the grader itself."""
+    assert apply_patch(BYTE_ORDER, work.folder) == ""
+    done = subprocess.run(
+        command_of("bytetrain.learn.check", "--trust", "--in", work.folder), capture_output=True, text=True, timeout=300,
+    )
+    assert done.returncode == 1 and done.stderr == "", done.stdout + done.stderr
+    assert "✗ server.first_file" in done.stdout and "network byte order" in done.stdout
+    assert work.state.failure(1) == ("server.first_file", "host_byte_order")
+
+
+def test_who_is_asked_for_a_stage_that_is_not_there_says_what_there_is(work: Work, tmp_path: Path) -> None:
+    nowhere = str(tmp_path / "no")
+    for words, told in ((["4", "--in", str(work.folder)], "there is 01, 02"), (["--in", nowhere], "./lab start 1")):
+        done = subprocess.run(command_of("bytetrain.learn.check", *words), capture_output=True, text=True)
+        assert done.returncode == 1 and done.stdout == "" and told in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_a_run_ends_when_nobody_wants_its_events() -> None:
+    reading, writing = os.pipe()
+    events = Events(writing)
+    events.tell("begin", stage=1, checks=["a"])
+    assert json.loads(os.read(reading, 1000)) == {"event": "begin", "stage": 1, "checks": ["a"]}
+    os.close(reading)
+    with pytest.raises(KeyboardInterrupt):
+        events.tell("verdict", stage=1, check="a", verdict="pass")
+    events.tell("end")
+
+
+# ./lab list, ./lab next
+
+
+@pytest.mark.parametrize("stage", stage_numbers())
+def test_each_check_of_a_stage_belongs_to_one_part(stage: int) -> None:
+    parts = standing.parts_of(stage)
+    named = [each for part in parts for each in part.checks]
+    assert sorted(named) == sorted(order_of(stage)) and len(parts) > 2
+    assert all(part.title.zh and part.title.en for part in parts)
+
+
+def test_list_draws_how_far_it_is(work: Work, run: Run) -> None:
+    run(verdicts(1, "client.bad_name"))
+    told = standing.picture(work, Language.EN).plain.splitlines()
+    assert told[0].startswith("01 █") and "✓" not in told[0] and "/10" in told[0]
+    assert any(line.strip().startswith("✓ 2 Trains") for line in told)
+    assert any(line.strip().startswith("✗ 3 Saving") and "client.bad_name" in line for line in told)
+    assert sum(line[:2].isdecimal() for line in told) == len(stage_numbers())
+
+
+def test_next_follows_from_what_is_known(work: Work, run: Run) -> None:
+    assert "The next step: A server and a client" in standing.where(work, Language.EN)[0]
+    run(verdicts(1, "client.bad_name"))
+    assert "step 3, Saving: client.bad_name fails" in standing.where(work, Language.EN)[0]
+    assert "./lab hint client.bad_name" in [command for command, _ in standing.what_now(work, Language.EN)]
+    run(verdicts(1))
+    assert [command for command, _ in standing.what_now(work, Language.EN)] == ["./lab compare 1", "./lab start 2"]
+
+
+def test_marks_are_plain_where_the_terminal_has_no_others() -> None:
+    screen = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    console = Console(file=screen, width=100)
+    talk.put(console, standing.part_line(standing.parts_of(1)[0], {}, Language.EN))
+    screen.seek(0)
+    assert screen.read().strip().startswith("- 1 A server")
+
+
+# ./lab hint
+
+
+def test_the_next_hint_is_remembered(work: Work, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    run(verdicts(1, "client.bad_name"))
+    for expected in ("hint 1 of 3", "hint 2 of 3", "hint 3 of 3", "hint 3 of 3"):
+        hint.main(["--in", str(work.folder)])
+        assert expected in capsys.readouterr().out
+    hint.main(["client.sizes", "--in", str(work.folder)])
+    assert "hint 1 of 3" in capsys.readouterr().out
+    assert work.state.hint_level("client.bad_name") == 3 and work.state.hint_level("client.sizes") == 1
+
+
+def test_there_is_no_hint_before_anything_has_failed(work: Work, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        hint.main(["--in", str(work.folder)])
+    assert "nothing has failed yet in stage 01: ./lab check" in capsys.readouterr().err
+
+
+# ./lab compare
+
+
+def test_compare_waits_until_the_stage_has_passed(work: Work, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        compare.main(["1", "--in", str(work.folder)])
+    assert ended.value.code == 1 and "has not passed" in capsys.readouterr().err
+    run(verdicts(1))
+    assert compare.main(["1", "--in", str(work.folder)]) == 0
+    said = capsys.readouterr().out
+    assert "yours" in said and "the reference" in said and "server.cpp" in said
+
+
+def test_two_sides_show_what_each_has_changed(work: Work) -> None:
+    first, second = (work.stage_dir(stage) for stage in (1, 2))
+    assert first is not None and second is not None
+    (second / "mine.c").write_text("int added;\n")
+    found = dict(compare.changes(compare.sources(first), compare.sources(second)))
+    assert found["mine.c"][-1] == "+int added;" and "CMakeLists.txt" in found
+    reference = dict(compare.changes(*(compare.sources(STAGES / name) for name in ("01_small_file", "02_big_file"))))
+    assert "send_file.cpp" in reference and not any(name.startswith("tests") for name in reference)
