@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The two commands of the README on every system that it names, each as bare as debootstrap makes it.
+"""./lab demo and ./lab test on every system that the README names, each as bare as debootstrap makes it.
 
     sudo .ci/bare.py                        all of them, one after the other: about an hour and a half on two cores
     sudo .ci/bare.py debian-12 --record     only one; and what was seen goes into the page "tested on"
@@ -265,7 +265,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     add("--list", action="store_true", help="say which there are")
     add("--cache", type=Path, default=LOGS / "cache", metavar="DIR", help="for roots (default: build/bare/cache)")
     add("--mirror", metavar="URI", help="the folder that holds debian/ and ubuntu/ (default: that of apt here)")
-    add("--run", metavar="COMMAND", help="in place of the commands of the README")
+    add("--run", metavar="COMMAND", help="in place of demo and test")
     add("--record", action="store_true", help="write what was seen into the data and the page")
     options = parser.parse_args(arguments)
     if options.list:
@@ -274,7 +274,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     if unknown := set(options.systems) - set(SYSTEMS):
         parser.error(f"no system {', '.join(sorted(unknown))}: there are {', '.join(SYSTEMS)}")
     if options.record and options.run:
-        parser.error("--record is for the commands of the README, not for --run")
+        parser.error("--record is for demo and test, not for --run")
     if os.geteuid() != 0:
         parser.error("mounting and debootstrap need root: sudo .ci/bare.py ...")
     if lost := [tool for tool in ("debootstrap", "unshare", "setpriv", "git") if shutil.which(tool) is None]:
