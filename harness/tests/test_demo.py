@@ -209,6 +209,7 @@ def test_a_stage_is_shown(tmp_path: Path, preset: str) -> None:
     assert (shown["stage"], shown["server"], shown["seen"]) == (1, ["--raw"], True)
     assert "\x1b" not in demo.text and max(map(len, demo.text.splitlines())) <= WIDTH
     assert re.search(r"✗ the failure: saved as 'notes.txt\w", demo.text)
+    assert demo.text.splitlines()[-1] == "Write it yourself: ./lab start 1"
     assert "All 1 failures" in demo.text and str(demo.json) in demo.text.replace("\n", "")
 
 

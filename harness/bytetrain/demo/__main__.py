@@ -112,6 +112,7 @@ def perform(chosen: argparse.Namespace, screen: Screen, say: Texts) -> int:
     complete = show.verdict(start)
     report.write(chosen.json, say)
     screen.line(say("json", path=chosen.json))
+    screen.line(say("yourself"), style="bold")
     return 0 if complete else 1
 
 
