@@ -117,6 +117,43 @@ def test_a_worker_is_not_asked_where_it_is() -> None:
     assert all((told.platform, told.version_info) == (each.platform, each.version_info) for each in asked)
 
 
+class Worker:
+    """What a scheduler knows of one."""
+
+    shutting_down = False
+
+    def __init__(self) -> None:
+        self.items: list[int] = []
+
+    def send_runtest_some(self, items: list[int]) -> None:
+        self.items += items
+
+
+def test_each_has_an_item_before_anybody_has_two_and_nothing_is_begun_in_vain(tmp_path: Path) -> None:
+    pytest.importorskip("xdist")
+    from bytetrain.grading.schedule import InOrder
+
+    items = [f"checks/{each.id}::test[stage06]" for each in rubric().of_stage(6)]
+    order = Order(Results(rubric(), tmp_path, "release", [6]))
+    scheduler = InOrder.__new__(InOrder)
+    workers = [Worker() for _ in range(4)]
+    scheduler.node2pending = {each: [] for each in workers}
+    scheduler.node2collection = {each: items for each in workers}
+    scheduler.collection, scheduler.pending = None, []
+    scheduler._order, scheduler._check_nodes_have_same_collection = order, lambda: True
+    scheduler.schedule()
+    assert sorted(item for each in workers for item in each.items) == list(range(8))
+    assert {each.items[0] for each in workers} >= {0, 1} and all(len(each.items) == 2 for each in workers)
+    for item in range(8):
+        order.ended(items[item])
+    for worker, takes_long_ones in zip(workers, (False, True, False, True)):
+        scheduler.node2pending[worker] = []
+        scheduler.check_schedule(worker)
+        taken = [items[each] for each in worker.items[2:]]
+        assert len(taken) == 2 and order.is_ready(taken[0])
+        assert order.is_long(taken[0]) is takes_long_ones
+
+
 CHECKS = """
 import pytest
 from bytetrain import Failure

@@ -149,18 +149,18 @@ class Rubric:
         by_page = sorted(self.steps, key=lambda step: (step.stage != stage, step.stage))
         named = [self.checks[each] for step in by_page for each in step.checks if each in self.checks]
         counting = [check for check in (*named, *self.checks.values()) if stage in check.stages]
-        with_needs = [each for check in counting for each in (*self._all_needs(check, stage), check)]
-        rested_on = [each for check in counting for each in self._all_needs(check, stage) if each.first < stage]
+        with_needs = [each for check in counting for each in (*self.all_needs(check, stage), check)]
+        rested_on = [each for check in counting for each in self.all_needs(check, stage) if each.first < stage]
         return list({each.id: each for each in (*rested_on, *with_needs)}.values())
 
     def needs(self, check: Check, stage: int) -> list[Check]:
         """Those that have to hold before it can be judged in a stage."""
         return [self.checks[each] for each in check.needs if each in self.checks and stage in self.checks[each].stages]
 
-    def _all_needs(self, check: Check, stage: int) -> Iterator[Check]:
+    def all_needs(self, check: Check, stage: int) -> Iterator[Check]:
         """And what those need: the first thing first."""
         for each in self.needs(check, stage):
-            yield from self._all_needs(each, stage)
+            yield from self.all_needs(each, stage)
             yield each
 
     def points(self, check: Check, stage: int) -> Fraction:

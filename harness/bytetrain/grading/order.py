@@ -71,6 +71,14 @@ class Order:
             return False
         return self._all_cases or self._results.verdict(check, stage) is not Verdict.FAIL
 
+    def is_ready(self, item: str) -> bool:
+        """Whether all that it needs has been decided: it will not be in vain. (Whether it can be built is known soon.)"""
+        key = key_of(item)
+        if key is None or (known := self._results.rubric.checks.get(key[0])) is None:
+            return True
+        needs = self._results.rubric.all_needs(known, key[1])
+        return not any(self._open[each.id, key[1]] for each in needs if each.id != "stage.builds")
+
     def is_long(self, item: str) -> bool:
         """Whether it is good to begin with it."""
         key = key_of(item)

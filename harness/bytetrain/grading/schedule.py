@@ -24,8 +24,12 @@ def keep_main_thread_free(gateway: Any) -> None:
     gateway._cache_rinfo = RInfo(here | {"executable": sys.executable})
 
 
+_AHEAD = 24  # items among which one is looked for that is not in vain: what comes later is not told sooner
+
+
 class InOrder(LoadScheduling):  # type: ignore[misc]
-    """Every other worker takes the long items first; what it has waiting behind one of them is among the last."""
+    """What would be in vain if another check failed waits until that is decided, as long as there is anything else. Every
+    other worker takes the long items first; what it has waiting behind one of them is among the last."""
 
     def __init__(self, config: Any, log: Any, order: Order) -> None:
         super().__init__(config, log)
@@ -43,14 +47,18 @@ class InOrder(LoadScheduling):  # type: ignore[misc]
             self.pending[:] = range(len(items))
             self._order.begin(items)
             self._long = {number for number, item in enumerate(items) if self._order.is_long(item)}
-        for node in self.nodes:
-            self.check_schedule(node)
+        for many in (1, 2):  # nobody has a second one before each has a first
+            for node in self.nodes:
+                self._hand_out(node, many)
 
     def check_schedule(self, node: Any, duration: float = 0.0) -> None:
-        """A worker has ended an item, or begins."""
+        """A worker has ended an item."""
+        self._hand_out(node, 2)
+
+    def _hand_out(self, node: Any, many: int) -> None:
         if node.shutting_down:
             return
-        while len(self.node2pending[node]) < 2:
+        while len(self.node2pending[node]) < many:
             chosen = self._choose(node)
             if chosen is None:
                 node.shutdown()  # once it has run what it has
@@ -67,10 +75,13 @@ class InOrder(LoadScheduling):  # type: ignore[misc]
         if not self.pending:
             return None
         if self.nodes.index(node) % 2:
-            long = [number for number in self.pending if number in self._long]
+            long = [each for each in self.pending if each in self._long and self._is_ready(each)]
             if long or not self._long.isdisjoint(self.node2pending[node]):
                 return int((long or self.pending[::-1])[0])
-        return int(self.pending[0])
+        return int(next((each for each in self.pending[:_AHEAD] if self._is_ready(each)), self.pending[0]))
+
+    def _is_ready(self, number: int) -> bool:
+        return self._order.is_ready(self._item(number))
 
     def _item(self, number: int) -> str:
         assert self.collection is not None
