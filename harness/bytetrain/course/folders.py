@@ -41,7 +41,8 @@ def instead_of(submission: Path, number: int) -> str:
     right = stage_dir(STAGES, number)
     if right is None or not submission.is_dir() or not is_readable(submission):
         return ""
-    if any((submission / each).is_file() for each in ("CMakeLists.txt", "server", "client")):
+    is_a_stage = any((submission / each).is_file() for each in ("CMakeLists.txt", "server", "client"))
+    if is_a_stage and not stages_of(submission):  # a work folder has a CMakeLists.txt too, for all its stages
         return f"{submission.name} is a stage's folder itself: --submission names the folder in which that lies"
     for each in sorted(entry.name for entry in submission.iterdir() if entry.is_dir()):
         if {int(digits) for digits in re.findall(r"\d+", each)} == {number} or right.name[3:] in each.lower():

@@ -5,6 +5,7 @@ from pathlib import Path
 REPO = Path(__file__).resolve().parents[3]
 STAGES = REPO / "stages"
 HARNESS = REPO / "harness"
+STARTS = HARNESS / "starts"  # what ./lab start lays out
 TRAITS = HARNESS / "stages.toml"
 LESSONS = HARNESS / "lessons.toml"
 CHECKS = HARNESS / "checks.toml"

@@ -2,7 +2,7 @@
 
     grader.py     the grader at work on one stage: what it decides, as it decides it
     work.py       the folder in which the stages are built, and what is known of it
-    start.py      lays a stage out, and lays it out anew
+    begin.py      lays a stage out, or lays it out anew: layout.py; history.py makes the git repository around it
     check.py      the first mistake, or what was learnt and what comes next
     watch.py      the same on every save; screen.py draws it
     standing.py   how far it is, and what to do now

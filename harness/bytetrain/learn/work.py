@@ -25,11 +25,12 @@ from typing import Optional
 
 from ..course.folders import stage_dir, stages_of
 from ..course.languages import Language
-from ..course.paths import WORK_FOLDER
+from ..course.paths import REPO, WORK_FOLDER
 from ..telling.sizes import MiB
 from ..telling.text import shell_word
 
 STATE_FILE = "bytetrain.txt"
+NEW_STATE = f".{STATE_FILE}.new"  # while it is written
 _HEAD = f"# {STATE_FILE}: what ./lab knows of this folder. Read it, edit it; what is unknown here stays as it is."
 _NO_SOURCES = ("build", "__pycache__", "compile_commands.json")  # and whatever begins with a dot
 
@@ -40,7 +41,7 @@ class NoWork(Exception):
 
 @dataclass(frozen=True)
 class Work:
-    """A work folder that is there."""
+    """A work folder that is there, or will be."""
 
     folder: Path  # absolute
 
@@ -63,6 +64,24 @@ class Work:
         if not here:
             raise NoWork(f"no stage lies in {shell_word(str(self.folder))} yet: ./lab start 1")
         return said if said in here else here[-1]
+
+    def command(self, *words: str) -> str:
+        """How ./lab is told something about this folder, to be typed where we are: "./lab check 1"."""
+        lab = place(REPO / "lab")
+        here: tuple[str, ...] = ("--in", place(self.folder))
+        with contextlib.suppress(NoWork):
+            if find() == self:
+                here = ()
+        return " ".join([lab if "/" in lab else f"./{lab}", *words, *here])
+
+
+def place(path: Path) -> str:
+    """A path as one types it where we are, as a word for a shell: from here, unless that leads far up."""
+    with contextlib.suppress(FileNotFoundError):  # the current folder has been removed
+        from_here = os.path.relpath(path)
+        if not from_here.startswith("../../../"):
+            return shell_word(f"./{from_here}" if from_here.startswith("-") else from_here)
+    return shell_word(str(path))
 
 
 def find(start: Optional[Path] = None) -> Work:
@@ -137,6 +156,11 @@ class State:
             _put(lines, ("language",), language)
             _put(lines, ("stage",), str(stage))
 
+    def read_in(self, language: Language) -> None:
+        """What is said, from now on."""
+        with self._changing() as lines:
+            _put(lines, ("reads",), language.value)
+
     def at(self, stage: int) -> None:
         """The student is at this one now."""
         if stage != self.stage:
@@ -186,7 +210,7 @@ class State:
         with _alone_in(self.folder):
             lines = self._lines()
             yield lines
-            new = self.folder / f".{STATE_FILE}.new"
+            new = self.folder / NEW_STATE
             with new.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
                 file.write("\n".join(lines) + "\n")
                 file.flush()
