@@ -39,7 +39,6 @@ def test_dead_idle_worker_is_replaced(pair: Programs, small: Path, start: Starte
             pool.is_complete()
             serves_again(server, pair.stage, small)
             pool.is_complete()
-    pool.is_calm()
 
 
 @pytest.mark.check("pool.all_workers_die")
@@ -58,7 +57,6 @@ def test_all_workers_die_as_clients_come(pair: Programs, order: str, small: Path
         for client in clients:
             read_whole(client, pair.stage, small)
         pool.is_complete()
-        pool.is_calm()
 
 
 @pytest.mark.check("pool.busy_worker_dies")
@@ -79,7 +77,6 @@ def test_dead_busy_worker_is_replaced(pair: Programs, big: Path, start: Starter)
         with told("the second worker's transfer should go on as if nothing had been"):
             read_whole(second, pair.stage, big)
         pool.is_complete()
-        pool.is_calm()
 
 
 @pytest.mark.check("pool.worker_dies_before_taking")
@@ -107,7 +104,6 @@ def test_parent_is_out_of_descriptors(pair: Programs, small: Path, start: Starte
     pool = Pool.of(server)
     with told("the parent may have no more descriptors than it has now; a client comes"), may_open(server.pid, 0):
         client = waiting_client(server)
-        pool.is_calm()
     with told("then it may have more again"), client:
         read_whole(client, pair.stage, small)
         pool.is_complete()
@@ -162,4 +158,3 @@ def test_worker_cannot_open_the_file(pair: Programs, preset: str, big: Path, sta
             server.workers == workers, words, expected=f"the workers {workers}", actual=f"the workers {server.workers}"
         )
         pool.is_complete()
-        pool.is_calm()

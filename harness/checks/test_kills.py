@@ -104,7 +104,6 @@ def test_server_survives_killed_clients(pair: Programs, big: Path, start: Starte
             lets_go(worker, end)
             pool.is_the_same()
     with told("four clients were killed in mid-transfer; now the next one comes"):
-        pool.is_calm()
         client = start.client(server.port)
         received(client.wait(), client.directory, big)
 
@@ -122,7 +121,6 @@ def test_server_survives_resets(pair: Programs, big: Path, start: Starter) -> No
             lets_go(worker, end)
             pool.is_the_same()
     with told("four clients have reset their connections; now the next one comes"):
-        pool.is_calm()
         serves(server, pair.stage, big)
 
 
@@ -140,7 +138,6 @@ def test_server_survives_early_closes(pair: Programs, big: Path, start: Starter)
         closes_having_read_all(server)
         pool.is_the_same()
     with told("seven clients have closed early; now the next one comes"):
-        pool.is_calm()
         serves(server, pair.stage, big)
 
 
@@ -183,7 +180,6 @@ def test_client_is_gone_before_the_worker_starts(pair: Programs, big: Path, star
         cont(worker)
     with told("two clients had closed their connections before the workers sent the first byte"):
         pool.is_the_same()
-        pool.is_calm()
         serves(server, pair.stage, big)
 
 
@@ -258,7 +254,6 @@ def test_client_that_talks(pair: Programs, when: str, big: Path, start: Starter)
         comes_to_a_halt(connection)
         for worker in server.workers:
             uses_no_cpu(worker, "a worker")
-        pool.is_calm()
         end = connection.other_end()
         connection.reset()
         for worker in server.workers:

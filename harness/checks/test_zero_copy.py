@@ -295,7 +295,6 @@ def cut_while_sent(pair: Programs, folder: Path, server_of: Callable[[Path], Ser
                 for _ in range(3):
                     serves(server, pair.stage, file)
             pool.is_complete()
-            pool.is_calm()
         server.stop()
 
 

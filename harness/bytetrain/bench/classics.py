@@ -29,6 +29,7 @@ class Classic:
     mistake: str
     stage: int
     first: str  # the check whose story should be told first
+    cause: str  # the classic mistake that it should name; "none" if only its calls show it, or nothing can
 
     @property
     def name(self) -> str:
@@ -36,8 +37,8 @@ class Classic:
 
     @classmethod
     def load(cls, path: Path) -> "Classic":
-        header = read_header(path, {"Mistake", "Stage", "First"})
-        return cls(path, header["Mistake"], int(header["Stage"]), header["First"])
+        header = read_header(path, {"Mistake", "Stage", "First", "Cause"})
+        return cls(path, header["Mistake"], int(header["Stage"]), header["First"], header["Cause"])
 
     def make(self, folder: Path) -> None:
         """The submission with this mistake, in a new folder."""

@@ -215,10 +215,6 @@ class Pool:
         words = f"the workers {gone} have ended, and others have their place: a client that leaves costs no worker"
         expect(not gone, words, expected=f"the same workers as before: {sorted(self.processes)}", actual=f"{now}")
 
-    def is_calm(self) -> None:
-        """The parent sleeps, and uses no CPU."""
-        parent_uses_no_cpu(self.server)
-
 
 def uses_no_cpu(pid: int, who: str) -> None:
     """A worker sleeps. That it should be alive is asked elsewhere."""
