@@ -21,6 +21,7 @@ from bytetrain.learn.work import Work
 
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="there is no git here")
 FIRST = "01_small_file"
+BEGIN = [sys.executable, "-I", str(HARNESS / "run.py"), "bytetrain.learn.begin"]
 
 
 class Lab:
@@ -259,7 +260,7 @@ def test_a_place_that_can_t_be_written_to_is_named(tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir()
     (tmp_path / "closed").chmod(0o555)
     for folder in (tmp_path / "closed", tmp_path / "closed" / "new"):
-        command = [*like_anybody(), sys.executable, "-I", str(HARNESS / "run.py"), "bytetrain.learn.begin", "start", "1"]
+        command = [*like_anybody(), *BEGIN, "start", "1"]
         done = subprocess.run([*command, f"--in={folder}"], stderr=subprocess.PIPE, text=True)
         assert done.returncode == 1 and done.stderr.count("\n") == 1
         assert f"{folder.name}: Permission denied; stage 01 was not laid out" in done.stderr
@@ -271,8 +272,7 @@ ODD_NAMES = ["a b", "it's", "-x", "new\nline", "\x1b[31m", os.fsdecode(b"\xff\xf
 
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_a_folder_may_be_called_anything(name: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-I", str(HARNESS / "run.py"), "bytetrain.learn.begin", "start", "1", "--no-git"]
-    said = subprocess.run([*command, f"--in={name}"], cwd=tmp_path, stdout=subprocess.PIPE, check=True).stdout
+    said = subprocess.run([*BEGIN, "start", "1", "--no-git", f"--in={name}"], cwd=tmp_path, stdout=subprocess.PIPE, check=True).stdout
     assert b"\x1b" not in said and said.count(b"\n") == 7
     [then] = [line.partition(b" then ")[2] for line in said.splitlines() if b" then " in line]
     script = b'eval "set -- $1" && printf "%s\\0" "$@"'

@@ -1,0 +1,71 @@
+"""What ./lab start lays out is an exercise: it builds without a word, and fails first what its page builds first."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bytetrain import Failure
+from bytetrain.course.catalogue import rubric
+from bytetrain.learn.layout import LANGUAGES, Origin, lay_out
+from bytetrain.learn.work import Work
+from bytetrain.programs.build import Programs, build, build_folder
+from bytetrain.programs.start import starting
+from bytetrain.wire.files import FileStore
+
+# What somebody writes below "TODO step 1", in the file of the server.
+FIRST_STEP = {
+    "c++": ("server.cpp", 'std::cout << "listening on " << local_address(listener.get()) << std::endl;'),
+    "c": (
+        "server.c",
+        'char text[ADDRESS_MAX]; printf("listening on %s\\n", local_address(listener, text)); fflush(stdout);',
+    ),
+    "python": ("server", 'print("listening on", plumbing.local_address(listener), flush=True)'),
+}
+
+
+@pytest.fixture(params=LANGUAGES)
+def work(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Work]:
+    """The first stage has just been laid out, in that language."""
+    found = Work(tmp_path / "my work")
+    lay_out(found, 1, Origin.skeleton(request.param), git=False)
+    yield found
+    shutil.rmtree(build_folder(found.folder, "release"), ignore_errors=True)
+
+
+def built(work: Work) -> Programs:
+    programs = build(work.folder, 1)
+    assert programs.warnings == ()
+    return programs
+
+
+def write_first_step(work: Work) -> None:
+    name, line = FIRST_STEP[work.state.language]
+    server = work.folder / "01_small_file" / name
+    before = r"(\n +)(//|#) TODO step 1.*(\1\2.*)*"
+    text, count = re.subn(before, lambda found: found[0] + found[1] + line, server.read_text())
+    assert count == 1
+    server.write_text(text)
+
+
+def test_the_skeleton_lacks_the_first_line_and_one_line_mends_it(work: Work, store: FileStore, tmp_path: Path) -> None:
+    assert [each.id for each in rubric().of_stage(1)][:2] == ["stage.builds", "server.ready_line"]
+    file = store.seeded(1000)
+    with pytest.raises(Failure, match="nobody can move any more: the server: it waits in accept"):
+        with starting(built(work)) as start:
+            start.server(file)
+    write_first_step(work)
+    with starting(built(work)) as start:
+        finished = (client := start.client(start.server(file).port)).wait()
+        assert (finished.status, finished.stdout) == (0, "received received.bin, 1000 bytes\n")
+        assert (client.directory / "received.bin").read_bytes() == file.read_bytes()
+
+
+def test_each_step_has_its_place_in_the_skeleton(work: Work) -> None:
+    sources = (each for each in (work.folder / "01_small_file").iterdir() if each.is_file())
+    named = re.findall(r"TODO steps? (\d)(?: and (\d))?", "\n".join(each.read_text() for each in sources))
+    assert sorted({int(number) for pair in named for number in pair if number}) == [1, 2, 3, 4, 5, 6, 7]
