@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from bytetrain import Failure
 from bytetrain.course.catalogue import rubric
+from bytetrain.course.paths import STAGES
+from bytetrain.learn.grader import grading_of
 from bytetrain.learn.layout import LANGUAGES, Origin, lay_out
 from bytetrain.learn.work import Work
 from bytetrain.programs.build import Programs, build, build_folder
@@ -47,7 +51,7 @@ def write_first_step(work: Work) -> None:
     name, line = FIRST_STEP[work.state.language]
     server = work.folder / "01_small_file" / name
     before = r"(\n +)(//|#) TODO step 1.*(\1\2.*)*"
-    text, count = re.subn(before, lambda found: found[0] + found[1] + line, server.read_text())
+    text, count = re.subn(before, lambda found: f"{found[0]}{found[1]}{line}", server.read_text())
     assert count == 1
     server.write_text(text)
 
@@ -69,3 +73,31 @@ def test_each_step_has_its_place_in_the_skeleton(work: Work) -> None:
     sources = (each for each in (work.folder / "01_small_file").iterdir() if each.is_file())
     named = re.findall(r"TODO steps? (\d)(?: and (\d))?", "\n".join(each.read_text() for each in sources))
     assert sorted({int(number) for pair in named for number in pair if number}) == [1, 2, 3, 4, 5, 6, 7]
+
+
+def as_the_stage_after(folder: Path, stage: int) -> Path:
+    """A submission whose programs of a stage are the reference's of the stage before."""
+    before = build(STAGES, stage - 1)
+    place = folder / f"{stage:02d}_begun"
+    place.mkdir()
+    for name, program in (("server", before.server), ("client", before.client)):
+        (place / name).write_text(f'#!/bin/sh\nexec {shlex.quote(str(program))} "$@"\n')
+        (place / name).chmod(0o755)
+    return folder
+
+
+# The first check that the reference of the stage before fails: what it has to do with the page of this one, see below.
+NEW = {2: "server.first_file", 3: "client.head_split", 4: "client.first_file", 5: "client.first_file", 6: "exit.ctrl_c"}
+
+
+@pytest.mark.parametrize("stage", NEW)
+def test_the_reference_of_the_stage_before_fails_at_what_is_new(stage: int, tmp_path: Path) -> None:
+    told = [each.id for each in rubric().of_stage(stage)]
+    before = told[: told.index(NEW[stage])]
+    assert all(rubric().checks[each].first < stage for each in before)
+    is_of_this_page = rubric().checks[NEW[stage]].first == stage
+    assert is_of_this_page or rubric().checks[NEW[stage]].title.en.endswith("in the format of the stage")
+    alone = ("-n", "0", "--check", NEW[stage])
+    with closing(grading_of(as_the_stage_after(tmp_path, stage), stage, *alone)) as events:
+        verdicts = {each["check"]: each["verdict"] for each in events if each["event"] == "verdict"}
+    assert verdicts == {**dict.fromkeys(verdicts, "pass"), NEW[stage]: "fail"}

@@ -272,7 +272,8 @@ ODD_NAMES = ["a b", "it's", "-x", "new\nline", "\x1b[31m", os.fsdecode(b"\xff\xf
 
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_a_folder_may_be_called_anything(name: str, tmp_path: Path) -> None:
-    said = subprocess.run([*BEGIN, "start", "1", "--no-git", f"--in={name}"], cwd=tmp_path, stdout=subprocess.PIPE, check=True).stdout
+    command = [*BEGIN, "start", "1", "--no-git", f"--in={name}"]
+    said = subprocess.run(command, cwd=tmp_path, stdout=subprocess.PIPE, check=True).stdout
     assert b"\x1b" not in said and said.count(b"\n") == 7
     [then] = [line.partition(b" then ")[2] for line in said.splitlines() if b" then " in line]
     script = b'eval "set -- $1" && printf "%s\\0" "$@"'
