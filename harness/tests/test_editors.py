@@ -230,11 +230,13 @@ class Debugger:
 
     def quit(self) -> None:
         self.do("-gdb-exit")
-        self._process.communicate()
+        self._process.wait()
 
     def kill(self) -> None:
+        """What it has left behind may have our pipe: nobody waits for its end."""
         self._process.kill()
-        self._process.communicate()
+        with self._process:
+            pass
 
 
 @pytest.fixture(scope="module")
@@ -271,7 +273,7 @@ def test_a_launch_stops_in_the_process_that_it_names(programs: Path, tmp_path: P
         here = debugger.do(f"-thread-info {thread}")
         assert str(parent.pid if who == "the parent" else worker.pid) in re.findall(r"\d+", here)
         debugger.quit()
+        wait_until(lambda: all(each.state == "Z" for each in left_over(before)), "everybody has left by himself")
     finally:
         debugger.kill()
-    wait_until(lambda: all(each.state == "Z" for each in left_over(before)), "everybody has left by himself")
-    end_left_over(before)
+        end_left_over(before)
