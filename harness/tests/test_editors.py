@@ -5,24 +5,21 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from bytetrain.course.paths import HARNESS, REPO, STAGES
-from bytetrain.course.traits import stage_numbers
-from bytetrain.kernel.trace import why_no_strace
-from bytetrain.programs.build import build
-from bytetrain.programs.sessions import end_left_over, left_over
-from bytetrain.telling.waiting import wait_until
+from bytetrain.course.paths import REPO, STAGES, STARTS
+from bytetrain.learn import layout
+from bytetrain.learn.work import Work
 
-COMMON = HARNESS / "starts" / "common"
+COMMON = STARTS / "common"
 OF_WORK, OF_KIT = COMMON / ".vscode", REPO / ".vscode"
 BOTH = pytest.mark.parametrize("folder", [OF_KIT, OF_WORK], ids=["the clone", "a work folder"])
 REFERENCE = re.compile(r"\$\{(.*?)\}")
@@ -92,7 +89,8 @@ def test_what_an_editor_shares_is_kept_and_the_rest_is_not() -> None:
     shared = [f"{folder.relative_to(REPO)}/{file.name}" for folder in (OF_KIT, OF_WORK) for file in folder.iterdir()
               if file.suffix in (".json", ".sh")]
     assert len(shared) == 9 and ignored(*shared, ".clangd") == []
-    own = [".vscode/ipch", ".vscode/c_cpp_properties.json", ".idea/workspace.xml", "build/dev/compile_commands.json"]
+    own = [".vscode/ipch", ".vscode/c_cpp_properties.json", ".idea/workspace.xml", "work/01_small_file/x.cpp",
+           "build/dev/compile_commands.json"]
     assert ignored(*own) == own
 
 
@@ -194,86 +192,30 @@ def test_what_does_not_compile_is_a_failure(work: Path) -> None:
     assert done.returncode != 0 and "server.c:1:" in done.stdout  # as $gcc reads it
 
 
-# Debugging: gdb is driven as the extension drives it
+# A work folder as it is laid out
 
 
-class Debugger:
-    """gdb with the commands of a launch, and what it says."""
-
-    def __init__(self, launch: dict[str, Any], program: Path, arguments: list[str], function: str) -> None:
-        self._process = subprocess.Popen(
-            ["gdb", "-q", "-nx", "--interpreter=mi", str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True,
-        )
-        for each in launch["setupCommands"]:
-            done = self.do(each["text"])
-            assert done.startswith("^done") or each.get("ignoreFailures"), (each, done)
-        for command in ("-exec-arguments " + " ".join(arguments), f"-break-insert {function}"):
-            assert self.do(command).startswith("^done"), command
-        self.do("-exec-run")
-
-    def do(self, command: str) -> str:
-        assert self._process.stdin is not None
-        self._process.stdin.write(command + "\n")
-        self._process.stdin.flush()
-        return self.until("^")
-
-    def until(self, beginning: str) -> str:
-        """The next line that begins so."""
-        assert self._process.stdout is not None
-        seen = []
-        for line in self._process.stdout:
-            seen.append(line)
-            if line.startswith(beginning):
-                return line
-        raise AssertionError("".join(seen))
-
-    def quit(self) -> None:
-        self.do("-gdb-exit")
-        self._process.wait()
-
-    def kill(self) -> None:
-        """What it has left behind may have our pipe: nobody waits for its end."""
-        self._process.kill()
-        with self._process:
-            pass
+def laid_out(folder: Path, language: str = "c++") -> Path:
+    layout.lay_out(Work(folder), 1, layout.Origin.skeleton(language), git=False)
+    return folder
 
 
-@pytest.fixture(scope="module")
-def programs() -> Path:
-    """Of the first stage whose workers die in mid-transfer."""
-    reason = why_no_strace() if shutil.which("gdb") else "gdb is not installed"
-    if reason:
-        pytest.skip(reason)
-    return build(STAGES, stage_numbers()[1], "dev").server.parent
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("language", layout.LANGUAGES)
+def test_a_skeleton_is_built_for_the_debugger(tmp_path: Path, language: str) -> None:
+    work = laid_out(tmp_path / "work", language)
+    done = built(work)
+    assert done.returncode == 0 and "warning" not in done.stdout, done.stdout
+    programs = {each["program"] for each in read(work / ".vscode" / "launch.json")["configurations"]}
+    for program in programs:
+        ran = subprocess.run([program.replace("${workspaceFolder}", str(work))], stderr=subprocess.PIPE, text=True)
+        assert ran.returncode == 2 and "usage: " in ran.stderr  # it was told nothing
 
 
-def launch(name: str) -> dict[str, Any]:
-    found = {each["name"]: each for each in read(OF_WORK / "launch.json")["configurations"]}
-    return cast(dict[str, Any], found[name])
-
-
-@pytest.mark.timeout(300)  # it may have to build
-@pytest.mark.parametrize("who, function", [("the parent", "send_descriptor"), ("a worker", "send_file")])
-def test_a_launch_stops_in_the_process_that_it_names(programs: Path, tmp_path: Path, who: str, function: str) -> None:
-    (tmp_path / "hello.txt").write_text("hello, world\n")
-    before = {each.pid for each in left_over()}
-    chosen = launch(f"server: {who}")
-    assert chosen["args"] == ["127.0.0.1", "9000", "1", "build/hello.txt"]
-    debugger = Debugger(chosen, programs / "server", ["127.0.0.1", "0", "1", str(tmp_path / "hello.txt")], function)
-    try:
-        port = int(debugger.until("listening on ").rpartition(":")[2])
-        with socket.create_connection(("127.0.0.1", port)):
-            stopped = debugger.until("*stopped")
-        assert 'reason="breakpoint-hit"' in stopped and f'func="{function}"' in stopped
-        of_gdb, = (each for each in left_over(before) if each.name == "gdb")
-        parent, = (each for each in left_over(before) if each.ppid == of_gdb.pid)
-        worker, = (each for each in left_over(before) if each.ppid == parent.pid)
-        thread = re.findall(r'thread-id="(\d+)"', stopped)[0]
-        here = debugger.do(f"-thread-info {thread}")
-        assert str(parent.pid if who == "the parent" else worker.pid) in re.findall(r"\d+", here)
-        debugger.quit()
-        wait_until(lambda: all(each.state == "Z" for each in left_over(before)), "everybody has left by himself")
-    finally:
-        debugger.kill()
-        end_left_over(before)
+def test_lab_is_there_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = laid_out(tmp_path / "work")
+    commands = [each["command"] for each in read(work / ".vscode" / "tasks.json")["tasks"]]
+    assert {each.split()[0] for each in commands if "lab" in each} == {"./lab"}
+    assert Path(os.readlink(work / "lab")) == REPO / "lab"
+    monkeypatch.setattr(layout, "REPO", tmp_path / "clone")
+    assert os.readlink(laid_out(tmp_path / "clone" / "work") / "lab") == "../lab"

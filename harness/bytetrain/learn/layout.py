@@ -17,7 +17,7 @@ from typing import Optional
 
 from ..course.folders import stage_dir
 from ..course.languages import Bilingual
-from ..course.paths import STAGES, STARTS
+from ..course.paths import REPO, STAGES, STARTS
 from ..programs.workplace import remove
 from . import history
 from .work import NEW_STATE, STATE_FILE, Work
@@ -87,6 +87,7 @@ def lay_out(work: Work, stage: int, origin: Origin, *, git: bool) -> Laid:
         tree, target = scratch / "tree", old or work.folder / _folder_of_reference(stage).name
         _copy(origin, tree / target.name)
         _copy_common(tree, origin.language)
+        _link_lab(tree, work.folder)
         no_history = _add_history(work.folder, tree, scratch) if git else ""
         kept = _move_aside(work.folder, old) if old is not None else None
         work.state.begin(stage, origin.language)
@@ -134,6 +135,13 @@ def _copy_common(tree: Path, language: str) -> None:
     for source in [STARTS / "common"] + ([] if language == "python" else [STARTS / "cmake"]):
         shutil.copytree(source, tree, dirs_exist_ok=True)
     _make_writable(tree)
+
+
+def _link_lab(tree: Path, folder: Path) -> None:
+    """So that ./lab is said in there as in the clone, by an editor's tasks too; where a file system has links."""
+    inside = REPO in Path(os.path.realpath(folder)).parents  # then it stays right when the clone is moved
+    with contextlib.suppress(OSError):
+        (tree / "lab").symlink_to(os.path.relpath(REPO / "lab", os.path.realpath(folder)) if inside else REPO / "lab")
 
 
 def _make_writable(folder: Path) -> None:

@@ -19,7 +19,7 @@ done
 mkdir -p build/received
 echo 'hello, world' >build/hello.txt
 if [[ -f $stage/CMakeLists.txt ]]; then
-  cmake -S "$stage" -B "$stage/build" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_EXPORT_COMPILE_COMMANDS=ON -DBUILD_TESTING=OFF
+  cmake -S "$stage" -B "$stage/build" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_EXPORT_COMPILE_COMMANDS=ON
   cmake --build "$stage/build" --parallel "$(nproc)"
   ln -sfn "../$stage/build" build/current
 else # programs that lie there as they are
