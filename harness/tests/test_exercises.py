@@ -50,8 +50,11 @@ def built(work: Work) -> Programs:
 def write_first_step(work: Work) -> None:
     name, line = FIRST_STEP[work.state.language]
     server = work.folder / "01_small_file" / name
-    before = r"(\n +)(//|#) TODO step 1.*(\1\2.*)*"
-    text, count = re.subn(before, lambda found: f"{found[0]}{found[1]}{line}", server.read_text())
+
+    def with_line(found: re.Match[str]) -> str:
+        return f"{found[0]}{found[1]}{line}"
+
+    text, count = re.subn(r"(\n +)(//|#) TODO step 1.*(\1\2.*)*", with_line, server.read_text())
     assert count == 1
     server.write_text(text)
 

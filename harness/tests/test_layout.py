@@ -72,6 +72,7 @@ def test_the_first_stage_is_a_skeleton_of_that_language(lab: Lab, language: str)
     assert lab.work.stages() == [1] and lab.work.state.language == language
     assert tree(lab[FIRST]) == tree(STARTS / LANGUAGES[language][0])
     assert (lab["CMakeLists.txt"].exists(), lab[".gitignore"].exists()) == (language != "python", True)
+    assert lab["lab"].resolve() == REPO / "lab"
     assert f"'my work/{FIRST}'" in said and "1/7 A server and a client without a pool" in said
     assert "check --in 'my work'" in said
     for script in (each for each in lab[FIRST].iterdir() if each.is_file() and each.read_bytes()[:2] == b"#!"):
@@ -166,6 +167,12 @@ def test_reset_keeps_what_was_there(lab: Lab) -> None:
     assert sorted((each / "server.c").read_text() for each in kept) == ["first", "second"]
     shutil.rmtree(lab[FIRST])
     assert "to begin anew" in lab("reset", "1", status=1)
+
+
+def test_who_stands_in_a_stage_is_told_where_to_go(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab("start", "1")
+    monkeypatch.chdir(lab[FIRST])
+    assert f"you are there  cd ../../{FIRST}\n" in lab("reset", "1")
 
 
 # Runs begin.main in a child of its own, which is killed when it has come to the n-th step: for n = 1, 2, 3...

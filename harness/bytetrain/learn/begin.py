@@ -118,6 +118,8 @@ def what_was_done(wish: Wish, work: Work, origin: Origin, laid: Laid, language: 
     ]
     if laid.kept is not None:
         rows.insert(1, (Bilingual("kept", "保留了"), place(laid.kept)))
+        if laid.kept.resolve() in (Path.cwd(), *Path.cwd().parents):  # where you are was moved
+            rows[1:2] = [(rows[1][0], str(laid.kept)), (Bilingual("you are there", "你在那里"), f"cd {place(laid.stage)}")]
     if laid.no_history:
         rows.append((Bilingual("no git", "没有 git"), visible(laid.no_history)))
     return [

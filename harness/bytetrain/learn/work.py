@@ -67,12 +67,12 @@ class Work:
 
     def command(self, *words: str) -> str:
         """How ./lab is told something about this folder, to be typed where we are: "./lab check 1"."""
-        lab = place(REPO / "lab")
+        lab = "./lab" if os.path.realpath("lab") == str(REPO / "lab") else place(REPO / "lab")
         here: tuple[str, ...] = ("--in", place(self.folder))
         with contextlib.suppress(NoWork):
             if find() == self:
                 here = ()
-        return " ".join([lab if "/" in lab else f"./{lab}", *words, *here])
+        return " ".join([lab, *words, *here])
 
 
 def place(path: Path) -> str:
