@@ -16,6 +16,7 @@ from typing import Callable
 import pytest
 
 from bytetrain import Failure, HarnessError, NotApplicable
+from bytetrain.judging.diagnoses import of_open_listener
 from bytetrain.judging.pools import can_connect, first_byte_comes, replace_workers, stalled
 from bytetrain.judging.transfers import big_size, complain_about, read_cut_short, read_whole, serves
 from bytetrain.judging.timeouts import Timeouts
@@ -59,7 +60,11 @@ def leaves(server: Server, limit: float = 2 * DEFAULT_TIMEOUT) -> None:
 def stops_listening(server: Server) -> None:
     """Nobody listens any more, and new clients are refused."""
     __tracebackhide__ = True
-    wait_until(lambda: not listening(server.port), f"the server stops listening on port {server.port}")
+    try:
+        wait_until(lambda: not listening(server.port), f"the server stops listening on port {server.port}")
+    except Failure as failure:
+        failure.diagnosis = of_open_listener(server)
+        raise
     expect(
         not can_connect(server.port), "a new client can still connect: it would wait for ever",
         expected="its connection is refused",
@@ -155,8 +160,8 @@ def test_second_signal_ends_the_drain(how: str, pair: Programs, big: Path, start
     connection, worker = stalled(server)
     server.signal(signal.SIGTERM)
     with told(f"a client that reads nothing; then came SIGTERM, and after it {how}"), connection:
-        what = "the server stops listening, and only the busy worker stays"
-        wait_until(lambda: not listening(server.port) and live_children(server.pid) == [worker], what)
+        stops_listening(server)
+        wait_until(lambda: live_children(server.pid) == [worker], "only the busy worker stays")
         STEPS[how](server)
         leaves(server, AT_ONCE)
         read_cut_short(connection, pair.stage)

@@ -14,9 +14,10 @@ from bytetrain.course import catalogue
 from bytetrain.course.paths import HARNESS
 from bytetrain.judging.transfers import read_whole
 from bytetrain.judging.bad_ends import MISTAKE_OF, of_report
-from bytetrain.judging.diagnoses import examiner
+from bytetrain.judging.diagnoses import examiner, of_open_listener
 from bytetrain.kernel import trace
 from bytetrain.kernel.cpu import cpu_seconds
+from bytetrain.kernel.processes import all_asleep
 from bytetrain.programs.build import Programs
 from bytetrain.programs.start import Starter
 from bytetrain.telling import story
@@ -135,6 +136,27 @@ def test_who_keeps_a_connection(who: str, tmp_path: Path) -> None:
             read_whole(client, 3, original)
     assert name_of(caught.value) == diagnosis
     assert caught.value.diagnosis and says in caught.value.diagnosis.words
+
+
+LISTENERS = {  # what the worker does, and the parent, after the fork
+    "a worker has inherited it": ("a worker ", "pass", "listener.close()"),
+    "the parent keeps it, and its worker has left": ("the parent ", "listener.close(); os._exit(0)", "os.wait()"),
+    "nobody has begun to leave": ("", "listener.close()", "pass"),
+    "nobody has it": ("", "listener.close()", "listener.close()"),
+}
+
+
+@pytest.mark.parametrize("who", LISTENERS)
+def test_who_keeps_the_listening_socket(who: str, tmp_path: Path) -> None:
+    says, worker, parent = LISTENERS[who]
+    body = f"print({LINE}, flush=True)\nif os.fork() == 0:\n    {worker}\n    signal.pause()\n{parent}"
+    story.begin(6)
+    with Starter(script(tmp_path, SERVER, then=body), tmp_path) as start:
+        server = start.server(write_file(tmp_path / "file.bin", 10), workers=1)
+        wait_until(lambda: all(map(all_asleep, [server.pid, *server.workers])), "parent and worker sleep")
+        found = of_open_listener(server)
+    assert (found.words if found else "").startswith(f"The listening socket is still open in {says}" if says else "")
+    assert bool(found) is bool(says)
 
 
 # How programs end

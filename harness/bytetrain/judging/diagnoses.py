@@ -20,7 +20,7 @@ from ..kernel.cpu import cpu_use
 from ..kernel.descriptors import descriptors, holders, socket_name
 from ..kernel.memory import found_in_memory
 from ..kernel.processes import all_asleep, facts, started
-from ..kernel.tcp import LISTEN, TcpSocket, tcp_sockets
+from ..kernel.tcp import LISTEN, TcpSocket, listener, tcp_sockets
 from ..kernel.trace import Event, Trace, tracer_of, why_not_running
 from ..programs.program import Program, Server
 from ..programs.sessions import members
@@ -162,6 +162,20 @@ def of_open_connection(end: Optional[TcpSocket], connected: float) -> Optional[D
     by_parent = any(_is_parent(each.pid) for each in who)
     words = f"All has been sent, and the connection is still open in {'; and in '.join(told)}."
     return Diagnosis("parent_keeps_connection" if by_parent else "worker_keeps_connection", words)
+
+
+def of_open_listener(server: Server) -> Optional[Diagnosis]:
+    """The server has been told to leave, and its port still takes connections: who keeps the listening socket. A parent
+    that does, and of whose workers none has left, may not have begun to leave at all: that is another mistake."""
+    found = listener(server.port)
+    who = [each.pid for each in holders(found.inode) if each.state != "Z"] if found else []
+    if found is None or not who or (any(map(_is_parent, who)) and len(server.workers) >= server.size):
+        return None
+    told = []
+    for pid in who:
+        number = next((number for number, what in descriptors(pid).items() if what == socket_name(found.inode)), "?")
+        told.append(f"{'the parent' if _is_parent(pid) else 'a worker'} (process {pid}), as descriptor {number}")
+    return Diagnosis("listener_left_open", f"The listening socket is still open in {'; and in '.join(told)}.")
 
 
 def _is_parent(pid: int) -> bool:
