@@ -22,6 +22,7 @@ STANDINS = Path(__file__).parent / "standins"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--record-golden", action="store_true", help="write the transcripts of test_golden.py anew")
+    parser.addoption("--saves", metavar="N", type=int, default=12, help="how often test_watch.py saves a file")
 
 
 def pytest_configure(config: pytest.Config) -> None:

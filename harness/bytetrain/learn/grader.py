@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Generator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Callable, Optional
 
 from ..course.paths import HARNESS
 from ..grading.command import command_of
@@ -18,12 +18,16 @@ from ..telling.text import visible
 GraderEvent = dict[str, Any]  # see grading/events.py
 
 _TROUBLE = 20  # lines of what the grader has said, if it could not run
-_PATIENCE = 20.0  # seconds for its end, once it was asked to
+PATIENCE = 20.0  # seconds for its end, once it was asked to
 
 
-def grading_of(submission: Path, stage: int, *options: str) -> Generator[GraderEvent, None, None]:
+def grading_of(
+    submission: Path, stage: int, *options: str, begun: Optional[Callable[["subprocess.Popen[bytes]"], None]] = None
+) -> Generator[GraderEvent, None, None]:
     """Grades a stage of one's own work, and yields the events of it; in front of the last one, if the grader could not
     do its work, {"event": "trouble", "lines": ...}. Whoever closes this ends the grader, and all that it has started.
+
+    `begun` is given the grader, for whoever is in another thread and can't close this: SIGTERM will do.
 
     The programs are those of who grades, and no others': limits protect from them, and what was built stays built.
     """
@@ -37,6 +41,8 @@ def grading_of(submission: Path, stage: int, *options: str) -> Generator[GraderE
         finally:
             os.close(writing)
         try:
+            if begun is not None:
+                begun(grader)
             last = ""
             for line in events:
                 event: GraderEvent = json.loads(line)
@@ -74,7 +80,7 @@ def _end(grader: "subprocess.Popen[bytes]") -> None:
         return
     grader.terminate()
     try:
-        grader.wait(_PATIENCE)
+        grader.wait(PATIENCE)
     except subprocess.TimeoutExpired:
         grader.kill()
         grader.wait()

@@ -112,12 +112,12 @@ def picture(work: Work, language: Language) -> Text:
     return told
 
 
-_MARKS = {"done": ("✓", "green"), "failing": ("✗", "bold red"), "begun": ("◐", "yellow"), "": ("·", "dim")}
+PART_MARKS = {"done": ("✓", "green"), "failing": ("✗", "bold red"), "begun": ("◐", "yellow"), "": ("·", "dim")}
 
 
 def part_line(part: Part, verdicts: Mapping[str, str], language: Language) -> Text:
     """Its mark, its number, its title, and how many of its checks pass."""
-    mark, style = _MARKS[part.state(verdicts)]
+    mark, style = PART_MARKS[part.state(verdicts)]
     good = sum(verdicts.get(each) in GOOD for each in part.checks)
     number = f"{part.number}" if part.number else " "
     line = Text.assemble("   ", (mark, style), f" {number} ", part.title[language])

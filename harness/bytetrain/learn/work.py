@@ -263,10 +263,11 @@ def source_files(stage_folder: Path) -> list[Path]:
 def _files(folder: Path) -> Iterator[Path]:
     """The regular files below it, but for what tools and editors make."""
     for where, folders, names in os.walk(folder):
-        folders[:] = [each for each in folders if not _is_made(each)]
-        paths = (Path(where, each) for each in names if not _is_made(each))
+        folders[:] = [each for each in folders if not is_made(each)]
+        paths = (Path(where, each) for each in names if not is_made(each))
         yield from (each for each in paths if os.path.isfile(each))
 
 
-def _is_made(name: str) -> bool:
+def is_made(name: str) -> bool:
+    """Whether a file or folder of that name comes from a tool or an editor: it is no source."""
     return name in _NO_SOURCES or name.startswith((".", "#", "cmake-build-")) or name.endswith(("~", ".pyc"))

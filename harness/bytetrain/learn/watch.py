@@ -1,0 +1,273 @@
+"""./lab watch [N]: checks a stage on every save, and shows on one screen how it stands.
+
+What failed last is checked first; when that passes, the stage is checked from its start. A save while a check runs
+begins it again: what counts is whether the sources are others than those that are being checked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import queue
+import signal
+from collections.abc import Iterator, Sequence
+from typing import Callable, Optional
+
+from ..course.catalogue import mistakes, rubric
+from ..course.languages import Bilingual, Language
+from ..programs.sessions import end_orderly_on_signals
+from ..telling.ending import end_with
+from ..telling.text import print_whatever_comes
+from .board import Board, Page
+from .display import View, view
+from .grader import GraderEvent, grading_of
+from .keys import Keys
+from .now import compared, hints_up_to, to_do
+from .standing import BAD
+from .runs import Grade, GraderThread
+from .saves import Saves
+from .talk import at_work, options_of, stage_named
+from .work import STATE_FILE, State, Work, fingerprint
+
+_NO_HINT = Bilingual("There is no hint: nothing has failed.", "没有提示：没有检查失败。")
+_GONE = Bilingual("the folder of this stage has gone", "这个阶段的文件夹不见了")
+_POLLS = Bilingual("polling: {}", "轮询：{}")
+
+
+class WatchLoop:
+    """The loop: whatever happens, in whichever thread, is put into it as something to be done, and done here."""
+
+    def __init__(
+        self, work: Work, stage: int, screen: View, language: Language, grade: Grade, *, poll: bool, trust: bool
+    ) -> None:
+        self._work = work
+        self._language = language
+        self._screen = screen
+        self._grade = grade
+        self._trust = ["--trust"] if trust else []
+        self._todo: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._over = False
+        self._sources = ""  # the fingerprint of what is being checked, or was last
+        self._running: Optional[GraderThread] = None
+        self._next: list[list[str]] = []  # the options of the runs that are to come in this round
+        self._will_look = False
+        self._saves = Saves(self._changed, poll)
+        self._keys = Keys(0, lambda key: self.post(lambda: self._press(key)), lambda: self.post(self._quit))
+        self._open(stage)
+
+    def post(self, act: Callable[[], None]) -> None:
+        self._todo.put(act)
+
+    def _open(self, stage: int) -> None:
+        self.board = Board(stage, self._language, self._work.state.verdicts(stage))
+        self._sources = ""
+        self._remember(lambda state: state.at(stage))
+
+    def run(self) -> None:
+        """Until a key, a signal or the end of the terminal ends it."""
+        with contextlib.ExitStack() as stack:  # from its last line to its first
+            stack.callback(self._end)
+            stack.enter_context(self._signals())
+            stack.enter_context(self._keys)
+            stack.callback(self._screen.leave)
+            stack.callback(_let_nobody_disturb)
+            self._screen.enter()
+            self._look()
+            while not self._over:
+                self._screen.show(self.board)
+                self._todo.get()()
+                while not self._over and not self._todo.empty():
+                    self._todo.get()()
+
+    def _end(self) -> None:
+        """Nothing is left behind."""
+        if self._running is not None:
+            self._running.end()
+            self._running.join()
+        self._saves.close()
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """A terminal that changes its size, and Ctrl-Z."""
+        acts = {signal.SIGWINCH: lambda: None, signal.SIGTSTP: self._stop}
+        if signal.getsignal(signal.SIGTSTP) == signal.SIG_IGN:  # nobody could let us go on
+            del acts[signal.SIGTSTP]
+        before = {number: signal.signal(number, lambda *_, act=act: self.post(act)) for number, act in acts.items()}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _stop(self) -> None:
+        """The terminal is the shell's until it lets us go on."""
+        self._screen.leave()
+        self._keys.release()
+        signal.raise_signal(signal.SIGSTOP)
+        self._keys.take()
+        self._screen.enter()
+
+    # Files
+
+    def _changed(self) -> None:
+        """Several events may come from one save: they are looked at together."""
+        if not self._will_look:
+            self._will_look = True
+            self.post(self._look)
+
+    def _look(self) -> None:
+        """Whether the sources are others than those that are being checked."""
+        self._will_look = False
+        folder = self._work.stage_dir(self.board.stage)
+        if folder is None:
+            self.board.note = _GONE[self.board.language]
+            return
+        try:
+            self._saves.watch(folder)
+        except OSError as error:  # it goes just now
+            self.board.note = f"not watching: {error.strerror}"
+            return
+        language, polls = self.board.language, self._saves.polls_for
+        self.board.note = _POLLS[language].format(polls[language]) if polls else ""
+        now = fingerprint(folder)
+        if now != self._sources:
+            self._sources = now
+            self._begin_round()
+
+    # Runs
+
+    def _begin_round(self) -> None:
+        failed = self.board.failing
+        self.board.begin_round()
+        whole = [] if self.board.every else ["--first"]
+        self._next = [whole] if self.board.every or not failed else [["--check", failed, "--first"], whole]
+        if self._running is not None:
+            self._running.end()  # the next one begins when that is over
+        else:
+            self._begin_run()
+
+    def _begin_run(self) -> None:
+        options = self._next.pop(0)
+        self.board.begin_run(whole="--check" not in options)
+        work, stage, words = self._work.folder, self.board.stage, [*options, *self._trust]
+        self._running = GraderThread(
+            lambda begun: self._grade(work, stage, *words, begun=begun), self.post, self._told, self._ended
+        )
+
+    def _told(self, event: GraderEvent) -> None:
+        board = self.board
+        board.take(event)
+        if event["event"] == "story" and board.story is not None and len(board.stories) == 1:
+            story = board.story
+            self._remember(lambda state: state.failed(board.stage, story.check, story.hints))
+        if event["event"] == "end":
+            decided = {each: board.verdicts[each] for each in board.decided}
+            self._remember(lambda state: state.record(board.stage, decided))
+            if board.whole and event["outcome"] == "pass":
+                self._remember(lambda state: state.mark_passed(board.stage, self._sources))
+
+    def _remember(self, change: Callable[[State], None]) -> None:
+        try:
+            change(self._work.state)
+        except OSError as error:
+            self.board.note = f"{STATE_FILE}: {error.strerror}"
+
+    def _ended(self) -> None:
+        assert self._running is not None
+        begun_anew, self._running = self._running.was_ended, None
+        self.board.end_run()
+        if self._next and (begun_anew or not self._stays()):
+            self._begin_run()
+        else:
+            self._next.clear()
+            self._look()  # in case that nobody has told of a change
+
+    def _stays(self) -> bool:
+        """Whether nothing more can be found out in this round: what failed before still does, or nothing could run."""
+        board = self.board
+        return bool(board.trouble) or any(board.verdicts[each] in BAD for each in board.decided)
+
+    # Keys
+
+    def _press(self, key: str) -> None:
+        board = self.board
+        if key in ("q", "Q"):
+            self._quit()
+        elif key in ("up", "down", "page up", "page down"):
+            board.offset = board.seen_from + {"up": -1, "down": 1, "page up": -10, "page down": 10}[key]
+        elif key in ("left", "right") and board.stories:
+            board.shown = (board.shown + (1 if key == "right" else -1)) % len(board.stories)
+            board.hint, board.offset = [], None
+        elif key == "esc":
+            board.page, board.offset = None, None
+        elif key in _KEYS:
+            _KEYS[key](self)
+
+    def _quit(self) -> None:
+        self._over = True
+
+    def _hint(self) -> None:
+        """One more; those before it stay."""
+        board = self.board
+        name = board.story.hints if board.story else ""
+        helps = rubric().checks.get(name) or mistakes().get(name)
+        if helps is None or not helps.hints:
+            self._show(Page(_NO_HINT[board.language]))
+            return
+        number = min(self._work.state.hint_level(name) + 1, len(helps.hints))
+        board.page, board.offset = None, None
+        board.hint = hints_up_to(number, helps, board.language)
+        self._remember(lambda state: state.remember_hint(name, number))
+
+    def _check_all(self) -> None:
+        """Or no more than up to the first mistake, as before."""
+        self.board.every = not self.board.every
+        self._begin_round()
+
+    def _go_on(self) -> None:
+        """What to do now."""
+        self._show(to_do(self._work, self.board))
+
+    def _compare(self) -> None:
+        """How the reference did it."""
+        self._show(compared(self._work, self.board, self._screen.width))
+
+    def _show(self, page: Page) -> None:
+        self.board.page, self.board.offset = page, None
+
+
+def _let_nobody_disturb() -> None:
+    """What is cleared up now."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
+_KEYS = {"h": WatchLoop._hint, "a": WatchLoop._check_all, "n": WatchLoop._go_on, "c": WatchLoop._compare}
+
+
+def main(arguments: Optional[Sequence[str]] = None, grade: Grade = grading_of) -> int:
+    """Watches; the status is 0, or 1 if there is nothing to watch."""
+    parser = argparse.ArgumentParser(prog="./lab watch", description=__doc__.partition("\n")[0].partition(": ")[2])
+    parser.add_argument("stage", nargs="?", type=int, help="which one (default: where you are)")
+    parser.add_argument("--poll", action="store_true", help="look again and again: nobody tells of changes here")
+    parser.add_argument("--trust", action="store_true", help="the folder is mine, though it lies elsewhere")
+    options_of(parser)
+    options = parser.parse_args(arguments)
+    print_whatever_comes()
+    end_orderly_on_signals()
+    work, language, _ = at_work(parser, options)
+    stage = stage_named(parser, work, options.stage)
+    screen = view()
+    loop = WatchLoop(work, stage, screen, language, grade, poll=options.poll, trust=options.trust)
+    try:
+        loop.run()
+    except BrokenPipeError:
+        return 1
+    finally:
+        with contextlib.suppress(OSError):  # who reads has gone
+            screen.say(f"{loop.board.title}: {loop.board.says}")
+    return 0
+
+
+if __name__ == "__main__":
+    end_with(main)
