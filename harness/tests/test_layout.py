@@ -17,7 +17,7 @@ from bytetrain.course.traits import stage_numbers
 from bytetrain.judging.machine import like_anybody
 from bytetrain.learn import begin
 from bytetrain.learn.layout import LANGUAGES
-from bytetrain.learn.work import Work
+from bytetrain.learn.work import Work, find
 
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="there is no git here")
 FIRST = "01_small_file"
@@ -247,14 +247,15 @@ def test_reset_killed_in_the_middle_loses_nothing(
         assert mine.read_text() == "mine"
 
 
-def test_a_full_disk_leaves_all_as_it_was(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("call", ["shutil.copyfile", "os.fsync"])
+def test_a_full_disk_leaves_all_as_it_was(call: str, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     lab("start", "1")
     before = tree(lab.work.folder)
 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(shutil, "copyfile", full)
+    monkeypatch.setattr(call, full)
     assert "No space left on device" in lab("reset", "1", status=1)
     assert tree(lab.work.folder) == before and not lab["kept"].exists()
 
@@ -339,3 +340,19 @@ def test_what_is_laid_out_can_be_edited_whatever_the_kit_s_files_are(
     for each in (lab[FIRST], *lab[FIRST].rglob("*"), lab[".gitignore"]):
         assert each.stat().st_mode & stat.S_IWUSR
     assert os.access(lab[FIRST] / "server", os.X_OK)
+    for each in (tmp_path / "starts").rglob("*"):
+        each.chmod(0o755)
+
+
+def test_another_language_may_be_begun_with(lab: Lab) -> None:
+    lab("start", "1", "--no-git")
+    lab("reset", "1", "--language", "python")
+    assert lab.work.state.language == "python" and tree(lab[FIRST]) == tree(STARTS / "python")
+    shutil.rmtree(lab[FIRST])
+    assert "in Python" in lab("start", "1")
+
+
+def test_a_tilde_that_the_shell_has_left_is_the_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert begin.main(["start", "1", "--no-git", "--in=~/my work"]) == 0
+    assert find(Path("~/my work")).folder == tmp_path / "my work"

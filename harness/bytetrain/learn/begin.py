@@ -29,7 +29,7 @@ from ..telling.ending import end_with
 from ..telling.text import print_whatever_comes, visible
 from .layout import LANGUAGES, SCRATCH, Laid, Origin, lay_out
 from .standing import parts_of, stage_title
-from .work import NoWork, Work, find, place
+from .work import NoWork, Work, absolute, find, place
 
 _LABEL = 13  # columns
 
@@ -56,7 +56,7 @@ class Wish:
 def place_of_work(named: Optional[Path]) -> Work:
     """Where stages are laid out: a folder that may have to be made yet."""
     if named is not None:
-        folder = Path(os.path.abspath(named))
+        folder = absolute(named)
         ours = [REPO / each for each in ("stages", "harness", "docs", "build", ".git")]
         if folder == REPO or any(each in (folder, *folder.parents) for each in ours):
             raise Refused(f"{place(folder)} belongs to the kit: take another folder")

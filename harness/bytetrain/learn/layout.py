@@ -89,8 +89,8 @@ def lay_out(work: Work, stage: int, origin: Origin, *, git: bool) -> Laid:
         _copy_common(tree, origin.language)
         _link_lab(tree, work.folder)
         no_history = _add_history(work.folder, tree, scratch) if git else ""
-        kept = _move_aside(work.folder, old) if old is not None else None
         work.state.begin(stage, origin.language)
+        kept = _move_aside(work.folder, old) if old is not None else None
         for each in sorted(os.listdir(tree), key=lambda name: name == target.name):  # the stage last: then all is there
             if each == target.name or not os.path.lexists(work.folder / each):
                 os.rename(tree / each, work.folder / each)  # fails if somebody has put a stage there meanwhile
@@ -134,7 +134,7 @@ def _copy_common(tree: Path, language: str) -> None:
     """What lies beside the stages."""
     for source in [STARTS / "common"] + ([] if language == "python" else [STARTS / "cmake"]):
         shutil.copytree(source, tree, dirs_exist_ok=True)
-    _make_writable(tree)
+        _make_writable(tree)
 
 
 def _link_lab(tree: Path, folder: Path) -> None:

@@ -88,9 +88,10 @@ def find(start: Optional[Path] = None) -> Work:
     """The folder that was named; else the one that the current folder lies in; else work/ of the clone. NoWork if there
     is none."""
     if start is not None:
-        if not is_work(start):
-            raise NoWork(f"no stage lies in {shell_word(str(start))}: ./lab start 1 --in {shell_word(str(start))}")
-        return Work(Path(os.path.abspath(start)))
+        named = absolute(start)
+        if not is_work(named):
+            raise NoWork(f"no stage lies in {place(named)}: ./lab start 1 --in {place(named)}")
+        return Work(named)
     with contextlib.suppress(FileNotFoundError):  # the current folder has been removed
         here = Path.cwd()
         for folder in (here, *here.parents):
@@ -99,6 +100,11 @@ def find(start: Optional[Path] = None) -> Work:
     if not is_work(WORK_FOLDER):
         raise NoWork("nothing is laid out yet: ./lab start 1")
     return Work(WORK_FOLDER)
+
+
+def absolute(named: Path) -> Path:
+    """A folder that was named. A shell leaves the ~ of --in=~/work alone."""
+    return Path(os.path.abspath(os.path.expanduser(named)))
 
 
 def is_work(folder: Path) -> bool:
@@ -211,11 +217,14 @@ class State:
             lines = self._lines()
             yield lines
             new = self.folder / NEW_STATE
-            with new.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-                file.write("\n".join(lines) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(self.folder / STATE_FILE)
+            try:
+                with new.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+                    file.write("\n".join(lines) + "\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+                new.replace(self.folder / STATE_FILE)
+            finally:
+                new.unlink(missing_ok=True)
 
 
 def _put(lines: list[str], key: tuple[str, ...], value: str) -> None:
