@@ -159,6 +159,22 @@ def test_keys(student: Student) -> None:
     assert Work(student.folder).state.hint_level(READY) == 2
 
 
+def test_the_next_stage_is_laid_out_and_watched(student: Student) -> None:
+    student.save("none")
+    child = student.watches()
+    child.expect_exact(PASSES)
+    child.send("n")
+    child.expect_exact("n again: lay out stage 02")
+    child.send("n")
+    child.expect_exact("Stage 02")
+    child.expect_exact("laid out")
+    child.expect_exact(PASSES)  # by watched.py
+    (student.folder / "02_big_file" / "word").write_text("client.short_trains")
+    child.expect_exact("client.short_trains fails")
+    assert "Stage 02" in quits(child)
+    assert Work(student.folder).current == 2
+
+
 @pytest.mark.parametrize(
     ("how", "word"),
     [("q", READY), ("q", HANGS), (CTRL_C, READY), (CTRL_C, HANGS), (signal.SIGTERM, HANGS), (signal.SIGHUP, READY)],

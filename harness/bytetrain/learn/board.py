@@ -35,6 +35,7 @@ class Page:
 
     title: str
     lines: list[Line] = field(default_factory=list)
+    offers: str = ""  # what its key does when it is pressed again
 
 
 @dataclass
@@ -59,6 +60,7 @@ class Board:
     note: str = ""  # in the footer
     offset: Optional[int] = None  # the first line that is seen of what is read; None: where it's best to begin
     seen_from: int = 0  # the line that was chosen then
+    seen: int = 1  # how many lines of it were seen
     every: bool = False  # each round goes on after the first mistake
 
     @property

@@ -13,7 +13,8 @@ from typing import Any, Callable, Optional
 
 _NAMES = {
     b"\x1b[A": "up", b"\x1b[B": "down", b"\x1b[C": "right", b"\x1b[D": "left", b"\x1b[5~": "page up",
-    b"\x1b[6~": "page down", b"\x1b": "esc", b" ": "page down",
+    b"\x1b[6~": "page down", b" ": "page down", b"f": "page down", b"b": "page up", b"\x1b": "esc", b"g": "home",
+    b"G": "end", b"\x1b[H": "home", b"\x1b[F": "end", b"j": "down", b"k": "up",
 }
 _KEY = re.compile(rb"\x1b(?:[\[O][0-9;]*[A-Za-z~])?|[^\x1b]", re.DOTALL)
 

@@ -8,14 +8,19 @@ from rich.console import Console
 
 from ..course.catalogue import rubric
 from ..course.languages import Bilingual, Language
+from ..course.traits import stage_numbers
 from ..grading.hints import Hinting
 from ..grading.words import Line
+from .begin import Wish, origin_of, what_was_done
 from .board import Board, Page
 from .compare import comparison
+from .layout import lay_out
 from .standing import BAD, GOOD, what_now, where
 from .work import Work
 
 _NOT_YET = Bilingual("How the reference does it can be read once this stage passes.", "本阶段通过之后才能看参考实现。")
+_AGAIN = Bilingual("n again: lay out stage {:02d}, and watch it", "再按 n：铺好阶段 {:02d}，接着监视它")
+_IN_A_PAGER = Bilingual("./lab compare {} shows it in a pager, in colours.", "./lab compare {} 用分页器显示，带颜色。")
 _COMPARED = Bilingual("Stage {:02d}: yours, and the reference", "阶段 {:02d}：你的和参考实现")
 _HINT = Bilingual("hint {} of {}", "第 {} 条提示（共 {} 条）")
 _STYLES = {"+": "green", "-": "red", "@": "cyan", "─": "bold"}  # of a line of a difference, by its first character
@@ -28,7 +33,8 @@ def to_do(work: Work, board: Board) -> Page:
     title, *more = where(work, language)
     lines: list[Line] = [(each, "") for each in more]
     if work.state.passed(board.stage):
-        return Page(title, [*lines, ("", ""), *_commands(work, language)])
+        following = _AGAIN[language].format(board.stage + 1) if board.stage + 1 in stage_numbers() else ""
+        return Page(title, [*lines, ("", ""), *_commands(work, language)], following)
     if board.current is not None:
         pages = {rubric().checks[each].page for each in board.current.checks} - {""}
         here = next((page for page in sorted(pages) if page.startswith("stage-")), f"stage-{board.stage:02d}.md")
@@ -66,4 +72,17 @@ def compared(work: Work, board: Board, width: int) -> Page:
     with out.capture() as capture:
         out.print(comparison(own, before, stage, language, width))
     lines = [(line.rstrip(), _STYLES.get(line[:1], "")) for line in capture.get().splitlines()]
-    return Page(_COMPARED[language].format(stage), lines)
+    return Page(_COMPARED[language].format(stage), [(_IN_A_PAGER[language].format(stage), "dim"), *lines])
+
+
+def lay_out_next(work: Work, board: Board) -> Page:
+    """The stage after one that has passed, if it isn't there yet, and what was done. Refused or OSError if it can't
+    be."""
+    stage, language = board.stage + 1, board.language
+    if stage in work.stages():
+        return Page("")
+    wish = Wish("start", stage, None, None, work.folder)
+    origin = origin_of(wish, work)
+    laid = lay_out(work, stage, origin, git=(work.folder / ".git").exists())
+    title, *lines = what_was_done(wish, work, origin, laid, language)
+    return Page(title, [(each, "") for each in lines])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import queue
+import shutil
 import signal
 from collections.abc import Iterator, Sequence
 from typing import Callable, Optional
@@ -18,18 +19,20 @@ from ..course.languages import Bilingual, Language
 from ..programs.sessions import end_orderly_on_signals
 from ..telling.ending import end_with
 from ..telling.text import print_whatever_comes
+from .begin import Refused
 from .board import Board, Page
-from .display import View, view
 from .grader import GraderEvent, grading_of
 from .keys import Keys
-from .now import compared, hints_up_to, to_do
+from .now import compared, hints_up_to, lay_out_next, to_do
 from .standing import BAD
 from .runs import Grade, GraderThread
 from .saves import Saves
 from .talk import at_work, options_of, stage_named
+from .views import View, view
 from .work import STATE_FILE, State, Work, fingerprint
 
 _NO_HINT = Bilingual("There is no hint: nothing has failed.", "没有提示：没有检查失败。")
+_FAR = 1_000_000  # lines: to the end of whatever is read
 _GONE = Bilingual("the folder of this stage has gone", "这个阶段的文件夹不见了")
 _POLLS = Bilingual("polling: {}", "轮询：{}")
 
@@ -193,8 +196,10 @@ class WatchLoop:
         board = self.board
         if key in ("q", "Q"):
             self._quit()
-        elif key in ("up", "down", "page up", "page down"):
-            board.offset = board.seen_from + {"up": -1, "down": 1, "page up": -10, "page down": 10}[key]
+        elif key in ("up", "down", "page up", "page down", "home", "end"):
+            page = max(1, board.seen - 1)
+            steps = {"up": -1, "down": 1, "page up": -page, "page down": page, "home": -_FAR, "end": _FAR}
+            board.offset = board.seen_from + steps[key]
         elif key in ("left", "right") and board.stories:
             board.shown = (board.shown + (1 if key == "right" else -1)) % len(board.stories)
             board.hint, board.offset = [], None
@@ -225,8 +230,19 @@ class WatchLoop:
         self._begin_round()
 
     def _go_on(self) -> None:
-        """What to do now."""
-        self._show(to_do(self._work, self.board))
+        """What to do now; and when that is a stage to be laid out, it is done when the key is pressed again."""
+        if self.board.page is None or not self.board.page.offers:
+            self._show(to_do(self._work, self.board))
+            return
+        try:
+            page = lay_out_next(self._work, self.board)
+        except (Refused, OSError, shutil.Error) as error:
+            self._show(Page(str(error)))
+            return
+        self._open(self.board.stage + 1)
+        self._look()
+        if page.title:
+            self._show(page)
 
     def _compare(self) -> None:
         """How the reference did it."""
