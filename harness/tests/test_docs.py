@@ -13,6 +13,7 @@ from bytetrain.docs.reruns import Values
 
 PAGES = [page for _, page in docs.pages()]
 TEXTS = [*PAGES, *sorted(reruns.SESSIONS.iterdir())]
+LAB = (REPO / "lab").read_text(encoding="utf-8")
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
@@ -173,6 +174,14 @@ def test_the_first_line_leads_to_the_other_language(page: Path) -> None:
     first = page.read_text(encoding="utf-8").partition("\n")[0]
     other = {"en": "English | [简体中文](../zh-CN/{})", "zh-CN": "[English](../en/{}) | 简体中文"}[page.parent.name]
     assert first == other.format(page.name)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_word_of_lab_that_a_page_names_is_there(page: Path) -> None:
+    known = set(re.findall(r"[\w-]+", " ".join(re.findall(r"^  ([\w |-]+)\)", LAB, re.MULTILINE))))
+    assert {"check", "list", "start", "test"} <= known
+    named = re.findall(r"\./lab ([a-z]+)", page.read_text(encoding="utf-8"))
+    assert set(named) <= known, name_of(page)
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=name_of)

@@ -217,5 +217,7 @@ def test_lab_is_there_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     commands = [each["command"] for each in read(work / ".vscode" / "tasks.json")["tasks"]]
     assert {each.split()[0] for each in commands if "lab" in each} == {"./lab"}
     assert Path(os.readlink(work / "lab")) == REPO / "lab"
+    monkeypatch.chdir(work)
+    assert Work(work).command("check") == "./lab check"
     monkeypatch.setattr(layout, "REPO", tmp_path / "clone")
     assert os.readlink(laid_out(tmp_path / "clone" / "work") / "lab") == "../lab"

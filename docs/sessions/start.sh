@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# From nothing to the first step that passes: what ./lab says on the way.
+# needs: git
+source "$SESSIONS/lib.sh"
+
+vary '^  read +(\S*)docs/en/' ''
+vary '\(process (\d+)\)' 4711
+vary '^..... *\d+ +(\d+\.\d+) s ' 0.000
+vary '127\.0\.0\.1 ([1-9]\d*) ' 41233
+vary '/harness/(\w+)-release/' d454466f5d
+vary '(/tmp/\S+)/hello\.txt' play
+
+ln -s "$(readlink -f "$SESSIONS/../../lab")" lab
+run './lab start 1 --in work'
+part check
+printf '$ cd work\n' >&3
+cd work || exit
+run "./lab check | sed '/^  hint/,\$d'"
+part mend
+quietly sed -i 's|^  // TODO step 1: .*|  std::cout << "listening on " << local_address(listener.get()) << std::endl;|' 01_small_file/server.cpp
+run './lab check | head -n 4'
