@@ -1,4 +1,4 @@
-"""What no lesson touches: the command lines of both programs, a socket that listens, one that is connected."""
+"""What no lesson touches: command lines, a line on standard output, a socket that listens, one that is connected."""
 
 import argparse
 import os
@@ -50,6 +50,11 @@ def _number(least: int, most: int) -> Callable[[str], int]:
         raise argparse.ArgumentTypeError(f"must be a number from {least} to {most}, not {word!r}")
 
     return parse
+
+
+def say(line: str) -> None:
+    """A line on standard output, at once; OSError if it can't be written. (print would try again when Python ends.)"""
+    os.write(1, os.fsencode(f"{line}\n"))
 
 
 def listen_on(host: str, port: int) -> socket.socket:
