@@ -101,8 +101,16 @@ def test_a_story_stays_until_its_check_passes_or_another_is_told() -> None:
     assert board.story is None and not board.hint
 
 
+def test_up_to_the_first_mistake_means_that() -> None:
+    board = began()
+    tells(board)
+    decides(board, "fail", FIRST)
+    assert board.says == f"{READY} fails" and FIRST not in board.verdicts
+
+
 def test_of_several_stories_one_is_read() -> None:
     board = began()
+    board.every = True
     tells(board)
     tells(board, FIRST)
     over(board, "fail")
@@ -168,6 +176,17 @@ def test_steps_make_room_for_a_story_on_a_low_screen() -> None:
     assert "Errors" in text_of(board, height=40)
     board.stories[0].lines = board.stories[0].lines[-3:]
     assert "Errors" in text_of(board, height=24)
+
+
+@pytest.mark.parametrize(
+    ("line", "under"),
+    [("✗ client.sizes: a title of some words that go on", 2), (" ►  9    0.123 s ✗ the server prints something", 19),
+     ("  - it ended with status 1, and status 0 was expected", 4), ("  but was   a line that is longer than this", 12),
+     ("    stdout | one that is indented and long enough", 4), ("no indent at all, but long enough to be wrapped", 0)],
+)
+def test_what_goes_on_stands_under_what_it_goes_on_from(line: str, under: int) -> None:
+    for text in wrapped((line, ""), CONSOLE, 40)[1:]:
+        assert len(text.plain) - len(text.plain.lstrip()) == under, text
 
 
 def test_control_characters_are_not_obeyed() -> None:

@@ -21,7 +21,7 @@ from bytetrain.kernel.descriptors import descriptor_count
 from bytetrain.kernel.processes import descendants, state, threads
 from bytetrain.learn.work import STATE_FILE, Work
 from bytetrain.programs.sessions import end_left_over, left_over
-from bytetrain.telling.sizes import MiB
+from bytetrain.telling.sizes import KiB, MiB
 from bytetrain.telling.waiting import LIMIT, settled, wait_until
 
 from .watched import OPTIONS
@@ -325,8 +325,8 @@ def test_many_saves_leave_nothing(student: Student, request: pytest.FixtureReque
     quits(child)
     before, after = known
     assert (after.descriptors, after.threads) == (before.descriptors, before.threads)
-    assert after.memory - before.memory < MiB, f"{before} {after}"
-    print(before, after)
+    # watchdog remembers each file that was renamed: 0.3 KiB. One screen that is kept with each save is ten times as much.
+    assert after.memory - before.memory < MiB + 2 * KiB * saves, f"{before} {after}"
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,9 @@ class Board:
         self.stories = [each for each in self.stories if self.verdicts.get(each.check) not in GOOD]
 
     def _decide(self, check: str, verdict: str) -> None:
+        """What else has failed beside the first mistake isn't looked at yet."""
+        if not self.every and any(self.verdicts[each] in BAD for each in self.decided):
+            return
         self.verdicts[check] = verdict
         self.decided.add(check)
         if verdict in GOOD and self.story is not None and self.story.check == check:

@@ -25,7 +25,7 @@ _ABOVE, _BELOW = Bilingual("{} lines above", "上面还有 {} 行"), Bilingual("
 _ROOM = 14  # lines that a long story should have; with less, the steps share one line
 _AROUND = 5  # lines that are neither steps nor read: the first, the last, and those that are empty
 # What a line begins with, under which its continuation shouldn't stand: "  expected  ", " ►  2    0.123 s ✗ ".
-_LABEL = re.compile(r" ?[ ►] *\d+ +[\d.#]+ s . | *\S+(?: \S+){0,3} {2,}| *- | +")
+_LABEL = re.compile(r" ?[ ►] *\d+ +[\d.#]+ s . | *\S+(?: \S+){0,3} {2,}| *[✗✓!·-] | +")
 _ASCII = str.maketrans("✓✗·◐►◄○→←↑↓…–—─│’‘“”", "+x.~>>o><^v.---|''\"\"")
 
 

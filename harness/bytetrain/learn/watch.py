@@ -160,14 +160,14 @@ class WatchLoop:
     def _told(self, event: GraderEvent) -> None:
         board = self.board
         board.take(event)
+        if event["event"] in ("story", "end"):
+            decided = {each: board.verdicts[each] for each in board.decided}
+            self._remember(lambda state: state.record(board.stage, decided))
         if event["event"] == "story" and board.story is not None and len(board.stories) == 1:
             story = board.story
             self._remember(lambda state: state.failed(board.stage, story.check, story.hints))
-        if event["event"] == "end":
-            decided = {each: board.verdicts[each] for each in board.decided}
-            self._remember(lambda state: state.record(board.stage, decided))
-            if board.whole and event["outcome"] == "pass":
-                self._remember(lambda state: state.mark_passed(board.stage, self._sources))
+        if event["event"] == "end" and board.whole and event["outcome"] == "pass":
+            self._remember(lambda state: state.mark_passed(board.stage, self._sources))
 
     def _remember(self, change: Callable[[State], None]) -> None:
         try:
