@@ -58,6 +58,7 @@ class Student:
         command = command_of(program, "--in", self.folder, *words)
         self.child = pexpect.spawn(
             command[0], command[1:], encoding="utf-8", timeout=LIMIT, dimensions=(24, 80),
+            codec_errors="replace",  # a signal that ends it may come in the middle of a character
             env={**kept, "TERM": "xterm-256color", "LANG": "C.UTF-8", **environment},
         )
         return self.child
@@ -154,9 +155,8 @@ def test_keys(student: Student) -> None:
     child.send("\x1b[B\x1b[A ")
     child.send("a")
     child.expect_exact("a first")
-    child.expect_exact(f"{READY} fails")
+    wait_until(lambda: student.runs() == [["--first"], []], "all of it is checked")
     quits(child)
-    assert student.runs() == [["--first"], []]
     assert Work(student.folder).state.hint_level(READY) == 2
 
 
@@ -169,7 +169,6 @@ def test_the_next_stage_is_laid_out_and_watched(student: Student) -> None:
     child.send("n")
     child.expect_exact("Stage 02")
     child.expect_exact("laid out")
-    child.expect_exact(PASSES)  # by watched.py
     (student.folder / "02_big_file" / "word").write_text("client.short_trains")
     child.expect_exact("client.short_trains fails")
     assert "Stage 02" in quits(child)

@@ -161,7 +161,7 @@ def wrapped(line: Line, console: Console, width: int) -> list[Text]:
     label = _LABEL.match(text)
     start = text[: label.end()] if label and label.end() <= width // 2 else ""
     parts = Text(text[len(start) :], style).wrap(console, max(1, width - len(start)), overflow="fold")
-    return [Text(start if number == 0 else " " * len(start), style) + part for number, part in enumerate(parts)] or [
+    return [Text((" " * len(start) if number else start) + part.plain, style) for number, part in enumerate(parts)] or [
         Text(start, style)
     ]
 
