@@ -28,7 +28,7 @@ from ..course.traits import numbered, stage_numbers
 from ..telling.ending import end_with
 from ..telling.text import print_whatever_comes, visible
 from .layout import LANGUAGES, SCRATCH, Laid, Origin, lay_out
-from .standing import parts_of, stage_title
+from .standing import stage_title
 from .work import NoWork, Work, absolute, find, place
 
 _LABEL = 13  # columns
@@ -103,15 +103,15 @@ def origin_of(wish: Wish, work: Work) -> Origin:
 
 def what_was_done(wish: Wish, work: Work, origin: Origin, laid: Laid, language: Language) -> list[str]:
     """What was laid out, the first step, what to open, and the next command."""
-    title, step = stage_title(wish.stage), parts_of(wish.stage)[0]
+    title, on_page = stage_title(wish.stage), steps_of(wish.stage, steps())
     names = (laid.stage / each for each in ("server.cpp", "server.c", "server"))
     opened = place(next((each for each in names if each.is_file()), laid.stage))
     page = language.docs / f"stage-{wish.stage:02d}.md"
-    count = len(steps_of(wish.stage, steps()))
+    step = on_page[0]  # with checks or without
     rows = [
         (Bilingual("laid out", "铺好了"), f"{place(laid.stage)}: {origin.words[language]}"),
         (Bilingual("read", "读"), place(page)),
-        (Bilingual("first step", "第一步"), f"{step.number}/{count} {step.title[language]}"),
+        (Bilingual("first step", "第一步"), f"{step.number}/{len(on_page)} {step.title[language]}"),
         (Bilingual("open", "打开"), opened + (f" (TODO step {step.number})" if wish.is_first else "")),
         (Bilingual("then", "然后"), work.command("check")),
         (Bilingual("on every save", "每次保存"), work.command("watch")),

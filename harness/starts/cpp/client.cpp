@@ -59,7 +59,7 @@ int main(int argc, char* argv[]) {
     std::cerr << "client: " << error.what() << "\nusage: client HOST PORT [DIRECTORY]\n";
     return 2;
   } catch (const std::exception& error) {
-    std::cerr << "client: " << error.what() << '\n';
+    std::cerr << "client: " + std::string(error.what()) + '\n';
     return 1;
   }
 }

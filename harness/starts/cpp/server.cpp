@@ -63,7 +63,7 @@ int main(int argc, char* argv[]) {
     std::cerr << "server: " << error.what() << "\nusage: server HOST PORT WORKERS FILE\n";
     return 2;
   } catch (const std::exception& error) {
-    std::cerr << "server: " << error.what() << '\n';
+    std::cerr << "server: " + std::string(error.what()) + '\n';  // in one write
     return 1;
   }
 }
