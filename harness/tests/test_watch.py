@@ -12,7 +12,7 @@ import termios
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, Callable, Union
 
 import pytest
 
@@ -59,6 +59,7 @@ class Student:
         self.child = pexpect.spawn(
             command[0], command[1:], encoding="utf-8", timeout=LIMIT, dimensions=(24, 80),
             codec_errors="replace",  # a signal that ends it may come in the middle of a character
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # as a shell's & does, and CI's
             env={**kept, "TERM": "xterm-256color", "LANG": "C.UTF-8", **environment},
         )
         return self.child
@@ -100,6 +101,16 @@ def echoes(child: Any) -> bool:
     """Whether the terminal echoes what is typed and waits for whole lines, as a shell leaves it to programs."""
     local = termios.tcgetattr(child.child_fd)[3]
     return bool(local & termios.ECHO) and bool(local & termios.ICANON)
+
+
+def wait_beside(child: Any, predicate: Callable[[], Any], what: str) -> None:
+    """Meanwhile what it writes is read: a terminal whose screen nobody looks at is full some day."""
+
+    def look() -> Any:
+        child.expect([pexpect.TIMEOUT, pexpect.EOF], timeout=0)
+        return predicate()
+
+    wait_until(look, what)
 
 
 def quits(child: Any) -> str:
@@ -155,7 +166,7 @@ def test_keys(student: Student) -> None:
     child.send("\x1b[B\x1b[A ")
     child.send("a")
     child.expect_exact("a first")
-    wait_until(lambda: student.runs() == [["--first"], []], "all of it is checked")
+    wait_beside(child, lambda: student.runs() == [["--first"], []], "all of it is checked")
     quits(child)
     assert Work(student.folder).state.hint_level(READY) == 2
 
@@ -244,10 +255,10 @@ def test_common_counts_too(student: Student) -> None:
     child.expect_exact(f"{READY} fails")
     (student.folder / "common").mkdir()
     (student.folder / "common" / "train.py").write_text("")
-    wait_until(lambda: len(student.runs()) == 2, "it is checked again")
+    wait_beside(child, lambda: len(student.runs()) == 2, "it is checked again")
     child.expect_exact(f"{READY} fails")
     (student.folder / "common" / "train.py").write_text("pass")
-    wait_until(lambda: len(student.runs()) == 3, "it is checked again")
+    wait_beside(child, lambda: len(student.runs()) == 3, "it is checked again")
     quits(child)
 
 
@@ -354,6 +365,7 @@ def test_the_grader_itself(newcomer: Student) -> None:
     child = newcomer.watches("--trust", program="bytetrain.learn.watch")
     child.expect_exact(f"{READY} fails")
     server.write_text(right)
-    wait_until(lambda: Work(newcomer.folder).state.verdicts(1).get(READY) == "pass", "it is noted down that it passes")
+    state = Work(newcomer.folder).state
+    wait_beside(child, lambda: state.verdicts(1).get(READY) == "pass", "it is noted down that it passes")
     child.send(CTRL_C)
     assert "Traceback" not in ends(child)

@@ -270,6 +270,7 @@ def main(arguments: Optional[Sequence[str]] = None, grade: Grade = grading_of) -
     options_of(parser)
     options = parser.parse_args(arguments)
     print_whatever_comes()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # who has started us may have ignored it
     end_orderly_on_signals()
     work, language, _ = at_work(parser, options)
     stage = stage_named(parser, work, options.stage)
