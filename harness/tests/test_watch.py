@@ -315,6 +315,19 @@ def test_without_a_terminal_it_writes_line_by_line(student: Student) -> None:
     assert "\x1b" not in "".join(lines) and any(PASSES in line for line in lines)
 
 
+def test_a_reader_that_goes_away_ends_it(student: Student) -> None:
+    command = command_of("tests.watched", "--in", student.folder)
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as watch:
+        assert watch.stdout is not None and watch.stderr is not None
+        watch.stdout.readline()
+        watch.stdout.close()
+        student.save("none")
+        assert watch.stderr.read() == ""
+    assert watch.returncode == 1
+
+
 def test_where_nothing_is_laid_out_it_says_what_to_do(student: Student) -> None:
     shutil.rmtree(student.stage)
     said = ends(student.watches())

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import queue
 import shutil
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Callable, Optional
 
@@ -72,6 +74,7 @@ class WatchLoop:
             stack.callback(self._end)
             stack.enter_context(self._signals())
             stack.enter_context(self._keys)
+            stack.callback(self._say_goodbye)
             stack.callback(self._screen.leave)
             stack.callback(_let_nobody_disturb)
             self._screen.enter()
@@ -81,6 +84,10 @@ class WatchLoop:
                 self._todo.get()()
                 while not self._over and not self._todo.empty():
                     self._todo.get()()
+
+    def _say_goodbye(self) -> None:
+        with contextlib.suppress(OSError):  # who reads has gone
+            self._screen.say(f"{self.board.title}: {self.board.says}")
 
     def _end(self) -> None:
         """Nothing is left behind."""
@@ -274,15 +281,11 @@ def main(arguments: Optional[Sequence[str]] = None, grade: Grade = grading_of) -
     end_orderly_on_signals()
     work, language, _ = at_work(parser, options)
     stage = stage_named(parser, work, options.stage)
-    screen = view()
-    loop = WatchLoop(work, stage, screen, language, grade, poll=options.poll, trust=options.trust)
     try:
-        loop.run()
-    except BrokenPipeError:
+        WatchLoop(work, stage, view(), language, grade, poll=options.poll, trust=options.trust).run()
+    except BrokenPipeError:  # who reads has gone; Python would write the rest at its end, and complain
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    finally:
-        with contextlib.suppress(OSError):  # who reads has gone
-            screen.say(f"{loop.board.title}: {loop.board.says}")
     return 0
 
 
