@@ -113,7 +113,8 @@ def test_check_grades_what_is_there(work: Work) -> None:
     """By the command, and the grader itself."""
     assert apply_patch(BYTE_ORDER, work.folder) == ""
     done = subprocess.run(
-        command_of("bytetrain.learn.check", "--trust", "--in", work.folder), capture_output=True, text=True, timeout=300,
+        command_of("bytetrain.learn.check", "--trust", "--in", work.folder), capture_output=True, text=True,
+        timeout=300,
     )
     assert done.returncode == 1 and done.stderr == "", done.stdout + done.stderr
     assert "✗ server.first_file" in done.stdout and "network byte order" in done.stdout
@@ -211,7 +212,8 @@ def test_two_sides_show_what_each_has_changed(work: Work) -> None:
     first, second = (work.stage_dir(stage) for stage in (1, 2))
     assert first is not None and second is not None
     (second / "mine.c").write_text("int added;\n")
-    found = dict(compare.changes(compare.sources(first), compare.sources(second)))
+    found = dict(compare.differences(compare.sources(first), compare.sources(second)))
     assert found["mine.c"][-1] == "+int added;" and "CMakeLists.txt" in found
-    reference = dict(compare.changes(*(compare.sources(STAGES / name) for name in ("01_small_file", "02_big_file"))))
+    names = ("01_small_file", "02_big_file")
+    reference = dict(compare.differences(*(compare.sources(STAGES / name) for name in names)))
     assert "send_file.cpp" in reference and not any(name.startswith("tests") for name in reference)

@@ -35,7 +35,8 @@ class Events:
             return
         told = [[visible(text), style] for text, style in lines]
         try:
-            print(json.dumps({"event": event, **more, **({"lines": told} if told else {})}), file=self._file, flush=True)
+            data = {"event": event, **more, **({"lines": told} if told else {})}
+            print(json.dumps(data), file=self._file, flush=True)
         except BrokenPipeError:
             self._file = None
             raise KeyboardInterrupt from None

@@ -72,7 +72,7 @@ class Order:
         return self._all_cases or self._results.verdict(check, stage) is not Verdict.FAIL
 
     def is_ready(self, item: str) -> bool:
-        """Whether all that it needs has been decided: it will not be in vain. (Whether it can be built is known soon.)"""
+        """Whether all that it needs has been decided: it won't be in vain. (Whether it can be built is known soon.)"""
         key = key_of(item)
         if key is None or (known := self._results.rubric.checks.get(key[0])) is None:
             return True

@@ -28,7 +28,7 @@ _AHEAD = 24  # items among which one is looked for that is not in vain: what com
 
 
 class InOrder(LoadScheduling):  # type: ignore[misc]
-    """What would be in vain if another check failed waits until that is decided, as long as there is anything else. Every
+    """What would be in vain if another check failed waits until that is decided, if there is anything else. Every
     other worker takes the long items first; what it has waiting behind one of them is among the last."""
 
     def __init__(self, config: Any, log: Any, order: Order) -> None:

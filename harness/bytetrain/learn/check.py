@@ -83,7 +83,7 @@ class Checking:
                 self._status.update(_CALLS[self._language])
 
     def _is_enough(self, event: GraderEvent) -> bool:
-        """Whether nothing that is wanted comes after this: the first story, and what its program asked of the kernel."""
+        """Whether nothing wanted comes after this: the first story, and what its program asked of the kernel."""
         if self._whole or not self._failed:
             return False
         return bool(event["event"] == "calls" or self.verdicts.get("stage.builds") in BAD)

@@ -58,7 +58,7 @@ def sources(folder: Optional[Path]) -> Sources:
     return found
 
 
-def changes(before: Sources, after: Sources) -> Iterator[tuple[str, list[str]]]:
+def differences(before: Sources, after: Sources) -> Iterator[tuple[str, list[str]]]:
     """Each file that differs, and how: diff -u."""
     for name in dict.fromkeys((*before, *after)):
         old, new = before.get(name, []), after.get(name, [])
@@ -95,7 +95,7 @@ def comparison(own: Path, own_before: Optional[Path], stage: int, language: Lang
         return both(side(yours, [*sources(own).items()], ""), side(theirs, [*reference.items()], ""), width)
     before = sources(stage_dir(STAGES, stage - 1))
     titles = [_CHANGED[language].format(who, stage - 1, stage) for who in (yours, theirs)]
-    found = [list(changes(sources(own_before), sources(own))), list(changes(before, reference))]
+    found = [list(differences(sources(own_before), sources(own))), list(differences(before, reference))]
     left, right = (side(title, files, "diff") for title, files in zip(titles, found))
     return both(left, right, width)
 
