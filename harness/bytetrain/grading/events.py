@@ -35,7 +35,7 @@ class Events:
             return
         told = [[visible(text), style] for text, style in lines]
         try:
-            data = {"event": event, **more, **({"lines": told} if told else {})}
+            data: dict[str, object] = {"event": event, **more, **({"lines": told} if told else {})}
             print(json.dumps(data), file=self._file, flush=True)
         except BrokenPipeError:
             self._file = None
