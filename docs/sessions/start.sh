@@ -3,12 +3,12 @@
 # needs: git
 source "$SESSIONS/lib.sh"
 
-vary '^  read +(\S*)docs/en/' ''
+vary '^  read +(.*)$' docs/en/stage-01.md
 vary '\(process (\d+)\)' 4711
 vary '^..... *\d+ +(\d+\.\d+) s ' 0.000
-vary '127\.0\.0\.1 ([1-9]\d*) ' 41233
 vary '/harness/(\w+)-release/' d454466f5d
 vary '(/tmp/\S+)/hello\.txt' play
+vary '127\.0\.0\.1 ([1-9]\d*) ' 41233
 
 ln -s "$(readlink -f "$SESSIONS/../../lab")" lab
 run './lab start 1 --in work'
