@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import errno
 import io
+import sys
 from pathlib import Path
 
 import pytest
 from bytetrain.course.languages import Language
-from bytetrain.learn import saves
+from bytetrain.learn import grader, saves
 from bytetrain.learn.board import Board
 from bytetrain.learn.display import draws_unicode, in_ascii, lines_shown, wrapped
 from bytetrain.learn.keys import names_of
 from bytetrain.learn.standing import parts_of
 from bytetrain.learn.saves import why_poll
+from bytetrain.programs.sessions import left_over
 from rich.console import Console
 from rich.text import Text
 
@@ -243,3 +245,26 @@ def test_where_the_kernel_has_no_more_watches_it_polls(tmp_path: Path, monkeypat
 
 def test_where_no_mounts_can_be_read_nothing_is_known() -> None:
     assert why_poll(Path("/"), "") == ""
+
+
+# The grader
+
+STUBBORN = """
+import json, os, signal, subprocess, sys
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+subprocess.Popen(["sleep", "1000"], start_new_session=True)
+events = int(next(each for each in sys.argv if each.startswith("--events=")).partition("=")[2])
+os.write(events, json.dumps({"event": "begin", "stage": 1, "checks": []}).encode() + b"\\n")
+signal.pause()
+"""
+
+
+def test_a_grader_that_has_to_be_killed_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = [each.pid for each in left_over()]
+    monkeypatch.setattr(grader, "PATIENCE", 0.0)
+    monkeypatch.setattr(grader, "command_of", lambda _, *words: [sys.executable, "-c", STUBBORN, *map(str, words)])
+    events = grader.grading_of(tmp_path, 1)
+    assert next(events)["event"] == "begin"
+    assert len(left_over(before)) == 2
+    events.close()
+    assert left_over(before) == []

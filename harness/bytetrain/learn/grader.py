@@ -13,6 +13,8 @@ from typing import IO, Any, Callable, Optional
 
 from ..course.paths import HARNESS
 from ..grading.command import command_of
+from ..kernel.processes import be_subreaper
+from ..programs.sessions import end_left_over, left_over
 from ..telling.text import visible
 
 GraderEvent = dict[str, Any]  # see grading/events.py
@@ -31,6 +33,8 @@ def grading_of(
 
     The programs are those of who grades, and no others': limits protect from them, and what was built stays built.
     """
+    be_subreaper()
+    others = [each.pid for each in left_over()]
     reading, writing = os.pipe()
     with tempfile.TemporaryFile() as said, open(reading, encoding="utf-8") as events:
         try:
@@ -55,6 +59,7 @@ def grading_of(
                 yield {"event": "trouble", "status": status, "lines": [[each, ""] for each in _end_of(said)]}
         finally:
             _end(grader)
+            end_left_over(others)  # had it to be killed, what it has started has come to us
 
 
 def _words(submission: Path, stage: int, writing: int) -> Iterator[str]:

@@ -35,6 +35,8 @@ def to_do(work: Work, board: Board) -> Page:
     if work.state.passed(board.stage):
         following = _AGAIN[language].format(board.stage + 1) if board.stage + 1 in stage_numbers() else ""
         return Page(title, [*lines, ("", ""), *_commands(work, language)], following)
+    if board.current is not None and not board.failing:  # what is noted down comes later than what is on the screen
+        title, lines = board.current.title[language], []
     if board.current is not None:
         pages = {rubric().checks[each].page for each in board.current.checks} - {""}
         here = next((page for page in sorted(pages) if page.startswith("stage-")), f"stage-{board.stage:02d}.md")
