@@ -30,7 +30,7 @@ _PATIENCE = 120.0  # seconds for the whole of the second run
 TRACED = ",".join(
     ["network", "read", "write", "readv", "writev", "pread64", "pwrite64", "sendfile", "splice", "?epoll_wait",
      "epoll_pwait", "?poll", "ppoll", "?select", "pselect6", "?fork", "?vfork", "clone", "?clone3", "wait4", "waitid",
-     "kill", "ftruncate", "fallocate", "linkat", "?rename", "renameat", "?renameat2", "?unlink", "unlinkat",
+     "kill", "ftruncate", "fallocate", "?link", "linkat", "?rename", "renameat", "?renameat2", "?unlink", "unlinkat",
      "exit_group", "?open", "openat"]
 )
 _LEAST, _LEAST_OF_ALL = 3, 20  # repetitions that are told as one: in a story, and where all calls are told

@@ -27,7 +27,7 @@ from .talk import at_work, options_of, put, stage_named
 from .work import Work, fingerprint
 
 _ALL_WELL = Bilingual("Stage {:02d} passes: {:g} of {:g} points.", "阶段 {:02d} 全部通过：{:g} 分，满分 {:g} 分。")
-_LEARNT = Bilingual("You know now:", "现在你知道了：")
+_LEARNT = Bilingual("You know now: ", "现在你知道了：")
 _BROKEN = Bilingual("The grader could not do its work:", "评分程序没能工作：")
 _CALLS = Bilingual("looking at its system calls; Ctrl-C: that's enough", "正在看它的系统调用；Ctrl-C：够了")
 _CHECKING = Bilingual("checking {}", "正在检查 {}")
@@ -122,7 +122,7 @@ class Checking:
         words = _ALL_WELL[self._language].format(self._stage, end["points"], end["of"])
         learnt = load_stage(folder).learnt[self._language]
         put(self._console, Text.assemble("\n", (f"✓ {words}", "bold green")))
-        put(self._console, Text.assemble((_LEARNT[self._language], "bold"), f" {learnt}\n"))
+        put(self._console, Text.assemble((_LEARNT[self._language], "bold"), f"{learnt}\n"))
         tell_next(self._console, self._work, self._language)
         return 0
 

@@ -173,7 +173,7 @@ def where(work: Work, language: Language) -> list[str]:
         f"阶段 {stage:02d}，{title.zh}。下一步：{todo.title.zh}。",
     )
     page = language.docs / f"stage-{stage:02d}.md"
-    read = Bilingual(f"It is described in {page.name} of docs/en.", f"说明在 docs/zh-CN 的 {page.name}。")
+    read = Bilingual(f"It is described in docs/en/{page.name}.", f"说明在 docs/zh-CN/{page.name}。")
     return [words[language], read[language]]
 
 
