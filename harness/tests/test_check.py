@@ -121,6 +121,13 @@ def test_check_grades_what_is_there(work: Work) -> None:
     assert work.state.failure(1) == ("server.first_file", "host_byte_order")
 
 
+def test_work_that_lies_elsewhere_may_be_another_s(work: Work) -> None:
+    """Whoever has unpacked it owns it."""
+    done = subprocess.run(command_of("bytetrain.learn.check", "--in", work.folder), capture_output=True, text=True)
+    assert done.returncode == 2 and "lies outside of" in done.stdout and "--trust" in done.stdout
+    assert work.state.verdicts(1) == {}
+
+
 def test_who_is_asked_for_a_stage_that_is_not_there_says_what_there_is(work: Work, tmp_path: Path) -> None:
     nowhere = str(tmp_path / "no")
     for words, told in ((["4", "--in", str(work.folder)], "there is 01, 02"), (["--in", nowhere], "./lab start 1")):

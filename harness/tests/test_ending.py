@@ -22,8 +22,8 @@ def test_the_status_is_that_of_the_command(main: object, status: int) -> None:
     assert ended.value.code == status
 
 
-# adapters, hints and picture are over in a moment; play ends by SIGTERM, or with the peer that it plays.
-BRIEF = ("adapters.py", "hints.py", "picture.py", "play.py")
+# adapters, hint and picture are over in a moment; play ends by SIGTERM, or with the peer that it plays.
+BRIEF = ("adapters.py", "hint.py", "picture.py", "play.py")
 
 
 def test_every_command_that_takes_long_ends_like_that() -> None:

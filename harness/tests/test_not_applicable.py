@@ -25,7 +25,7 @@ SAID = {
     "bytetrain/programs/external.py": 1,  # --external-port: whoever grades has chosen that
     "bytetrain/programs/start.py": 1,  # the same
     "checks/test_lessons.py": 1,  # the same
-    "checks/test_pool.py": 1,  # the preset: whoever grades has chosen it
+    "checks/test_healing.py": 1,  # the preset: whoever grades has chosen it
     "checks/test_leaving.py": 1,  # one of two cases: the other one always has its verdict, which counts
     "checks/test_transfers.py": 1,  # EILSEQ, which a file system gives for a name, and nobody else
     "checks/test_kills.py": 1,  # of reference.*, which is for our own stages
