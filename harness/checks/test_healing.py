@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from bytetrain import Failure, NotApplicable
-from bytetrain.judging.pools import Pool, kill_worker, parent_accepts, stalled, uses_no_cpu, waiting_client
+from bytetrain.judging.pools import (
+    Pool, kill_worker, parent_accepts, parent_uses_no_cpu, stalled, uses_no_cpu, waiting_client,
+)
 from bytetrain.judging.transfers import read_cut_short, read_whole, serves, serves_again
 from bytetrain.kernel.descriptors import descriptors
 from bytetrain.kernel.processes import facts, sleeping
@@ -104,6 +106,7 @@ def test_parent_is_out_of_descriptors(pair: Programs, small: Path, start: Starte
     pool = Pool.of(server)
     with told("the parent may have no more descriptors than it has now; a client comes"), may_open(server.pid, 0):
         client = waiting_client(server)
+        parent_uses_no_cpu(server)
     with told("then it may have more again"), client:
         read_whole(client, pair.stage, small)
         pool.is_complete()

@@ -11,7 +11,9 @@ from typing import Optional
 import pytest
 
 from bytetrain.course.traits import traits
-from bytetrain.judging.pools import Pool, lets_go, parent_accepts, stalled, uses_no_cpu, waiting_client, worker_of
+from bytetrain.judging.pools import (
+    Pool, lets_go, parent_accepts, parent_uses_no_cpu, stalled, uses_no_cpu, waiting_client, worker_of,
+)
 from bytetrain.judging.transfers import big_size, hand_over_trains, read_whole, serves
 from bytetrain.judging.verdicts import changes, received, snapshot
 from bytetrain.kernel.descriptors import descriptors
@@ -254,6 +256,7 @@ def test_client_that_talks(pair: Programs, when: str, big: Path, start: Starter)
         comes_to_a_halt(connection)
         for worker in server.workers:
             uses_no_cpu(worker, "a worker")
+        parent_uses_no_cpu(server)
         end = connection.other_end()
         connection.reset()
         for worker in server.workers:
