@@ -13,7 +13,7 @@ import pytest
 
 from bytetrain import Failure
 from bytetrain.course.catalogue import rubric
-from bytetrain.course.paths import STAGES
+from bytetrain.course.paths import STAGES, STARTS
 from bytetrain.learn.grader import grading_of
 from bytetrain.learn.layout import LANGUAGES, Origin, lay_out
 from bytetrain.learn.work import Work
@@ -104,3 +104,9 @@ def test_the_reference_of_the_stage_before_fails_at_what_is_new(stage: int, tmp_
     with closing(grading_of(as_the_stage_after(tmp_path, stage), stage, "--trust", *alone)) as events:
         verdicts = {each["check"]: each["verdict"] for each in events if each["event"] == "verdict"}
     assert verdicts == {**dict.fromkeys(verdicts, "pass"), NEW[stage]: "fail"}
+
+
+def test_what_a_skeleton_has_of_the_reference_is_the_same() -> None:
+    """A copy, for a kit that is handed out without the reference; so that no mend is made in one of them alone."""
+    skeleton, reference = (each / "plumbing" / "system.hpp" for each in (STARTS / "cpp", STAGES / "01_small_file"))
+    assert skeleton.read_bytes() == reference.read_bytes()

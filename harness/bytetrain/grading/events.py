@@ -26,7 +26,9 @@ class Events:
     """Writes them to a descriptor, if there is one."""
 
     def __init__(self, descriptor: Optional[int]) -> None:
-        """OSError if it isn't open."""
+        """OSError if it isn't open. It is ours alone: no program that is graded says what was decided."""
+        if descriptor is not None:
+            os.set_inheritable(descriptor, False)
         self._file = None if descriptor is None else os.fdopen(descriptor, "w", encoding="utf-8")
 
     def tell(self, event: str, lines: Iterable[Line] = (), **more: object) -> None:

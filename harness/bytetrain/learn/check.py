@@ -23,7 +23,7 @@ from ..telling.ending import end_with
 from ..telling.text import print_whatever_comes
 from .grader import GraderEvent, grading_of
 from .standing import BAD, Part, part_line, parts_of, tell_next
-from .talk import at_work, options_of, put, stage_named
+from .talk import at_work, grading_options_of, put, stage_named
 from .work import Work, fingerprint
 
 _ALL_WELL = Bilingual("Stage {:02d} passes: {:g} of {:g} points.", "阶段 {:02d} 全部通过：{:g} 分，满分 {:g} 分。")
@@ -130,10 +130,8 @@ class Checking:
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     """./lab check."""
     parser = argparse.ArgumentParser(prog="./lab check", description=__doc__.partition("\n")[0].partition(": ")[2])
-    parser.add_argument("stage", nargs="?", type=int, help="which one (default: where you are)")
     parser.add_argument("--all", action="store_true", help="every check, not only up to the first mistake")
-    parser.add_argument("--trust", action="store_true", help="the folder is mine, though it lies elsewhere")
-    options_of(parser)
+    grading_options_of(parser)
     options = parser.parse_args(arguments)
     end_orderly_on_signals()
     print_whatever_comes()

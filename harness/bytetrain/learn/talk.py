@@ -26,6 +26,13 @@ def options_of(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def grading_options_of(parser: argparse.ArgumentParser) -> None:
+    """And those of the words that grade a stage."""
+    parser.add_argument("stage", nargs="?", type=int, help="which one (default: where you are)")
+    parser.add_argument("--trust", action="store_true", help="the folder is mine, though it lies elsewhere")
+    options_of(parser)
+
+
 def at_work(parser: argparse.ArgumentParser, options: argparse.Namespace) -> tuple[Work, Language, Console]:
     """The work folder, how to talk, and where. Ends the command in one line if there is no work folder."""
     try:

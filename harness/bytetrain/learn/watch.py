@@ -29,7 +29,7 @@ from .now import compared, hints_up_to, lay_out_next, to_do
 from .standing import BAD
 from .runs import Grade, GraderThread
 from .saves import Saves
-from .talk import at_work, options_of, stage_named
+from .talk import at_work, grading_options_of, stage_named
 from .views import View, view
 from .work import STATE_FILE, State, Work, fingerprint
 
@@ -271,10 +271,8 @@ _KEYS = {"h": WatchLoop._hint, "a": WatchLoop._check_all, "n": WatchLoop._go_on,
 def main(arguments: Optional[Sequence[str]] = None, grade: Grade = grading_of) -> int:
     """Watches; the status is 0, or 1 if there is nothing to watch."""
     parser = argparse.ArgumentParser(prog="./lab watch", description=__doc__.partition("\n")[0].partition(": ")[2])
-    parser.add_argument("stage", nargs="?", type=int, help="which one (default: where you are)")
     parser.add_argument("--poll", action="store_true", help="look again and again: nobody tells of changes here")
-    parser.add_argument("--trust", action="store_true", help="the folder is mine, though it lies elsewhere")
-    options_of(parser)
+    grading_options_of(parser)
     options = parser.parse_args(arguments)
     print_whatever_comes()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # who has started us may have ignored it
