@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -86,6 +87,41 @@ def test_running_processes_are_traced_until_they_are_let_go(
         traced.detach()
         assert not any(trace.tracer_of(worker) for worker in server.workers)
         assert traced.count("sendto") == 3 and processes.children(server.pid)
+
+
+# Loaded into strace: it takes its time between the two requests by which it attaches.
+SLOW = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdarg.h>
+#include <sys/ptrace.h>
+#include <time.h>
+long ptrace(enum __ptrace_request request, ...) {
+    va_list rest;
+    va_start(rest, request);
+    pid_t pid = va_arg(rest, pid_t);
+    void *address = va_arg(rest, void *), *data = va_arg(rest, void *);
+    va_end(rest);
+    if (request == PTRACE_INTERRUPT) nanosleep(&(struct timespec){0, 300000000}, 0);
+    return ((long (*)(int, pid_t, void *, void *))dlsym(RTLD_NEXT, "ptrace"))(request, pid, address, data);
+}
+"""
+
+
+@needs_ptrace
+def test_no_call_goes_unseen_while_a_slow_strace_is_attached(
+    standin: Callable[[int], Programs], store: FileStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "slow.c").write_text(SLOW)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", folder / "slow.so", folder / "slow.c", "-ldl"], check=True)
+    with Server(standin(5).server, store.seeded(1000), workers=1) as server:
+        monkeypatch.setenv("LD_PRELOAD", str(folder / "slow.so"))
+        traced = Trace(folder / "server.strace", "sendto").attach(server.worker())
+        monkeypatch.delenv("LD_PRELOAD")
+        with RawClient(server.port) as client:
+            assert client.read_stream(5).done
+        traced.detach()
+    assert traced.count("sendto") == 3
 
 
 @needs_ptrace

@@ -22,6 +22,7 @@ from typing import Optional
 from .. import Failure
 from ..telling.sizes import MiB
 from ..telling.waiting import LIMIT, wait_until
+from .blocked import blocked_in
 from .processes import ProcessFacts, children, facts, state
 
 _YAMA = Path("/proc/sys/kernel/yama/ptrace_scope")
@@ -149,7 +150,8 @@ class Trace:
         return [*self._command(), "-DDD"]
 
     def attach(self, *pids: int) -> "Trace":
-        """Begins to trace running processes (and the children that they will have), and waits until it does."""
+        """Begins to trace running processes (and the children that they will have), and waits until every call that
+        they begin from then on will be seen."""
         command = [*self._command(), *(word for pid in pids for word in ("-p", str(pid)))]
         self._pids = list(pids)
         with open(f"{self.file}.log", "wb") as log:
@@ -163,7 +165,12 @@ class Trace:
         assert self._attached is not None
         if self._attached.poll() is not None:
             raise Failure(f"strace could not attach to {self._pids}: {self._log()}")
-        return all(tracer_of(pid) == self._attached.pid for pid in self._pids)
+        if any(tracer_of(pid) != self._attached.pid for pid in self._pids):
+            return False
+        # A process has its tracer some time before that one halts it, and calls in between go unseen: PTRACE_SEIZE and
+        # PTRACE_INTERRUPT of ptrace(2). strace waits for events once it has done both for all of them.
+        waits = blocked_in(self._attached.pid)
+        return waits is not None and waits.name == "wait4"
 
     def _log(self) -> str:
         return Path(f"{self.file}.log").read_text(errors="replace").strip()
