@@ -86,7 +86,10 @@ def run(launch: Launch, start: Starter) -> Run:
     def until_its_end(executable: Argument, *arguments: Argument) -> Finished:
         __tracebackhide__ = True
         program = launch(executable, *arguments)
-        wait_until(lambda: program.stdout or not program.running, "it ends", seen=lambda: activity(program.pid))
+        wait_until(
+            lambda: program.stdout or not program.running, "it ends, or says that it listens",
+            seen=lambda: activity(program.pid),
+        )
         listens = program.running and program.stdout.startswith("listening")
         expect(
             not listens, f"it should have ended, and listens instead: it has printed {program.stdout!r}",

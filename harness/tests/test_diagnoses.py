@@ -120,7 +120,7 @@ signal.pause()
 HOLD = {
     "the parent": ("parent_keeps_connection", "pass", "pass", "the parent "),
     "a worker that was started later": (
-        "worker_keeps_connection", "signal.pause()", "connection.close()", "was made, and has inherited it"),
+        "connection_inherited", "signal.pause()", "connection.close()", "was made, and has inherited it"),
 }
 
 

@@ -36,6 +36,7 @@ pytestmark = pytest.mark.skipif(blocked.blocked_in("self") is None and not Path(
 LOOKS = 40  # at somebody who still moves: more than six times as many as show that nobody does
 IMPORTS = "import ctypes, os, select, signal, socket, sys, threading, time\n"
 SAYS_SO = "print('begins', flush=True)\n"
+CONNECTED = "s = socket.create_server(('127.0.0.1', 0)); a = socket.create_connection(s.getsockname()); b = s.accept(); "
 STUCK = {
     "accept": "socket.create_server(('127.0.0.1', 0)).accept()",
     "recv": "a, b = socket.socketpair(); a.recv(10)",
@@ -44,6 +45,9 @@ STUCK = {
     "poll": "s = socket.create_server(('127.0.0.1', 0)); p = select.poll(); p.register(s); p.poll()",
     "epoll": "s = socket.create_server(('127.0.0.1', 0)); p = select.epoll(); p.register(s); p.poll()",
     "select": "select.select([socket.create_server(('127.0.0.1', 0))], [], [])",
+    "send": "a, b = socket.socketpair(); a.sendall(bytes(1 << 24))",
+    "sendfile": CONNECTED + "f = open('/dev/shm/zeros-%d' % os.getpid(), 'w+b'); os.unlink(f.name); "
+                            "f.truncate(1 << 26); os.sendfile(a.fileno(), f.fileno(), 0, 1 << 26)",
     "wait4": "os.fork() or signal.pause(); os.wait()",
     "threads": "threading.Thread(target=signal.pause).start(); threading.Event().wait()",
 }
@@ -63,7 +67,13 @@ MOVES = {
     "spins": "while True: pass",
     "one of two threads": "threading.Thread(target=time.sleep, args=(300,)).start(); signal.pause()",
     "a child": "os.fork() or time.sleep(300); signal.pause()",
-    "blocks in send": "a, b = socket.socketpair(); a.sendall(bytes(1 << 24))",
+    "a send with a limit": "a, b = socket.socketpair(); a.settimeout(300); a.sendall(bytes(1 << 24))",
+    "a send with SO_SNDTIMEO": "a, b = socket.socketpair(); "
+                               "a.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, b'\\x40' + bytes(15)); "
+                               "a.sendall(bytes(1 << 24))",
+    "a send that TCP gives up": CONNECTED + "a.setsockopt(socket.IPPROTO_TCP, 18, 300_000); "
+                                            "a.sendall(bytes(1 << 26))",
+    "a write into a pipe": "os.write(os.pipe()[1], bytes(1 << 24))",
 }
 
 

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from rich.cells import cell_len
 
 from bytetrain import Failure
 from bytetrain.course.catalogue import mistakes, rubric
 from bytetrain.course.folders import instead_of
+from bytetrain.course.languages import Language
 from bytetrain.course.paths import HARNESS
 from bytetrain.grading import words
 from bytetrain.grading.records import Record, Verdict
@@ -203,6 +205,19 @@ def test_why_a_line_with_half_is_missing(said: list[float], before: int, why: st
     assert re.match(why, missing_half(said, before))
     assert in_percent(said) == f"{said[-1]:g} %"
     assert in_percent([]) == "no percentage at all"
+
+
+def test_a_story_has_its_title_its_cause_and_its_hint_in_chinese(capsys: pytest.CaptureFixture[str]) -> None:
+    check, mistake = rubric().checks["server.ready_line"], mistakes()["not_flushed"]
+    record = Record(check.id, 1, "", Verdict.FAIL)
+    record.expected, record.actual = "a line", "none"
+    record.diagnosis = {"id": mistake.id, "words": "It lies there."}
+    lines = [line for line, _ in words.story(record, check, language=Language.ZH)]
+    text = "".join(line.strip() for line in lines)
+    assert check.title.zh in text and mistake.title.zh in text and mistake.hints[0].zh in text
+    assert f"docs/zh-CN/{check.page}" in text and mistake.title.en not in text and "expected" not in text
+    columns = [cell_len(line.partition(each)[0]) for line in lines for each in ("a line", "none") if each in line]
+    assert len(set(columns)) == 1
 
 
 # Hints

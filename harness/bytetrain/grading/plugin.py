@@ -16,6 +16,7 @@ from typing import Any, Optional
 import pytest
 
 from .. import Failure, doctor
+from ..course.languages import Language
 from ..course.paths import BUILD, REPO, STAGES
 from ..programs import containment, sessions
 from ..telling import story
@@ -47,6 +48,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--all-cases", action="store_true", help="run the other cases of a check that has failed, too")
     group.addoption("--all-checks", action="store_true", help="run what rests on a check that has failed, too")
     group.addoption("--first", action="store_true", help="end with the first story")
+    group.addoption(
+        "--lang", choices=[each.value for each in Language], default="en",
+        help="the language of titles, causes and hints in stories (default: en)",
+    )
     group.addoption("--events", metavar="FD", type=int, help="write each verdict to this descriptor, as it comes")
     group.addoption("--replay", action="store_true", help="show everything while it happens: see ./lab replay")
     group.addoption(

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ..course.languages import Language
 from ..course.paths import STAGES
 from ..programs import sessions
 from ..programs.output import status_in_words
@@ -58,6 +59,7 @@ class Teller:
         self._gone: dict[Any, str] = {}  # workers that were ended, and how; each is told with what it was at
         self._file = Path(str(config.getoption("--results")))
         self._events = Events(config.getoption("--events"))
+        self._language = Language(config.getoption("--lang"))
 
     @property
     def _terminal(self) -> Any:
@@ -98,7 +100,7 @@ class Teller:
         also += self.order.decided() if key_of(report.nodeid) else [(record.check, record.stage)]
         self._tell_all(also)
         if phase.calls and not self._whole and self._told.get((record.check, record.stage)) is record:
-            told = words.calls_told(record, new_cause=phase.diagnosis != {})
+            told = words.calls_told(record, new_cause=phase.diagnosis != {}, language=self._language)
             self._write(told, "calls", stage=record.stage, check=record.check)
 
     def _begin(self) -> None:
@@ -160,7 +162,8 @@ class Teller:
                 self._causes.add((cause, stage))
                 self._told[check, stage] = record
                 named = "stage.builds" if record.build_failed else check
-                told = words.story(record, self.results.rubric.checks.get(named), whole=self._whole)
+                known = self.results.rubric.checks.get(named)
+                told = words.story(record, known, whole=self._whole, language=self._language)
                 self._write(told, "story", stage=stage, check=check, hints=words.hints_named(record))
                 if self.config.getoption("--first"):
                     self.order.over = self.results.partial = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 import time
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -12,6 +13,7 @@ from typing import Any, Optional
 
 from ..course.catalogue import Check, mistakes
 from ..course.folders import instead_of
+from ..course.languages import Bilingual, Language
 from ..programs.output import shown
 from .records import Record, Verdict, hints_of
 from .results import Results
@@ -26,25 +28,42 @@ OUTPUT_LINES = 12  # of each stream of a program
 WARNINGS = 3  # of a build that are shown
 ACTUAL_LINES = 6  # of what was found
 STEP_LINES = 16  # of one step: what a program has printed is shown below as well
+# Labels, each as wide as its like: a Chinese character takes two columns.
+_EXPECTED, _BUT_WAS = Bilingual("  expected  ", "  期望      "), Bilingual("  but was   ", "  实际      ")
+_CAUSE = Bilingual("  cause     ", "  原因      ")
+_HINT, _MORE = Bilingual("  hint   ", "  提示   "), Bilingual("  more   ", "  更多   ")
+_AGAIN = Bilingual("  again  ", "  重看   ")
+_STAGE, _CASE = Bilingual("stage {:02d}", "阶段 {:02d}"), Bilingual("case {}", "情形 {}")
+_LESSON = Bilingual("lesson {}", "课题 {}")
+_NOT_BUILT = Bilingual("the stage can't be built", "这个阶段编译不了")
+_OURS = Bilingual("an error of the harness", "评分程序自己的错误")
+_CALLS = Bilingual(
+    "What {} asked of the kernel around its failure (strace, in a second run of the same):",
+    "{} 失败前后向内核请求了什么（在 strace 下把同样的事再运行一次）：",
+)
+_WIDE = re.compile("[\u3000-\u9fff\uff00-\uffef]")
 _NAME = re.compile(r"[^\s/]{80,}")  # a name, of a file, say, that is too long to be read again and again
 _KEPT_OF_A_NAME = 24  # characters, at each of its ends
 MARKS = {Verdict.FAIL: "✗", Verdict.HARNESS_ERROR: "!",
          Verdict.NOT_REACHED: "○", Verdict.NOT_GRADED: "○", Verdict.NOT_APPLICABLE: "○", Verdict.PASS: "✓"}
 
 
-def story(record: Record, check: Optional[Check], *, whole: bool = False) -> Iterator[Line]:
-    """A failure from its beginning to the command that shows it again; `whole` leaves nothing out."""
-    yield from _told(record if whole else _readable(record), check, whole)
+def story(
+    record: Record, check: Optional[Check], *, whole: bool = False, language: Language = Language.EN
+) -> Iterator[Line]:
+    """A failure from its beginning to the command that shows it again; `whole` leaves nothing out. What was done and
+    seen is told in English, whoever reads it."""
+    yield from _told(record if whole else _readable(record), check, whole, language)
     yield "", ""
-    yield from _hint(record, check)
-    yield f"  again  {record.again}", "cyan"
+    yield from _hint(record, check, language)
+    yield f"{_AGAIN[language]}{record.again}", "cyan"
 
 
-def _hint(record: Record, check: Optional[Check]) -> Iterator[Line]:
+def _hint(record: Record, check: Optional[Check], language: Language) -> Iterator[Line]:
     hints = hints_of(record, check)
     if hints and record.verdict is Verdict.FAIL:
-        yield from _wrapped("  hint   ", hints[0].en, "cyan")
-        yield f"  more   ./lab hint {hints_named(record)} 2", "cyan"
+        yield from _wrapped(_HINT[language], hints[0][language], "cyan")
+        yield f"{_MORE[language]}./lab hint {hints_named(record)} 2", "cyan"
 
 
 def hints_named(record: Record) -> str:
@@ -70,21 +89,21 @@ def _readable(record: Record) -> Record:
     return replace(record, message=message, expected=expected, actual=actual, steps=steps, output=output)
 
 
-def _told(record: Record, check: Optional[Check], whole: bool) -> Iterator[Line]:
+def _told(record: Record, check: Optional[Check], whole: bool, language: Language) -> Iterator[Line]:
     """What was seen."""
     colour = "red" if record.verdict is Verdict.FAIL else "yellow"
-    title = "the stage can't be built" if record.build_failed else "an error of the harness"
-    name, title = (check.id, check.title.en) if check else (record.check, title)
+    title = (_NOT_BUILT if record.build_failed else _OURS)[language]
+    name, title = (check.id, check.title[language]) if check else (record.check, title)
     yield f"{MARKS[record.verdict]} {name}: {title}", f"bold {colour}"
-    yield "  " + " · ".join(_where(record, check)), ""
+    yield "  " + " · ".join(_where(record, check, language)), ""
     if record.verdict is Verdict.HARNESS_ERROR:
         yield f"  {OUR_FAULT} Nothing was found out about it.", "yellow"
     yield "", ""
     yield from _steps(record.steps, whole) if not (whole and record.calls) else _timeline(record)
-    yield from _expected(record, whole)
+    yield from _expected(record, whole, language)
     if record.expected and record.diagnosis:
         yield "", ""
-    yield from _cause(record)
+    yield from _cause(record, language)
     message = record.message if whole else _not_told_yet(record)
     if (record.expected or record.diagnosis) and message:
         yield "", ""
@@ -100,10 +119,10 @@ def _not_told_yet(record: Record) -> str:
     return message.replace(said, "") if record.expected and record.actual else message
 
 
-def _cause(record: Record) -> Iterator[Line]:
+def _cause(record: Record, language: Language) -> Iterator[Line]:
     if not record.diagnosis:
         return
-    yield from _wrapped("  cause     ", mistakes()[record.diagnosis["id"]].title.en, "bold yellow")
+    yield from _wrapped(_CAUSE[language], mistakes()[record.diagnosis["id"]].title[language], "bold yellow")
     yield from _wrapped("            ", record.diagnosis["words"], "yellow")
 
 
@@ -135,26 +154,25 @@ def warnings_told(stage: int, warnings: list[str]) -> Iterator[Line]:
         yield from _wrapped("  ", shortened(each), "yellow")
 
 
-def calls_told(record: Record, *, new_cause: bool = False) -> Iterator[Line]:
+def calls_told(record: Record, *, new_cause: bool = False, language: Language = Language.EN) -> Iterator[Line]:
     """The system calls around a failure whose story has been told; and the cause that they have shown."""
-    where = " · ".join(_where(record, None))
-    what = f"What {record.check} ({where}) asked of the kernel around its failure"
-    yield f"  {what} (strace, in a second run of the same):", "bold"
+    where = " · ".join(_where(record, None, language))
+    yield "  " + _CALLS[language].format(f"{record.check} ({where})"), "bold"
     for call in record.calls:
         yield f"    {shortened(call)}", _call_style(call)
     if new_cause:
         yield "", ""
-        yield from _cause(record)
-        yield from _hint(record, None)
+        yield from _cause(record, language)
+        yield from _hint(record, None, language)
 
 
-def _where(record: Record, check: Optional[Check]) -> list[str]:
-    parts = [f"stage {record.stage:02d}"] if record.stage else []
-    parts += [f"case {record.case}"] if record.case else []
+def _where(record: Record, check: Optional[Check], language: Language) -> list[str]:
+    parts = [_STAGE[language].format(record.stage)] if record.stage else []
+    parts += [_CASE[language].format(record.case)] if record.case else []
     if check and check.lesson:
-        parts.append(f"lesson {check.lesson}")
+        parts.append(_LESSON[language].format(check.lesson))
     if check and check.page:
-        parts.append(f"docs/en/{check.page}")
+        parts.append(f"docs/{language.docs.name}/{check.page}")
     return parts
 
 
@@ -206,11 +224,11 @@ def mark(kind: str, outcome: str) -> str:
     return {"met": "✓", "failed": "✗"}.get(outcome, "·" if kind == "told" else " ")
 
 
-def _expected(record: Record, whole: bool) -> Iterator[Line]:
+def _expected(record: Record, whole: bool, language: Language) -> Iterator[Line]:
     if record.expected:
         actual = record.actual if whole else _first_lines(record.actual, ACTUAL_LINES)
-        yield from _wrapped("  expected  ", record.expected, "")
-        yield from _wrapped("  but was   ", actual, "red")
+        yield from _wrapped(_EXPECTED[language], record.expected, "")
+        yield from _wrapped(_BUT_WAS[language], actual, "red")
 
 
 def _first_lines(text: str, most: int) -> str:
@@ -238,11 +256,13 @@ def _outputs(outputs: list[dict[str, Any]], whole: bool) -> Iterator[Line]:
 
 
 def _wrapped(start: str, text: str, style: str) -> Iterator[Line]:
+    indent = sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in start)
+    room = (_WIDTH - indent) // (1 if text.isascii() or not _WIDE.search(text) else 2)  # characters
     lines: list[str] = []
     for part in text.splitlines() or [""]:
-        lines += textwrap.wrap(part, _WIDTH - len(start), replace_whitespace=False, break_on_hyphens=False) or [""]
+        lines += textwrap.wrap(part, room, replace_whitespace=False, break_on_hyphens=False) or [""]
     for number, line in enumerate(lines):
-        yield (start if number == 0 else " " * len(start)) + line, style
+        yield (start if number == 0 else " " * indent) + line, style
 
 
 # The end of a run

@@ -159,9 +159,17 @@ def of_open_connection(end: Optional[TcpSocket], connected: float) -> Optional[D
     told = [_holder(each.pid, end.inode, connected) for each in who]
     if not told:
         return None
-    by_parent = any(_is_parent(each.pid) for each in who)
     words = f"All has been sent, and the connection is still open in {'; and in '.join(told)}."
-    return Diagnosis("parent_keeps_connection" if by_parent else "worker_keeps_connection", words)
+    if any(_is_parent(each.pid) for each in who):
+        return Diagnosis("parent_keeps_connection", words)
+    if all(_has_inherited(each.pid, connected) for each in who):
+        return Diagnosis("connection_inherited", words)
+    return Diagnosis("worker_keeps_connection", words)
+
+
+def _has_inherited(pid: int, connected: float) -> bool:
+    """Whether a worker was started when a connection was there already, and so has it since its fork."""
+    return not _is_parent(pid) and started(pid) > connected + _TICK
 
 
 def of_open_listener(server: Server) -> Optional[Diagnosis]:
@@ -187,7 +195,7 @@ def _is_parent(pid: int) -> bool:
 def _holder(pid: int, inode: int, connected: float) -> str:
     """A process that has a connection: which it is, as which descriptor, what it does, and from where it has it."""
     numbers = [str(number) for number, what in descriptors(pid).items() if what == socket_name(inode)]
-    inherited = not _is_parent(pid) and started(pid) > connected + _TICK
     who = f"{'the parent' if _is_parent(pid) else 'a worker'} (process {pid}), as descriptor {' and '.join(numbers)}"
+    inherited = _has_inherited(pid, connected)
     since = " (it was started after the connection was made, and has inherited it)" if inherited else ""
     return f"{who}{since}: it {_waits(pid)}"

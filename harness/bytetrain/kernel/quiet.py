@@ -31,9 +31,12 @@ _ENDLESS: dict[str, Optional[tuple[int, tuple[int, ...]]]] = {
     "ppoll": (2, _POINTER), "select": (4, _POINTER), "pselect6": (4, _POINTER), "epoll_wait": (3, _MILLISECONDS),
     "epoll_pwait": (3, _MILLISECONDS), "epoll_pwait2": (3, _POINTER), "futex": (3, _POINTER),
 }
-_ON_SOCKETS = ("accept", "accept4", "recvfrom", "recvmsg", "read")  # which SO_RCVTIMEO may end: socket(7)
+_RECEIVING = ("accept", "accept4", "recvfrom", "recvmsg", "read")  # on sockets: SO_RCVTIMEO may end them, socket(7)
+# On a socket whose peer takes nothing, these wait for ever as well: which argument it is. On other files, who knows.
+_SENDING = {"sendto": 0, "sendmsg": 0, "write": 0, "writev": 0, "sendfile": 0, "splice": 2}
 _SIGALRM = 1 << 13
 _STOPPED = BlockedCall("stopped", (0,) * 6)  # none, of a process that waits for our SIGCONT
+_TCP_USER_TIMEOUT = 18  # tcp(7)
 _PIDFD_GETFD = 438  # on all machines: pidfd_getfd(2)
 
 
@@ -93,6 +96,8 @@ def _unable_to_move(whom: Iterable[ProcessFacts]) -> Optional[list[_Thread]]:
 
 
 def _is_endless(pid: int, call: BlockedCall) -> bool:
+    if call.name in _SENDING:
+        return descriptors(pid).get(call.arguments[_SENDING[call.name]], "").startswith("socket:")
     if call.name not in _ENDLESS or (call.name == "rt_sigtimedwait" and _awaits_alarm(pid, call.arguments[0])):
         return False
     limit = _ENDLESS[call.name]
@@ -139,9 +144,10 @@ def _is_under_way(pids: Iterable[int]) -> bool:
 
 def _has_limit(thread: _Thread) -> bool:
     """Whether a call on a socket has a time limit that its arguments don't show, or may have one."""
-    if thread.call.name not in _ON_SOCKETS:
+    call = thread.call
+    if call.name not in _RECEIVING and call.name not in _SENDING:
         return False
-    pid, number = int(thread.id.partition("/")[0]), thread.call.arguments[0]
+    pid, number = int(thread.id.partition("/")[0]), call.arguments[_SENDING.get(call.name, 0)]
     if not descriptors(pid).get(number, "").startswith("socket:"):
         return False
     try:
@@ -153,7 +159,10 @@ def _has_limit(thread: _Thread) -> bool:
         if copy < 0:
             return True
         with socket.socket(fileno=copy) as same:
-            limit = same.getsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.calcsize("ll"))
+            option = socket.SO_SNDTIMEO if call.name in _SENDING else socket.SO_RCVTIMEO
+            limit = same.getsockopt(socket.SOL_SOCKET, option, struct.calcsize("ll"))
+            is_tcp = same.family in (socket.AF_INET, socket.AF_INET6) and same.type == socket.SOCK_STREAM
+            given_up = is_tcp and same.getsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT)
     except OSError:
         return True
-    return any(struct.unpack("ll", limit))
+    return bool(given_up) or any(struct.unpack("ll", limit))

@@ -23,7 +23,7 @@ from ..telling.ending import end_with
 from ..telling.text import print_whatever_comes
 from .grader import GraderEvent, grading_of
 from .standing import BAD, Part, part_line, parts_of, tell_next
-from .talk import at_work, grading_options_of, put, stage_named
+from .talk import at_work, grading_options_of, in_language, put, stage_named
 from .work import Work, fingerprint
 
 _ALL_WELL = Bilingual("Stage {:02d} passes: {:g} of {:g} points.", "阶段 {:02d} 全部通过：{:g} 分，满分 {:g} 分。")
@@ -43,6 +43,7 @@ class Checking:
         self.verdicts: dict[str, str] = {}
         self._console, self._work, self._stage, self._language = console, work, stage, language
         self._whole, self._options = whole, [*([] if whole else ["--first"]), *(["--trust"] if trust else [])]
+        self._options += in_language(language)
         self._order: list[str] = []  # the checks of this run
         self._told: set[Part] = set()  # those whose line is on the screen
         self._failed = ""  # the check whose story was told first

@@ -21,6 +21,7 @@ _KEYS = Bilingual(
 )
 _ALL, _FIRST = Bilingual("all", "全部"), Bilingual("first only", "只到第一个")
 _BROKEN = Bilingual("The grader could not do its work:", "评分程序没能工作：")
+_AND, _SCROLLS = Bilingual(", ", "，"), Bilingual("[{}: ↑ ↓ space]", "［{}：↑ ↓ 空格键］")
 _ABOVE, _BELOW = Bilingual("{} lines above", "上面还有 {} 行"), Bilingual("{} lines below", "下面还有 {} 行")
 _ROOM = 14  # lines that a long story should have; with less, the steps share one line
 _AROUND = 5  # lines that are neither steps nor read: the first, the last, and those that are empty
@@ -119,8 +120,8 @@ def _body(board: Board, reading: Reading, console: Console, width: int, height: 
 
 def _rest(board: Board, below: int, width: int) -> Text:
     counts = (_ABOVE, board.seen_from), (_BELOW, below)
-    words = ", ".join(text[board.language].format(count) for text, count in counts if count)
-    line = Text(f"[{words}: ↑ ↓ space]", "dim")
+    words = _AND[board.language].join(text[board.language].format(count) for text, count in counts if count)
+    line = Text(_SCROLLS[board.language].format(words), "dim")
     line.truncate(width, overflow="ellipsis")
     return line
 

@@ -68,6 +68,11 @@ def _plain(text: Text) -> Text:
     return text
 
 
+def in_language(language: Language) -> list[str]:
+    """The grader's option for that; it speaks English by itself."""
+    return [] if language is Language.EN else ["--lang", language.value]
+
+
 def stage_named(parser: argparse.ArgumentParser, work: Work, number: Optional[int]) -> int:
     """The stage that was named, or that the student is at; ends the command if it isn't laid out."""
     if number is None:

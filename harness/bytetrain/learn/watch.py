@@ -29,7 +29,7 @@ from .now import compared, hints_up_to, lay_out_next, to_do
 from .standing import BAD
 from .runs import Grade, GraderThread
 from .saves import Saves
-from .talk import at_work, grading_options_of, stage_named
+from .talk import at_work, grading_options_of, in_language, stage_named
 from .views import View, view
 from .work import STATE_FILE, State, Work, fingerprint
 
@@ -159,7 +159,8 @@ class WatchLoop:
     def _begin_run(self) -> None:
         options = self._next.pop(0)
         self.board.begin_run(whole="--check" not in options)
-        work, stage, words = self._work.folder, self.board.stage, [*options, *self._trust]
+        work, stage = self._work.folder, self.board.stage
+        words = [*options, *self._trust, *in_language(self.board.language)]
         self._running = GraderThread(
             lambda begun: self._grade(work, stage, *words, begun=begun), self.post, self._told, self._ended
         )
