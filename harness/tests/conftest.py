@@ -14,6 +14,7 @@ import pytest
 
 from bytetrain.course.traits import stage_numbers, traits
 from bytetrain.grading.hooks import around, first
+from bytetrain.learn import begin, work
 from bytetrain.programs.build import Programs, build
 from bytetrain.telling.text import has_bytes, without_bytes
 
@@ -44,6 +45,16 @@ def pytest_runtest_makereport() -> Iterator[None]:
     if report.failed and has_bytes(report.longreprtext):
         report.longrepr = without_bytes(report.longreprtext)
     report.sections = [(name, without_bytes(text)) for name, text in report.sections]
+
+
+@pytest.fixture(autouse=True)
+def no_work(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The work of whoever runs these tests is none of theirs: what they show and remember would become his. The folder
+    where work lies by itself; none does."""
+    nowhere = tmp_path_factory.getbasetemp() / "no work"
+    for module in (work, begin):
+        monkeypatch.setattr(module, "WORK_FOLDER", nowhere)
+    return nowhere
 
 
 def make_submission(folder: Path) -> Path:

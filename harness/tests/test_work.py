@@ -12,9 +12,8 @@ from bytetrain.learn.work import STATE_FILE, NoWork, State, Work, find, fingerpr
 
 
 @pytest.fixture
-def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Work:
+def mine(tmp_path: Path) -> Work:
     """A work folder with stages 01 and 02; there is none in the clone."""
-    monkeypatch.setattr(work, "WORK_FOLDER", tmp_path / "no work")
     for name in ("01_small_file", "02_big_file"):
         (tmp_path / "my work" / name).mkdir(parents=True)
         (tmp_path / "my work" / name / "server.cpp").write_text(name)
