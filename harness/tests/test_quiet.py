@@ -31,8 +31,7 @@ from bytetrain.telling.waiting import NeverHappened, wait_until, watching
 from bytetrain.wire.files import FileStore
 from bytetrain.wire.peers import RawClient, RawServer
 
-pytestmark = pytest.mark.skipif(blocked.blocked_in("self") is None and not Path("/proc/self/syscall").exists(),
-                                reason="this kernel doesn't tell what processes wait in")
+pytestmark = pytest.mark.skipif(not blocked.can_tell(), reason="this kernel doesn't tell what processes wait in")
 LOOKS = 40  # at somebody who still moves: more than six times as many as show that nobody does
 IMPORTS = "import ctypes, os, select, signal, socket, sys, threading, time\n"
 SAYS_SO = "print('begins', flush=True)\n"

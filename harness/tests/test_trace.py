@@ -125,6 +125,16 @@ def test_no_call_goes_unseen_while_a_slow_strace_is_attached(
 
 
 @needs_ptrace
+def test_a_kernel_that_hides_calls_is_no_reason_not_to_trace(
+    standin: Callable[[int], Programs], store: FileStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trace, "can_tell", lambda: False)
+    monkeypatch.setattr(trace, "blocked_in", lambda pid: None)
+    with Server(standin(5).server, store.seeded(1000), workers=1) as server:
+        Trace(folder / "server.strace", "sendto").attach(server.worker()).detach()
+
+
+@needs_ptrace
 def test_signals_and_injected_errors_are_seen(folder: Path) -> None:
     traced = Trace(folder / "trace", "kill,getppid", inject=["getppid:error=EINTR:when=2"])
     script = "import os; os.getppid(); os.getppid(); os.kill(os.getpid(), 13) or os.kill(os.getpid(), 10)"

@@ -22,8 +22,8 @@ from typing import Optional
 from .. import Failure
 from ..telling.sizes import MiB
 from ..telling.waiting import LIMIT, wait_until
-from .blocked import blocked_in
-from .processes import ProcessFacts, children, facts, state
+from .blocked import blocked_in, can_tell
+from .processes import ProcessFacts, children, facts, sleeping, state
 
 _YAMA = Path("/proc/sys/kernel/yama/ptrace_scope")
 _PROBE = ["strace", "-qq", "-e", "trace=none", "-o", "/dev/null", "true"]
@@ -169,6 +169,8 @@ class Trace:
             return False
         # A process has its tracer some time before that one halts it, and calls in between go unseen: PTRACE_SEIZE and
         # PTRACE_INTERRUPT of ptrace(2). strace waits for events once it has done both for all of them.
+        if not can_tell():
+            return sleeping(self._attached.pid)
         waits = blocked_in(self._attached.pid)
         return waits is not None and waits.name == "wait4"
 
