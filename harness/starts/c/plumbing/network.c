@@ -52,7 +52,7 @@ int connect_to(const char* host, const char* port) {
 }
 
 const char* local_address(int socket, char text[ADDRESS_MAX]) {
-  struct sockaddr_storage address;
+  struct sockaddr_storage address = {0};
   socklen_t size = sizeof address;
   char host[ADDRESS_MAX / 2], port[NI_MAXSERV];
   if (getsockname(socket, (struct sockaddr*)&address, &size) == -1) die("getsockname: %s", strerror(errno));
