@@ -1,7 +1,9 @@
 """Peers to try the stages against by hand, at exact byte offsets; the sessions in docs/ use them.
 
-    python3 -m bytetrain.play client PORT --read 100000 --then stall
-    python3 -m bytetrain.play proxy PORT --cut 2500
+In the folder of ./lab play:
+
+    ./play client PORT --read 100000 --then stall
+    ./play proxy PORT --cut 2500
 """
 
 import argparse
@@ -80,7 +82,7 @@ def proxy(port: int, cuts: Sequence[int], hold: Optional[int]) -> None:
 
 def main(arguments: Optional[Sequence[str]] = None) -> None:
     """Understands the command line."""
-    parser = argparse.ArgumentParser(prog="python3 -m bytetrain.play", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="./play", description=__doc__.partition("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
     reader = commands.add_parser("client", help=client.__doc__)
     reader.add_argument("port", type=int)

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from bytetrain import Failure
 from bytetrain.course.languages import Language
-from bytetrain.course.paths import REPO
+from bytetrain.course.paths import REPO, SESSIONS
 from bytetrain.docs import pages as docs, reruns
 from bytetrain.docs.__main__ import main
 from bytetrain.docs.reruns import Values
 
 PAGES = [page for _, page in docs.pages()]
-TEXTS = [*PAGES, *sorted(reruns.SESSIONS.iterdir())]
+TEXTS = [*PAGES, *sorted(SESSIONS.iterdir())]
 LAB = (REPO / "lab").read_text(encoding="utf-8")
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
@@ -65,7 +65,7 @@ def one_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     page = tmp_path / "page.md"
     page.write_text("<!-- session: greeting -->\n```console\n$ echo hello\nhello\n```\n\nSee?\n")
     (tmp_path / "greeting.sh").write_text('source "$SESSIONS/lib.sh"\nrun "echo hello"\n')
-    (tmp_path / "lib.sh").symlink_to(reruns.SESSIONS / "lib.sh")
+    (tmp_path / "lib.sh").symlink_to(SESSIONS / "lib.sh")
     monkeypatch.setattr(reruns, "SESSIONS", tmp_path)
     monkeypatch.setattr(docs, "REPO", tmp_path)
     monkeypatch.setattr(docs, "FOLDERS", {Language.EN: tmp_path})

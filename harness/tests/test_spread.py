@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from bytetrain.course.languages import Language
+from bytetrain.course.paths import SESSIONS
 from bytetrain.docs import pages as docs, reruns
 from bytetrain.upkeep import spread
 
@@ -78,7 +79,7 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clone:
     """Its pages quote one session; nothing of this repository is touched."""
     pages = tmp_path / "pages"
     pages.mkdir()
-    (pages / "lib.sh").symlink_to(reruns.SESSIONS / "lib.sh")
+    (pages / "lib.sh").symlink_to(SESSIONS / "lib.sh")
     (pages / "sources.sh").write_text('source "$SESSIONS/lib.sh"\nrun "echo stages/"\n')
     (pages / "page.md").write_text("<!-- session: sources -->\n```console\n$ echo stages/\nstages/\n```\n")
     monkeypatch.setattr(reruns, "SESSIONS", pages)

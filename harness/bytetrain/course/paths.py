@@ -13,5 +13,7 @@ DIAGNOSES = HARNESS / "diagnoses.toml"
 STEPS = HARNESS / "steps.toml"
 FEEDBACK = HARNESS / "feedback.json"  # written by ./lab bench --only feedback --record
 TESTED_ON = HARNESS / "tested_on.json"  # written by .ci/bare.py
+SESSIONS = REPO / "docs" / "sessions"  # what the pages quote is recorded by these
 WORK_FOLDER = REPO / "work"  # of a student, who may have chosen another folder; git-ignored
+PLAYGROUND = REPO / "build" / "play"  # of a reader who types what the pages have
 BUILD = REPO / "build" / "harness"  # everything that the harness builds; never inside a submission

@@ -4,8 +4,6 @@ What legitimately varies from run to run is replaced by the example that the pag
 itself (`value`, `vary` in docs/sessions/lib.sh), and addresses and a few words of gdb are known here.
 """
 
-import functools
-import os
 import re
 import shutil
 import tempfile
@@ -15,13 +13,12 @@ from pathlib import Path
 from typing import Optional
 
 from .. import Failure
-from ..course.paths import REPO, STAGES
+from ..course.paths import REPO, SESSIONS
 from ..course.traits import stage_numbers
 from ..kernel.trace import why_no_strace
-from ..programs.build import build
 from ..programs.program import Conditions, Program
+from .playground import lay, play_environment
 
-SESSIONS = REPO / "docs" / "sessions"
 _LIMIT = 150.0  # seconds for one session; lib.sh gives up on a state long before
 ATTEMPTS = 5
 _NEW_PART = "\x1e"  # in a session's output: a new part begins, whose name is the rest of the line
@@ -163,12 +160,11 @@ def run_session(name: str, quoted: str = "") -> dict[str, str]:
 def _run_once(script: Path) -> tuple[dict[str, str], Values]:
     scratch = Path(tempfile.mkdtemp(prefix="bytetrain-docs-"))
     try:
-        play = _prepare(scratch, stages_in(script))
+        play = lay(scratch / "play", stages_in(script))
         told = scratch / "values"
-        variables = {
-            "PYTHONPATH": str(REPO / "harness"), "PYTHONDONTWRITEBYTECODE": "1", "SESSION_VALUES": str(told),
-            "SESSIONS": str(SESSIONS), "TERM": "dumb", "PATH": f"/usr/bin:{os.environ['PATH']}", "COLUMNS": "100",
-            "LINES": "60", "HOME": str(scratch),
+        variables = play_environment() | {
+            "PYTHONDONTWRITEBYTECODE": "1", "SESSION_VALUES": str(told), "SESSIONS": str(SESSIONS), "TERM": "dumb",
+            "COLUMNS": "100", "LINES": "60", "HOME": str(scratch),
         }
         program = Program(["bash", "-eu", script], Conditions(cwd=play, env=variables))
         with program:
@@ -183,24 +179,9 @@ def _run_once(script: Path) -> tuple[dict[str, str], Values]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-@functools.lru_cache(maxsize=None)
-def _programs(number: int) -> Path:
-    return build(STAGES, number, "dev").server.parent
-
-
 def _said_by_bash(scratch: Path) -> str:
     said = scratch / "shell"
     return said.read_text(errors="replace").strip() if said.exists() else ""
-
-
-def _prepare(scratch: Path, stages: list[int]) -> Path:
-    """The folder that a session runs in: as docs/en/README.md tells the reader to make it."""
-    play = scratch / "play"
-    play.mkdir()
-    for number in stages:
-        (play / f"{number:02d}").symlink_to(_programs(number))
-    (play / "stages").symlink_to(STAGES)
-    return play
 
 
 def stages_in(script: Path) -> list[int]:
