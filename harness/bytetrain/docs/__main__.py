@@ -3,6 +3,7 @@
     PYTHONPATH=harness /usr/bin/python3 -m bytetrain.docs             check all; status 1 if a page is out of date
     PYTHONPATH=harness /usr/bin/python3 -m bytetrain.docs gdb-sigpipe  only this session (or table)
     PYTHONPATH=harness /usr/bin/python3 -m bytetrain.docs --record     write what was seen into the pages
+    PYTHONPATH=harness /usr/bin/python3 -m bytetrain.docs --record glossary   link the words of the glossary
 """
 
 import argparse

@@ -14,7 +14,7 @@ from typing import Optional
 from .. import Failure
 from ..course.languages import Language
 from ..course.paths import REPO
-from . import tables
+from . import glossary, tables
 from .reruns import Unavailable, run_session, script_of
 
 FOLDERS = {each: each.docs for each in Language}
@@ -122,6 +122,8 @@ def names() -> list[str]:
 
 def check(name: str, record: bool = False) -> Rerun:
     """Makes one session or table anew and compares all its quotations with it; `record` rewrites the pages."""
+    if name == glossary.NAME:
+        return check_glossary(record)
     quotations = [
         (language, block)
         for language, page in pages()
@@ -143,6 +145,21 @@ def check(name: str, record: bool = False) -> Rerun:
     if record:
         _record(news)
     return Rerun(name, [each for each in differences if each])
+
+
+def check_glossary(record: bool = False) -> Rerun:
+    """Compares each page with what it is with the words of the glossary linked; `record` links them."""
+    differences = []
+    for language, page in pages():
+        if page.parent != FOLDERS[language] or page.name in glossary.LEFT_ALONE:
+            continue
+        text = page.read_text(encoding="utf-8")
+        now = glossary.linked(text, glossary.entries(page.parent))
+        if record:
+            page.write_text(now, encoding="utf-8")
+        lines = difflib.unified_diff(text.splitlines(), now.splitlines(), str(page), "linked", lineterm="", n=0)
+        differences += ["\n".join(lines)] if text != now else []
+    return Rerun(glossary.NAME, differences)
 
 
 def _record(news: Sequence[tuple[Block, str]]) -> None:
