@@ -1,4 +1,4 @@
-"""The pool: who is in it, who waits, who comes next, and who is stopped for a while."""
+"""The pool: who is in it, who waits, and who comes next."""
 
 from __future__ import annotations
 
@@ -12,25 +12,21 @@ import pytest
 from bytetrain import Failure
 from bytetrain.course.traits import traits
 from bytetrain.judging.pools import (
-    Pool, all_sleep, can_connect, comes_to_rest, first_byte_comes, holds, parent_accepts, parent_uses_no_cpu,
-    sleeping_on, stalled, waiting_client,
+    Pool, all_sleep, can_connect, comes_to_rest, first_byte_comes, holds, parent_uses_no_cpu, sleeping_on, stalled,
+    waiting_client,
 )
 from bytetrain.judging.transfers import read_cut_short, read_whole, serves, serves_again
 from bytetrain.kernel.blocked import activity
 from bytetrain.kernel.descriptors import descriptors
-from bytetrain.kernel.processes import children, descendants, facts, sleeping, state
-from bytetrain.kernel.signals import cont, stop
+from bytetrain.kernel.processes import descendants, state
 from bytetrain.kernel.tcp import listening
 from bytetrain.programs.build import Programs
 from bytetrain.programs.program import Conditions, Program, Server
 from bytetrain.programs.start import Starter
-from bytetrain.telling.story import expect, expecting, quietly, told
+from bytetrain.telling.story import expect, expecting, told
 from bytetrain.telling.waiting import LIMIT, settled, wait_until
 from bytetrain.wire.files import write_file
 from bytetrain.wire.peers import RawClient, free_port
-
-CROWD = 64  # more than an array of 10 events can hold
-MAY_WAIT = 10  # clients that find room in the listen backlog, as the contract says
 
 
 @pytest.mark.check("pool.size")
@@ -235,63 +231,6 @@ def test_who_ends_first_is_next(pair: Programs, first: int, big: Path, start: St
     with told("then the two others go on"):
         for other, _ in busy:
             read_whole(other, pair.stage, big)
-
-
-@pytest.mark.check("pool.stopped_workers")
-def test_connection_waits_for_a_stopped_worker(pair: Programs, small: Path, start: Starter) -> None:
-    server = start.server(small)
-    comes_to_rest(server)
-    workers = server.workers
-    for worker in workers:
-        stop(worker)
-    with quietly():
-        clients = [waiting_client(server) for _ in workers]
-    parent_accepts(server)
-    with quietly():
-        clients += [waiting_client(server) for _ in range(MAY_WAIT)]
-    wait_until(
-        lambda: sleeping(server.pid), "the parent has handed over as many as it can", seen=lambda: facts(server.pid)
-    )
-    served, closed = sum(client.has_bytes() for client in clients), sum(client.has_ended() for client in clients)
-    words = f"all workers are stopped, and bytes have come to {served} clients: who sent them?"
-    expect(not served, words, expected="every transfer is made by a worker: so nobody gets a byte now")
-    words = f"all workers are stopped, and the connections of {closed} clients have been closed: none is dropped"
-    expect(not closed, words, expected="who comes waits for a worker", actual=f"{closed} clients: closed")
-    for worker in workers:
-        cont(worker)
-    for number, client in enumerate(clients, 1):
-        what = f"{len(clients)} clients came while both workers were stopped (SIGSTOP); this is number {number}"
-        with told(what), client:
-            read_whole(client, pair.stage, small)
-
-
-@pytest.mark.check("pool.parent_stopped")
-def test_parent_survives_stop_and_cont(pair: Programs, small: Path, start: Starter) -> None:
-    server = start.server(small, workers=CROWD)
-    serves(server, pair.stage, small)
-    pool = Pool.of(server)
-    workers = server.workers
-    with quietly():
-        for worker in workers:
-            stop(worker)
-        clients = [waiting_client(server) for _ in workers]
-    wait_until(
-        lambda: sleeping(server.pid), "the parent has handed over as many as it can", seen=lambda: facts(server.pid)
-    )
-    stop(server.pid)
-    with quietly():
-        for worker in workers:
-            cont(worker)
-        wait_until(
-            lambda: all(map(sleeping, workers)), "the workers have served those", seen=lambda: children(server.pid)
-        )
-    cont(server.pid)  # epoll_wait, poll and select return EINTR now, handler or not: signal(7)
-    with told(f"the parent was stopped (SIGSTOP) while workers served {CROWD} clients, and has gone on (SIGCONT)"):
-        for client in clients:
-            with client:
-                read_whole(client, pair.stage, small)
-        serves(server, pair.stage, small)
-        pool.is_complete()
 
 
 # The file
