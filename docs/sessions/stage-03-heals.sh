@@ -23,8 +23,10 @@ run "03/client 127.0.0.1 $port received"
 part at-once
 run "kill -STOP $server"
 until_true "the parent is stopped" in_state "$server" T
-run "kill -KILL ${workers[*]}"
-for worker in "${workers[@]}"; do until_true "$worker is a zombie" in_state "$worker" Z; done
+for worker in "${workers[@]}"; do
+  run "kill -KILL $worker"
+  until_true "$worker is a zombie" in_state "$worker" Z
+done
 run "grep State $(printf "/proc/%s/status " "${workers[@]}")"
 run "kill -CONT $server"
 said server 'takes its place'

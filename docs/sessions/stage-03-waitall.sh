@@ -15,7 +15,7 @@ stop_at() { # stop_at NAME OFFSET WAY
   client=$(children "${pid_of[$1]}")
   name_pid "${pid_of[$1]}"
   name_pid "$client"
-  run "pgrep -P ${pid_of[$1]}  # \$! is strace: the client is its child"
+  run 'pgrep -P $!  # $! is strace: the client is its child'
   run "kill -STOP $client"
   until_true "the client is stopped" in_state "$client" Tt
   run "kill -CONT $client"
