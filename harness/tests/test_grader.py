@@ -297,6 +297,19 @@ def test_a_story_does_not_wait_for_its_system_calls(workers: int, standins: Path
     assert asked in after and any("recv" in call for call in calls) and all(call in after for call in calls)
 
 
+@pytest.mark.skipif(not trace.available(), reason=str(trace.why_no_strace()))
+def test_a_check_that_takes_long_is_not_run_a_second_time(standins: Path, tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    seen.touch()
+    trial = Trial.of(tmp_path, standins, WAITING.format(seen=seen), {"pair.fails": (3, 3)})
+    catalogue = tmp_path / "harness" / "checks.toml"
+    catalogue.write_text(catalogue.read_text() + "long = true\n")
+    command = [*trial.command, "--containment=limits", "-n0"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, errors="surrogateescape")
+    assert "it takes long, and is not run a second time" in done.stdout.partition("  again  ")[2]
+    assert load_results(tmp_path / "results.json")["checks"][0]["story"]["calls"] == []
+
+
 def test_nothing_is_left_in_the_submission(grade: Grade, tmp_path: Path) -> None:
     before = sorted((tmp_path / "submission").rglob("*"))
     grade(only="pair.transfer")

@@ -260,9 +260,10 @@ def _reason(longrepr: Any) -> str:
 
 
 def _wants_calls(config: pytest.Config, record: Record) -> bool:
-    """Whether a failure is worth a second run: the first few are, where they are not traced already."""
+    """Whether a failure is worth a second run: the first few are, unless traced already, or of a check that is long."""
+    known = rubric_of(config).checks.get(record.check)
     off = any(config.getoption(name) for name in ("--no-calls", "--traced", "--replay", "--external-port"))
-    if off or record.verdict is not Verdict.FAIL or record.build_failed:
+    if off or record.verdict is not Verdict.FAIL or record.build_failed or (known is not None and known.long):
         return False
     seen = on_config(config).traced
     if (record.check, record.stage) in seen or len(seen) >= TRACED_STORIES:

@@ -33,6 +33,10 @@ _EXPECTED, _BUT_WAS = Bilingual("  expected  ", "  期望      "), Bilingual("  
 _CAUSE = Bilingual("  cause     ", "  原因      ")
 _HINT, _MORE = Bilingual("  hint   ", "  提示   "), Bilingual("  more   ", "  更多   ")
 _AGAIN = Bilingual("  again  ", "  重看   ")
+_NO_CALLS = Bilingual(
+    "  calls  none: it takes long, and is not run a second time for them; the line above shows them all",
+    "  调用   没有：这项检查要很久，不为此再运行一次；上面那条命令会显示全部调用",
+)
 _STAGE, _CASE = Bilingual("stage {:02d}", "阶段 {:02d}"), Bilingual("case {}", "情形 {}")
 _LESSON = Bilingual("lesson {}", "课题 {}")
 _NOT_BUILT = Bilingual("the stage can't be built", "这个阶段编译不了")
@@ -57,6 +61,8 @@ def story(
     yield "", ""
     yield from _hint(record, check, language)
     yield f"{_AGAIN[language]}{record.again}", "cyan"
+    if check is not None and check.long and not whole:
+        yield _NO_CALLS[language], ""
 
 
 def _hint(record: Record, check: Optional[Check], language: Language) -> Iterator[Line]:
