@@ -17,6 +17,7 @@ from rich.console import Console
 from bytetrain.course.catalogue import rubric
 from bytetrain.course.languages import Language
 from bytetrain.course.paths import HARNESS, STAGES
+from bytetrain.course.steps import steps, steps_of
 from bytetrain.course.traits import stage_numbers
 from bytetrain.grading.command import command_of
 from bytetrain.grading.events import Events
@@ -109,6 +110,24 @@ def test_a_grader_that_can_not_work_says_why(run: Run, work: Work) -> None:
     assert not work.state.passed(1) and work.state.verdicts(1) == {}
 
 
+def test_what_is_waited_for_is_said_when_nothing_comes_for_long() -> None:
+    now = [100.0]
+    waiting = check.Waiting(Language.EN, lambda: now[0])
+    waiting.wait_for("checking exit.stalled_client", "exit.stalled_client")
+    assert waiting.__rich__().plain == "checking exit.stalled_client"
+    now[0] += 21
+    said = waiting.__rich__().plain
+    assert "for 21 s so far; it may take minutes: " in said and rubric().checks["exit.stalled_client"].title.en in said
+    waiting.wait_for("checking pool.size", "pool.size")
+    assert waiting.__rich__().plain == "checking pool.size"
+    now[0] += 30
+    assert waiting.__rich__().plain == "checking pool.size, for 30 s so far: " + rubric().checks["pool.size"].title.en
+    screen = Console(file=io.StringIO(), force_terminal=True, width=200)
+    with screen.status(waiting) as status:
+        screen.print(status.renderable)
+    assert "for 30 s so far" in screen.file.getvalue()  # type: ignore[attr-defined]
+
+
 def test_check_grades_what_is_there(work: Work) -> None:
     """By the command, and the grader itself."""
     assert apply_patch(BYTE_ORDER, work.folder) == ""
@@ -156,7 +175,15 @@ def test_each_check_of_a_stage_belongs_to_one_part(stage: int) -> None:
     parts = standing.parts_of(stage)
     named = [each for part in parts for each in part.checks]
     assert sorted(named) == sorted(order_of(stage)) and len(parts) > 2
+    assert all(rubric().checks[each].first < stage for step in steps_of(stage, steps()) for each in step.again)
     assert all(part.title.zh and part.title.en for part in parts)
+
+
+def test_what_a_later_format_changes_belongs_to_the_step_that_changes_it() -> None:
+    for stage, check_id, number in ((2, "server.first_file", 2), (2, "client.first_file", 3), (4, "client.first_file", 1),
+                                    (5, "server.sizes", 1), (3, "stage.builds", 1), (3, "server.first_file", 0)):
+        part = standing.part_of(stage, check_id)
+        assert part is not None and part.number == number, (stage, check_id)
 
 
 def test_list_draws_how_far_it_is(work: Work, run: Run) -> None:
@@ -201,7 +228,21 @@ def test_the_next_hint_is_remembered(work: Work, run: Run, capsys: pytest.Captur
 def test_there_is_no_hint_before_anything_has_failed(work: Work, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         hint.main(["--in", str(work.folder)])
-    assert "nothing has failed yet in stage 01: ./lab check" in capsys.readouterr().err
+    assert "Nothing has failed yet in stage 01: " in (said := capsys.readouterr().out) and "lab check" in said
+
+
+@pytest.mark.parametrize("stage, following", [(1, "lab start 2"), (2, "lab start 3"), (stage_numbers()[-1], "lab list")])
+def test_a_stage_that_passes_needs_no_hint(
+    stage: int, following: str, work: Work, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if work.stage_dir(stage) is None:
+        (work.folder / f"{stage:02d}_graceful_exit").mkdir()
+    work.state.at(stage)
+    work.state.mark_passed(stage)
+    for language, words in (("en", f"Stage {stage:02d} passes"), ("zh", f"阶段 {stage:02d} 已经通过")):
+        with pytest.raises(SystemExit) as ended:
+            hint.main(["--in", str(work.folder), "--lang", language])
+        assert ended.value.code == 0 and words in (said := capsys.readouterr().out) and following in said
 
 
 # ./lab compare

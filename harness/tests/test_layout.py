@@ -86,6 +86,8 @@ def test_a_later_stage_begins_as_the_reference_before_it(lab: Lab, stage: int) -
     [before], [here] = STAGES.glob(f"{stage - 1:02d}_*"), STAGES.glob(f"{stage:02d}_*")
     theirs = {name: content for name, content in tree(before).items() if not name.startswith(("tests/", "stage.toml"))}
     assert folder.name == here.name
+    begins = {2: "send_file.cpp", 3: "train.cpp", 4: "send_file.cpp", 5: "send_file.cpp", 6: "pool.cpp"}
+    assert f"/{begins[stage]}'\n" in lab.said
     assert {**theirs, "CMakeLists.txt": (STARTS / "cpp" / "CMakeLists.txt").read_bytes()} == tree(folder)
 
 
@@ -113,7 +115,7 @@ def test_a_later_stage_goes_on_from_one_s_own_once_that_passes(lab: Lab) -> None
     assert "has not passed" in lab("start", "2", status=1) and "--from reference" in lab.said
     assert lab.work.stages() == [1]
     lab.work.state.mark_passed(1)
-    assert "a copy of your stage 01" in lab("start", "2")
+    assert "a copy of your stage 01" in lab("start", "2") and "02_big_file/server.cpp'\n" in lab.said
     (mine / "fifo").unlink()
     shutil.rmtree(mine / "build")
     assert tree(lab["02_big_file"]) == tree(mine) and (lab["02_big_file"] / "link").is_symlink()

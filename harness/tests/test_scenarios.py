@@ -16,7 +16,7 @@ from bytetrain.course.catalogue import Run, lesson, lessons
 from bytetrain.course.traits import traits
 from bytetrain.kernel import trace
 from bytetrain.kernel.processes import exit_code, state
-from bytetrain.lessons import play
+from bytetrain.lessons import not_cured, play
 from bytetrain.lessons.wording import bytes_asked, call_in_words
 from bytetrain.lessons.cut_trains import cuts_in_heads, listed
 from bytetrain.lessons.evidence import Evidence
@@ -53,6 +53,12 @@ def be_wrong(monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
     """Lets the fault through to the stand-ins: programs get a few variables of ours only."""
     monkeypatch.setenv("STANDIN_FAULT", fault)
     monkeypatch.setattr(program, "KEPT", (*program.KEPT, "STANDIN_FAULT"))
+
+
+def test_a_cure_that_was_not_seen_is_missed_in_the_words_of_its_check() -> None:
+    [missed] = not_cured(lesson("parent_spins"), Evidence("", "", ["the parent has ended"]))
+    assert missed.expected == "After the death of a worker the parent sleeps again"
+    assert missed.actual == "the parent has ended"
 
 
 def test_evidence_is_seen_if_there_are_words_for_it() -> None:

@@ -18,6 +18,8 @@ class PageStep:
     number: int  # from 1, on that page
     title: Bilingual
     checks: tuple[str, ...]  # ids of checks.toml, in the order in which they are told
+    again: tuple[str, ...] = ()  # of earlier pages, which judge this step's work as well
+    open: tuple[str, ...] = ()  # the files where it may begin, without suffixes
 
 
 @functools.lru_cache(maxsize=None)
@@ -27,7 +29,8 @@ def steps(path: Path = STEPS) -> tuple[PageStep, ...]:
     for table in load_toml(path)["step"]:
         stage = int(table["stage"])
         number = 1 + len(steps_of(stage, found))
-        found.append(PageStep(stage, number, Bilingual.of(table, "title"), tuple(table["checks"])))
+        again, files = (tuple(table.get(key, ())) for key in ("again", "open"))
+        found.append(PageStep(stage, number, Bilingual.of(table, "title"), tuple(table["checks"]), again, files))
     return tuple(found)
 
 

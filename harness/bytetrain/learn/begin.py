@@ -23,7 +23,7 @@ from rich.cells import cell_len
 
 from ..course.languages import Bilingual, Language
 from ..course.paths import REPO, WORK_FOLDER
-from ..course.steps import steps, steps_of
+from ..course.steps import PageStep, steps, steps_of
 from ..course.traits import numbered, stage_numbers
 from ..telling.ending import end_with
 from ..telling.text import print_whatever_comes, visible
@@ -101,18 +101,25 @@ def origin_of(wish: Wish, work: Work) -> Origin:
     return Origin.own(work, before, mine)
 
 
+def where_it_begins(stage_folder: Path, step: PageStep) -> Path:
+    """The file that a step is written in: as the reference has it, as far as one's own stage has such a file."""
+    for name in (*step.open, "server"):
+        found = [stage_folder / f"{name}{suffix}" for suffix in (".cpp", ".c", ".py", "")]
+        if there := [each for each in found if each.is_file()]:
+            return there[0]
+    return stage_folder
+
+
 def what_was_done(wish: Wish, work: Work, origin: Origin, laid: Laid, language: Language) -> list[str]:
     """What was laid out, the first step, what to open, and the next command."""
     title, on_page = stage_title(wish.stage), steps_of(wish.stage, steps())
-    names = (laid.stage / each for each in ("server.cpp", "server.c", "server"))
-    opened = place(next((each for each in names if each.is_file()), laid.stage))
     page = language.docs / f"stage-{wish.stage:02d}.md"
     step = on_page[0]  # with checks or without
     rows = [
         (Bilingual("laid out", "铺好了"), f"{place(laid.stage)}: {origin.words[language]}"),
         (Bilingual("read", "读"), place(page)),
         (Bilingual("first step", "第一步"), f"{step.number}/{len(on_page)} {step.title[language]}"),
-        (Bilingual("open", "打开"), opened + (f" (TODO step {step.number})" if wish.is_first else "")),
+        (Bilingual("open", "打开"), place(where_it_begins(laid.stage, step)) + (f" (TODO step {step.number})" if wish.is_first else "")),
         (Bilingual("then", "然后"), work.command("check")),
         (Bilingual("on every save", "每次保存"), work.command("watch")),
     ]

@@ -7,14 +7,15 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Sequence
 from contextlib import closing
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from rich.console import Console
 from rich.text import Text
 
-from ..course.catalogue import load_stage
+from ..course.catalogue import load_stage, rubric
 from ..course.folders import stage_dir
 from ..course.languages import Bilingual, Language
 from ..course.paths import STAGES
@@ -32,6 +33,30 @@ _BROKEN = Bilingual("The grader could not do its work:", "评分程序没能工�
 _CALLS = Bilingual("looking at its system calls; Ctrl-C: that's enough", "正在看它的系统调用；Ctrl-C：够了")
 _CHECKING = Bilingual("checking {}", "正在检查 {}")
 _BUILDING = Bilingual("building stage {:02d}", "正在编译阶段 {:02d}")
+_SO_FAR = Bilingual(", for {:.0f} s so far", "，已经 {:.0f} 秒")
+_IS_LONG = Bilingual("; it may take minutes: ", "；这项可能要几分钟：")
+_QUIET = 20.0  # seconds without news, after which it is said what is waited for
+
+
+class Waiting:
+    """What is waited for, as the status line draws it again and again; when nothing has come for a while, since when,
+    and what that check is about."""
+
+    def __init__(self, language: Language, clock: Callable[[], float] = time.monotonic) -> None:
+        self._language, self._clock = language, clock
+        self.wait_for("")
+
+    def wait_for(self, words: str, check: str = "") -> None:
+        """From now on this: a check, if its id is given."""
+        self._words, self._check, self._since = words, rubric().checks.get(check), self._clock()
+
+    def __rich__(self) -> Text:
+        seconds = self._clock() - self._since
+        if seconds < _QUIET:
+            return Text(self._words)
+        about = ": " if self._check is None or not self._check.long else _IS_LONG[self._language]
+        title = about + self._check.title[self._language] if self._check else ""
+        return Text(self._words + _SO_FAR[self._language].format(seconds) + title)
 
 
 class Checking:
@@ -47,15 +72,17 @@ class Checking:
         self._order: list[str] = []  # the checks of this run
         self._told: set[Part] = set()  # those whose line is on the screen
         self._failed = ""  # the check whose story was told first
+        self._waiting = Waiting(language)
 
     def run(self) -> int:
         """The status: 0 if all of it passes, 1 if something fails, 2 if the grader could not do its work."""
         self._work.state.at(self._stage)
         sources = fingerprint(self._folder)
         end: GraderEvent = {}
+        self._waiting.wait_for(_BUILDING[self._language].format(self._stage))
         with closing(grading_of(self._work.folder, self._stage, *self._options)) as events, self._console.status(
-            _BUILDING[self._language].format(self._stage)
-        ) as self._status:
+            self._waiting
+        ):
             for event in events:
                 end = event
                 self._take(event)
@@ -81,7 +108,7 @@ class Checking:
                 self._work.state.failed(self._stage, event["check"], event["hints"])
             self._lines(event["lines"])
             if kind == "story":
-                self._status.update(_CALLS[self._language])
+                self._waiting.wait_for(_CALLS[self._language])
 
     def _is_enough(self, event: GraderEvent) -> bool:
         """Whether nothing wanted comes after this: the first story, and what its program asked of the kernel."""
@@ -95,7 +122,7 @@ class Checking:
         self.verdicts[check] = verdict
         following = self._order[self._order.index(check) + 1 :] if check in self._order else []
         if following:
-            self._status.update(_CHECKING[self._language].format(following[0]))
+            self._waiting.wait_for(_CHECKING[self._language].format(following[0]), following[0])
         for part in parts_of(self._stage):
             wanted = [each for each in part.checks if each in self._order]
             if part not in self._told and wanted and all(each in self.verdicts for each in wanted):

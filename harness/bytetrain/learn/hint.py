@@ -14,10 +14,14 @@ from pathlib import Path
 from typing import Optional
 
 from ..course.catalogue import mistakes, rubric
-from ..course.languages import Language
+from ..course.languages import Bilingual, Language
+from ..course.traits import stage_numbers
 from ..grading.hints import Hinting, one_hint, unknown
 from ..telling.text import end_with_the_reader, print_whatever_comes, visible
 from .work import NoWork, Work, find
+
+_PASSES = Bilingual("Stage {:02d} passes, and needs no hint: {}", "阶段 {:02d} 已经通过，不需要提示：{}")
+_NOT_YET = Bilingual("Nothing has failed yet in stage {:02d}: {}", "阶段 {:02d} 还没有检查失败：{}")
 
 
 def _work(folder: Optional[Path]) -> Optional[Work]:
@@ -28,15 +32,22 @@ def _work(folder: Optional[Path]) -> Optional[Work]:
         return None
 
 
-def _failed_last(parser: argparse.ArgumentParser, work: Optional[Work]) -> str:
+def _failed_last(parser: argparse.ArgumentParser, work: Optional[Work], language: Language) -> str:
+    """What its hints are called by. Ends the command if nothing has failed."""
     if work is None:
         parser.error("which one? Give the id that a story names, client.head_split perhaps; or ./lab start 1")
     try:
-        _, hints = work.state.failure(work.current)
+        stage = work.current
     except NoWork as error:
         parser.error(visible(str(error)))
+    _, hints = work.state.failure(stage)
     if not hints:
-        parser.error(f"nothing has failed yet in stage {work.current:02d}: ./lab check")
+        passed = work.state.passed(stage)
+        last = stage == stage_numbers()[-1]
+        following = ["check"] if not passed else ["list"] if last else ["start", str(stage + 1)]
+        words = (_PASSES if passed else _NOT_YET)[language].format(stage, work.command(*following))
+        print(visible(words))
+        parser.exit(0 if passed else 1)
     return hints
 
 
@@ -55,11 +66,11 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     print_whatever_comes()
     work = _work(options.folder)
     known: Mapping[str, Hinting] = {each.id: each for each in rubric().checks.values() if each.hints} | mistakes()
-    name = options.id or _failed_last(parser, work)
+    language = Language(options.lang) if options.lang else work.state.reads if work else Language.EN
+    name = options.id or _failed_last(parser, work, language)
     if name not in known:
         parser.error(visible(unknown(name, known)))
     number = options.number or _next_number(work, known[name])
-    language = Language(options.lang) if options.lang else work.state.reads if work else Language.EN
     print(one_hint(known[name], number, language))
     if work:
         with suppress(OSError):  # a folder that can only be read is read

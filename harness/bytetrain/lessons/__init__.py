@@ -8,7 +8,7 @@ that it needs can't be brought about, it raises Failure, so that no failure is "
 import importlib
 from typing import Callable
 
-from ..course.catalogue import Lesson
+from ..course.catalogue import Lesson, rubric
 from ..telling.story import Problem
 from .evidence import Evidence
 from .scene import Scene
@@ -35,4 +35,10 @@ def not_cured(lesson: Lesson, evidence: Evidence) -> list[Problem]:
     if evidence.shown and not lesson.in_calls:
         words = f"this failure should be cured from stage {lesson.cured_from:02d} on, and it has shown itself"
         return [Problem(words, f"not this: {lesson.title.en}", evidence.failure)]
-    return [] if evidence.cured else [Problem("what should happen has not happened")]
+    seen = evidence.lines[-1] if evidence.lines else "nothing of it"
+    return [] if evidence.cured else [Problem("it was not seen", instead_of(lesson), seen)]
+
+
+def instead_of(lesson: Lesson) -> str:
+    """What a pair that has cured the failure does: the title of its check."""
+    return rubric().checks[f"lesson.{lesson.id}"].title.en
