@@ -187,8 +187,11 @@ def _said_by_bash(scratch: Path) -> str:
 def stages_in(script: Path) -> list[int]:
     """The stages whose programs a session runs: only these are built."""
     words = script.read_text() + "".join(path.read_text() for path in [script.with_suffix(".gdb")] if path.exists())
-    everywhere = "$stage/" in words
-    return [number for number in stage_numbers() if everywhere or f"{number:02d}/" in words]
+    return list(stage_numbers()) if "$stage/" in words else stages_named(words)
+
+
+def stages_named(words: str) -> list[int]:
+    return [number for number in stage_numbers() if f"{number:02d}/" in words]
 
 
 def split_parts(text: str) -> dict[str, str]:
