@@ -1,0 +1,17 @@
+// Blocks of the language console are quoted sessions: what was typed is told from what the programs said.
+const prompt = /^(\$|\(gdb\)) /;
+
+const span = (name, value) => ({
+  type: "element", tagName: "span", properties: { class: name }, children: [{ type: "text", value }],
+});
+const textOf = (node) => node.value ?? node.children.map(textOf).join("");
+
+export const session = {
+  name: "session",
+  line(node) {
+    if (this.options.lang !== "console") return;
+    const text = textOf(node);
+    const [start] = text.match(prompt) ?? [];
+    node.children = start ? [span("prompt", start), span("typed", text.slice(start.length))] : [{ type: "text", value: text }];
+  },
+};

@@ -1,0 +1,137 @@
+// The built site, in a browser where there is one (CHROMIUM names another): npm test, after npm run build.
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import http from "node:http";
+import path from "node:path";
+import { after, before, describe, test } from "node:test";
+import { chromium } from "playwright-core";
+import { slugify } from "./.vitepress/markdown.mjs";
+import { docs, languages } from "./.vitepress/pages.mjs";
+import { target } from "./.vitepress/sources.mjs";
+
+const site = path.resolve(docs, "../build/site");
+const types = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".json": "application/json" };
+const names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+const places = process.env.PATH.split(":").flatMap((folder) => names.map((name) => path.join(folder, name)));
+const executablePath = process.env.CHROMIUM ?? places.find((place) => fs.existsSync(place));
+
+const pages = ["", ...languages.flatMap((language) => fs.readdirSync(path.join(site, language))
+  .filter((file) => file.endsWith(".html")).map((file) => `${language}/${file}`))];
+const source = "en/source/stages/05_zero_copy/send_file.cpp.html";
+
+function serve(request, response) {
+  const wanted = path.join(site, decodeURIComponent(request.url.split("?")[0]).replace(/\/$/, "/index.html"));
+  if (!fs.existsSync(wanted)) return response.writeHead(404).end();
+  response.writeHead(200, { "content-type": types[path.extname(wanted)] ?? "application/octet-stream" });
+  fs.createReadStream(wanted).pipe(response);
+}
+
+test("anchors are GitHub's, in any writing", () => {
+  assert.equal(slugify("Step 1: `recv`'s bound, and _why_"), "step-1-recvs-bound-and-_why_");
+  assert.equal(slugify("你看到的数字，会不一样 (1)？"), "你看到的数字会不一样-1");
+});
+
+test("a link leads to a page of this site, to a page of that file, or says the folder; a dead one ends the build", () => {
+  assert.deepEqual(target("README.md#grading", "en/stage-01.md"), { url: "/en/index.md#grading" });
+  assert.deepEqual(target("https://a.test/b.md", "en/stage-01.md"), { url: "https://a.test/b.md" });
+  assert.equal(target("../../lab", "zh-CN/index.md").url, "/zh-CN/source/lab.md");
+  assert.equal(target("../docs/en/wire.md", "en/source/stages/README.md").url, "/en/wire.md");
+  assert.deepEqual(target("../sessions/", "en/index.md"), { folder: "docs/sessions" });
+  assert.throws(() => target("../../nobody.cpp", "en/index.md"), /docs\/en\/README.md: a dead link: ..\/..\/nobody.cpp/);
+});
+
+describe("in a browser", { skip: !executablePath && "there is no Chromium on this machine" }, () => {
+  let browser, server, origin;
+
+  before(async () => {
+    server = http.createServer(serve);
+    await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+    origin = `http://127.0.0.1:${server.address().port}/`;
+    browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+  });
+  after(async () => {
+    await browser?.close();
+    server.close();
+  });
+
+  async function open(address, options = {}) {
+    const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
+    const page = await context.newPage();
+    const said = [];
+    page.on("console", (message) => ["error", "warning"].includes(message.type()) && said.push(message.text()));
+    page.on("pageerror", (error) => said.push(error.message));
+    page.on("request", (request) => isInside(request.url()) || said.push(request.url()));
+    await page.goto(origin + address);
+    return { context, page, said };
+  }
+
+  const isInside = (url) => url.startsWith(origin) || /^(data|blob):/.test(url);
+  const results = ".VPLocalSearchBox .result";
+
+  async function search(page, words) {
+    await page.locator(".VPNavBarSearch button").click();
+    await page.locator("#localsearch-input").fill(words);
+    await page.locator(results).first().waitFor();
+  }
+
+  test("no page is wider than a phone, asks anybody else, or complains", async () => {
+    const { context, page, said } = await open("", { viewport: { width: 390, height: 844 }, colorScheme: "dark" });
+    for (const each of [...pages, source]) {
+      await page.goto(origin + each);
+      await page.waitForFunction(() => !document.querySelector("pre.diagram"));
+      assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 390, each);
+      assert.deepEqual(said, [], each);
+    }
+    await context.close();
+  });
+
+  for (const words of ["僵尸进程", "尸进", "僵"]) {
+    test(`search finds ${words}`, async () => {
+      const { context, page, said } = await open("zh-CN/");
+      await search(page, words);
+      await page.locator(`${results} mark`, { hasText: words }).first().waitFor();
+      await page.keyboard.press("Enter");
+      await page.waitForURL(/\/zh-CN\/[\w-]+\.html/);
+      assert.match(await page.locator(".vp-doc").textContent(), new RegExp(words));
+      assert.deepEqual(said, []);
+      await context.close();
+    });
+  }
+
+  test("search finds names of calls, and all words of a query", async () => {
+    const { context, page } = await open("en/");
+    await search(page, "MSG_WAITALL guarantee");
+    assert.match(await page.locator(results).first().textContent(), /MSG_WAITALL/);
+    await context.close();
+  });
+
+  test("the language switch stays on the page", async () => {
+    const { context, page } = await open("en/stage-02.html");
+    await page.locator(".VPNavBarTranslations button").hover();
+    await page.locator(".VPNavBarTranslations a", { hasText: "简体中文" }).click();
+    await page.waitForURL("**/zh-CN/stage-02.html");
+    assert.match(await page.locator("h1").textContent(), /阶段 02/);
+    await context.close();
+  });
+
+  test("the root leads to both languages", async () => {
+    const { context, page } = await open("");
+    await page.locator(".VPHero a", { hasText: "简体中文" }).click();
+    await page.waitForURL("**/zh-CN/");
+    await page.goBack();
+    await page.locator(".VPHero a", { hasText: "English" }).click();
+    await page.waitForURL("**/en/");
+    await context.close();
+  });
+
+  test("of a session the commands are copied, not what the programs said", async () => {
+    const { context, page } = await open("en/stage-02.html", { permissions: ["clipboard-read", "clipboard-write"] });
+    const block = page.locator(".language-console").first();
+    await block.hover();
+    await block.locator("button.copy").click();
+    const copied = await page.evaluate(() => navigator.clipboard.readText());
+    assert.deepEqual(copied.split("\n"), await block.locator(".typed").allTextContents());
+    assert.doesNotMatch(copied, /^\$|listening on/m);
+    await context.close();
+  });
+});
