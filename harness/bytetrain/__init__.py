@@ -23,6 +23,7 @@ class Failure(AssertionError):
 
     def __init__(self, words: str = "", *, expected: str = "", actual: str = "") -> None:
         super().__init__(words)
+        self.words = words
         self.expected = expected
         self.actual = actual
         self.diagnosis: Optional[Diagnosis] = None

@@ -88,7 +88,7 @@ def run(launch: Launch, start: Starter) -> Run:
         program = launch(executable, *arguments)
         wait_until(
             lambda: program.stdout or not program.running, "it ends, or says that it listens",
-            seen=lambda: activity(program.pid),
+            seen=lambda: activity(program.pid), judges=False,
         )
         listens = program.running and program.stdout.startswith("listening")
         expect(
@@ -145,7 +145,8 @@ def test_file_that_says_it_is_empty(pair: Programs, store: FileStore, launch: La
     file, has = says_empty()
     with told(f"FILE is {file}: it says that it has 0 bytes, and has {len(has)}"):
         server = launch(pair.server, "127.0.0.1", "0", "2", file)
-        wait_until(lambda: server.stdout or not server.running, "it listens or ends", seen=lambda: activity(server.pid))
+        wait_until(lambda: server.stdout or not server.running, "it listens or ends", judges=False,
+                   seen=lambda: activity(server.pid))
         if not server.running:
             start_refused(server.wait(), file.name, log=True)
         else:

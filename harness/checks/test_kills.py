@@ -281,7 +281,8 @@ def comes_to_a_halt(connection: RawClient) -> None:
         found = settled(queues, "what is under way")
         return found is None or found[1] > 0
 
-    wait_until(halted, "the server has sent what fits, or has closed the connection", seen=connection.other_end)
+    wait_until(halted, "the server has sent what fits, or has closed the connection", judges=False,
+               seen=connection.other_end)
 
 
 @pytest.mark.check("server.never_closed")
@@ -322,7 +323,8 @@ def test_descriptors_of_a_worker_do_not_grow(big: Path, start: Starter) -> None:
         early = number % 2 == 1
         with told("one worker; of 13 clients each second one goes away early"), RawClient(server.port) as connection:
             connection.read_exactly(HEAD) if early else connection.skip_to_end(2 * big_size())
-        wait_until(lambda: dead(worker) or sleeping(worker), f"worker {worker} rests", seen=lambda: facts(worker))
+        wait_until(lambda: dead(worker) or sleeping(worker), f"worker {worker} rests", judges=False,
+                   seen=lambda: facts(worker))
         if dead(worker):  # it has none any more: whom it costs its life that a client goes, others ask
             return
         before = before or descriptors(worker)

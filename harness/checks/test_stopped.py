@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 
 from bytetrain.judging.pools import (
-    Pool, comes_to_rest, first_byte_comes, parent_accepts, parent_uses_no_cpu, waiting_client,
+    Pool, comes_to_rest, first_byte_comes, in_vain, parent_accepts, parent_sends, parent_uses_no_cpu, waiting_client,
 )
 from bytetrain.judging.transfers import read_whole, serves
 from bytetrain.kernel.processes import children, facts, sleeping
 from bytetrain.kernel.signals import cont, stop
 from bytetrain.programs.build import Programs
 from bytetrain.programs.start import Starter
-from bytetrain.telling.story import expect, quietly, told
+from bytetrain.telling.story import Problem, expect, judge, quietly, told
+from bytetrain.telling.text import counted
 from bytetrain.telling.waiting import wait_until
 from bytetrain.wire.peers import RawClient
 
@@ -34,12 +35,12 @@ def test_connection_waits_for_a_stopped_worker(pair: Programs, small: Path, star
     parent_accepts(server)
     with quietly():
         clients += [waiting_client(server) for _ in range(MAY_WAIT)]
-    wait_until(
-        lambda: sleeping(server.pid), "the parent has handed over as many as it can", seen=lambda: facts(server.pid)
-    )
+    what = "the parent has done what it can, and sleeps"
+    wait_until(lambda: sleeping(server.pid), what, seen=lambda: facts(server.pid), hopeless=in_vain(server))
     served, closed = sum(client.has_bytes() for client in clients), sum(client.has_ended() for client in clients)
-    words = f"all workers are stopped, and bytes have come to {served} clients: who sent them?"
-    expect(not served, words, expected="every transfer is made by a worker: so nobody gets a byte now")
+    words = f"all workers are stopped, and bytes have come to {counted(served, 'client')}"
+    problem = Problem(words, "every transfer is made by a worker", diagnosis=parent_sends(server))
+    judge("all workers are stopped: nobody gets a byte now", [problem] if served else [])
     words = f"all workers are stopped, and the connections of {closed} clients have been closed: none is dropped"
     expect(not closed, words, expected="who comes waits for a worker", actual=f"{closed} clients: closed")
     for worker in workers:
@@ -67,7 +68,9 @@ def test_next_client_goes_to_an_idle_worker(pair: Programs, which: int, small: P
             client = waiting_client(server)
             if not waiting:
                 what = f"it is served, or given to worker {stopped}"
-                wait_until(lambda: client.has_something() or is_over(), what, seen=lambda: facts(server.pid))
+                wait_until(
+                    lambda: client.has_something() or is_over(), what, seen=lambda: facts(server.pid), judges=False
+                )
             if not waiting and not client.has_something():
                 waiting.append(client)
                 continue
@@ -96,9 +99,8 @@ def test_parent_survives_stop_and_cont(pair: Programs, small: Path, start: Start
         for worker in workers:
             stop(worker)
         clients = [waiting_client(server) for _ in workers]
-    wait_until(
-        lambda: sleeping(server.pid), "the parent has handed over as many as it can", seen=lambda: facts(server.pid)
-    )
+    what = "the parent has done what it can, and sleeps"
+    wait_until(lambda: sleeping(server.pid), what, seen=lambda: facts(server.pid), hopeless=in_vain(server))
     stop(server.pid)
     with quietly():
         for worker in workers:

@@ -123,8 +123,9 @@ def test_of_several_stories_one_is_read() -> None:
 def test_calls_are_told_behind_their_story() -> None:
     board = began()
     tells(board)
-    board.take({"event": "calls", "check": READY, "lines": [["    write(1, ...", "red"]]})
+    board.take({"event": "calls", "check": READY, "hints": "not_flushed", "lines": [["    write(1, ...", "red"]]})
     assert board.story and board.story.lines[-1] == ("    write(1, ...", "red")
+    assert board.story.hints == "not_flushed"  # which they have shown
 
 
 def test_a_grader_that_cannot_run_is_told() -> None:

@@ -53,7 +53,8 @@ def verdicts(stage: int, failing: str = "") -> list[dict[str, Any]]:
         if found == "fail":
             lines = [[f"✗ {each}: \x1b[31mhostile", "bold red"]]
             events.append({"event": "story", "stage": stage, "check": each, "hints": each, "lines": lines})
-            events.append({"event": "calls", "stage": stage, "check": each, "lines": [["  recvfrom(3) = 0", ""]]})
+            around: dict[str, Any] = {"check": each, "hints": each, "lines": [["  recvfrom(3) = 0", ""]]}
+            events.append({"event": "calls", "stage": stage, **around})
             break
     outcome = "fail" if failing else "pass"
     return [*events, {"event": "end", "outcome": outcome, "points": 7.5, "of": 10.0, "status": int(bool(failing))}]

@@ -161,11 +161,17 @@ def test_who_keeps_the_listening_socket(who: str, tmp_path: Path) -> None:
 
 # How programs end
 
+PIPE = "signal.signal(signal.SIGPIPE, signal.SIG_DFL); os.kill(os.getpid(), signal.SIGPIPE)"
 ENDS = {
     "a signal of its own": ("memory_error", "os.kill(os.getpid(), signal.SIGSEGV)"),
     "a signal from outside": ("", "os.kill(os.getpid(), signal.SIGTERM)"),
     "a status": ("", "sys.exit(3)"),
     "a worker that nobody waits for": ("not_reaped", "os.fork() or os._exit(4); signal.pause()"),
+    "a worker that dies of its own, and nobody waits": (
+        "memory_error", "os.fork() or os.kill(os.getpid(), signal.SIGSEGV); signal.pause()"),
+    "its worker has left before": ("worker_leaves", "os.fork() or os._exit(4)\n"
+                                   f"os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)\n{PIPE}"),
+    "writes where nobody reads": ("killed_by_sigpipe", PIPE),
     "a worker that is waited for": ("", "os.fork() or os._exit(4); os.wait(); signal.pause()"),
 }
 
@@ -189,6 +195,7 @@ SPINS = {
         "a = socket.create_connection(('127.0.0.1', port)); listener.accept()[0].close()\nwhile True: a.recv(9)"),
     "goes round and round": ("spins", "while True: pass"),
     "asks again and again": ("spins", "import select\nwhile True: select.select([listener], [], [], 0)"),
+    "goes round and round without a worker": ("", "os.fork() or os._exit(4)\nos.wait()\nwhile True: pass"),
     "is at work": ("", "null = os.open('/dev/null', os.O_WRONLY)\nwhile True: os.write(null, b'work')"),
 }
 
@@ -199,7 +206,7 @@ def test_what_a_spinning_process_does(what: str, tmp_path: Path) -> None:
     diagnosis, then = SPINS[what]
     story.begin(3)
     with Starter(script(tmp_path, SERVER, then=f"print({LINE}, flush=True)\n{then}"), tmp_path) as start:
-        server = start.server(write_file(tmp_path / "file.bin", 10))
+        server = start.server(write_file(tmp_path / "file.bin", 10), workers=then.count("os.fork"))
         wait_until(lambda: cpu_seconds(server.pid) > 0.3, "it is at it")
         with story.examined_by(examiner(start.programs)), pytest.raises(Failure) as caught:
             with story.expecting("it sleeps"):

@@ -9,6 +9,7 @@ from contextlib import suppress
 import pytest
 
 from bytetrain import Failure, NotApplicable
+from bytetrain.programs.program import Program
 from bytetrain.telling import story
 from bytetrain.telling.story import (
     MOST_STEPS, Problem, Step, did, doing, expect, expecting, heading, judge, quietly, told,
@@ -51,6 +52,17 @@ def test_an_expectation_is_heard_as_it_begins_and_as_it_is_met(heard: list[str])
     with expecting("the client ends"):
         assert heard == [". the client ends"]
     assert heard[1:] == ["✓ the client ends"]
+
+
+def test_what_is_judged_later_has_no_mark(heard: list[str]) -> None:
+    wait_until(lambda: True, "it ends, or says that it listens", judges=False)
+    with Program(["false"]) as program:
+        program.wait()
+    with pytest.raises(NeverHappened):
+        wait_until(lambda: False, "neither of the two", limit=0, judges=False)
+    assert [each for each in heard if each[0] != "."] == ["✗ neither of the two"]
+    assert kept() == ["it ends, or says that it listens", "$ false    (process %d)" % program.pid, "the program ends",
+                      "failed neither of the two"]
 
 
 def test_a_result_is_heard_at_its_end(heard: list[str]) -> None:
@@ -122,10 +134,17 @@ def test_a_failure_that_was_caught_is_not_what_has_failed(heard: list[str]) -> N
     assert blamed(caught.value) == ["met outer", "failed caught", "►failed the client ends"]
 
 
-def test_a_failure_outside_of_all_steps_marks_none(heard: list[str]) -> None:
+def test_a_failure_outside_of_all_steps_is_a_step_itself(heard: list[str]) -> None:
     with suppress(Failure), expecting("caught"):
         raise fails()
-    assert blamed(fails()) == ["failed caught"]
+    assert blamed(Failure("the worker died\nof signal 13")) == ["failed caught", "►failed the worker died"]
+    assert heard[-1] == "✗ the worker died"
+
+
+def test_an_error_of_ours_is_none(heard: list[str]) -> None:
+    did("something")
+    story.current().blame(OSError("no room"))
+    assert kept() == ["something"]
 
 
 @pytest.mark.parametrize("inside", [True, False], ids=["inside the step around it", "outside"])
@@ -161,7 +180,7 @@ def test_a_new_story_has_no_step_of_the_last_one(heard: list[str]) -> None:
         raise fails()
     story.begin()
     did("of this one")
-    assert blamed(caught.value) == ["of this one"]
+    assert blamed(caught.value) == ["of this one", "►failed the worker died"]
 
 
 # Who is not heard

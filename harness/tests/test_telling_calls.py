@@ -111,6 +111,29 @@ def test_what_calls_say(what: str) -> None:
     assert (found.diagnosis.id if found else "") == diagnosis
 
 
+GONE = [OPEN.format("O_RDONLY", "-1 ENOENT (No such file or directory)"), "+++ exited with 1 +++"]
+PIPE = CALLS["ended by what it writes to"][1]
+AFTER = {  # of a parent, of its worker (later by half a step), and what is told as the cause
+    "its worker has left": (["accept4(3<TCP:[1]>) = 7", "accept4(3<TCP:[1]>) = 7", *PIPE], GONE, "worker_leaves"),
+    "its worker leaves because of it": ([*PIPE], ['recvfrom(5<UNIX:[1->2]>, "", 1) = 0'] * 4 + GONE[1:],
+                                        "killed_by_sigpipe"),
+    "its worker has died, and it spins": (["accept4(3<TCP:[1]>) = 7", *[recv("0x7f", 1, AGAIN)] * 200],
+                                          [*CALLS["ended by its own mistake"][1]], "memory_error"),
+    "its worker says that it leaves": (
+        PIPE[:1] * 8, [*GONE[:1], 'sendto(2, "gone", 4, 0, NULL, 0) = -1 ENOTSOCK (Not a socket)', GONE[1]],
+        "error_ignored"),
+    "its worker is told to leave": ([PIPE[0]], [GONE[0], "--- SIGTERM {si_pid=7} ---", GONE[1]], ""),
+}
+
+
+@pytest.mark.parametrize("what", AFTER)
+def test_the_first_mistake_is_the_cause_of_what_comes_after_it(what: str) -> None:
+    of_parent, of_worker, diagnosis = AFTER[what]
+    worker = [replace(event, pid=12, time=event.time + 0.0005) for event in traced(*of_worker)]
+    found = sight([*traced(*of_parent), *worker], of_server=True)
+    assert (found.diagnosis.id if found else "") == diagnosis
+
+
 def test_only_a_server_has_a_file_to_read() -> None:
     assert sight(traced(BOTH), of_server=False) is None
 
@@ -155,11 +178,13 @@ def test_repeated_calls_are_told_once(tmp_path: Path) -> None:
     assert told[2] == '14 times recvfrom(4, "", 1000, 0, NULL, NULL) = 0   ◄' and len(told) == 3
 
 
-def test_what_differs_in_its_bytes_alone_is_a_repetition() -> None:
-    trains = [send(f'"abc{number:04x}"...', 1004, "1004") for number in range(50)]
-    [group] = collapsed(traced(*trains), 3)
+def test_only_what_a_reader_sees_as_the_same_is_told_once() -> None:
+    same = [send('"abcd"...', 1004, "1004")] * 50
+    [group] = collapsed(traced(*same), 3)
     assert group.times == 50
-    assert len(collapsed(traced(*trains, send('"abc"...', 1004, "600")), 3)) == 2
+    assert len(collapsed(traced(*same, send('"abcd"...', 1004, "600")), 3)) == 2
+    others = [send(f'"abc{number:04x}"...', 1004, "1004") for number in range(50)]
+    assert [group.times for group in collapsed(traced(*others), 3)] == [1] * 50
 
 
 def test_calls_in_turn_are_told_once() -> None:

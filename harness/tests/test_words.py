@@ -267,6 +267,21 @@ def test_a_story_says_how_to_come_to_more_hints() -> None:
     assert lines[-2] == "  more   ./lab hint client.head_split 2"
 
 
+def test_a_story_has_one_hint_in_the_end() -> None:
+    """The calls may tell the cause: a hint waits for them."""
+    check = rubric().checks["client.head_split"]
+    record = Record(check.id, 3, "", Verdict.FAIL, calls_follow=True)
+    assert "hint" not in "".join(line for line, _ in words.story(record, check))
+    phase = Record(check.id, 3, "", Verdict.PASS, calls=["0.1 s [9] recvfrom(3) = 2"])
+    phase.diagnosis = {"id": "short_count", "words": "It returned 2."}
+    for found, name in ((Record(check.id, 3, "", Verdict.PASS), check.id), (phase, "short_count")):
+        record.takes_in(found)
+        said = [line for line, _ in words.calls_told(record, check, concludes=True)]
+        assert [line for line in said if "./lab hint" in line] == [f"  more   ./lab hint {name} 2"]
+    assert not any("./lab hint" in line for line, _ in words.calls_told(record, check))
+    assert any("./lab hint short_count 2" in line for line, _ in words.story(record, check))
+
+
 # The end of a run
 
 TWO = """

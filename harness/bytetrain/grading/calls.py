@@ -35,7 +35,6 @@ TRACED = ",".join(
 )
 _LEAST, _LEAST_OF_ALL = 3, 20  # repetitions that are told as one: in a story, and where all calls are told
 _TELLING = "   ◄"
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _UNFINISHED = re.compile(r",? ?<unfinished \.\.\.>$")
 _LEADS_TO = (  # as strace -yy tells it
     (re.compile(r"\bAT_FDCWD<[^>]*>"), "AT_FDCWD"),
@@ -152,8 +151,8 @@ def _collapsed(events: Sequence[Event], least: int) -> Iterator[Group]:
 
 
 def _key(event: Event) -> tuple[object, ...]:
-    """What is the same in calls that are repeated: all but the bytes that they move."""
-    return event.kind, event.name, _STRING.sub("", event.arguments), event.result, event.error
+    """What is the same in calls that are repeated: all that a reader sees of them, but the time."""
+    return event.kind, event.name, _short(event.arguments), event.result, event.error
 
 
 def _times(keys: Sequence[tuple[object, ...]], at: int, length: int) -> int:

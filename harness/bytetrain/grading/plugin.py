@@ -18,6 +18,7 @@ import pytest
 from .. import Failure, doctor
 from ..course.languages import Language
 from ..course.paths import BUILD, REPO, STAGES
+from ..kernel import trace
 from ..programs import containment, sessions
 from ..telling import story
 from ..telling.story import Step
@@ -188,7 +189,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         around = _calls_of(item)
         record.calls, record.diagnosis = around.lines, record.diagnosis or around.diagnosis
     elif _wants_calls(item.config, record):
-        kept.untraced = record
+        kept.untraced, record.calls_follow = record, not record.diagnosis
     put_on_report(report, record)
     item.user_properties[:] = _for_junit(item, told)  # pytest takes them with the last report of an item
     report.user_properties[:] = item.user_properties
@@ -263,7 +264,8 @@ def _wants_calls(config: pytest.Config, record: Record) -> bool:
     """Whether a failure is worth a second run: the first few are, unless traced already, or of a check that is long."""
     known = rubric_of(config).checks.get(record.check)
     off = any(config.getoption(name) for name in ("--no-calls", "--traced", "--replay", "--external-port"))
-    if off or record.verdict is not Verdict.FAIL or record.build_failed or (known is not None and known.long):
+    off = off or not trace.available() or (known is not None and known.long)
+    if off or record.verdict is not Verdict.FAIL or record.build_failed:
         return False
     seen = on_config(config).traced
     if (record.check, record.stage) in seen or len(seen) >= TRACED_STORIES:

@@ -16,7 +16,7 @@ from ..programs.output import shown, status_in_words
 from ..programs.program import Program
 from ..programs.sanitizers import without_legend
 from ..telling.story import Story, look_for_diagnosis
-from ..telling.text import shell_word, visible
+from ..telling.text import command_line, shell_word, visible
 
 
 class Verdict(str, Enum):
@@ -49,7 +49,7 @@ class Output:
         status = program.status
         fate = "still running" if status is None else status_in_words(status)
         printed = (visible(shown(without_legend(text))) for text in (program.stdout, program.stderr))
-        return cls(visible(" ".join(program.command)), fate, *printed)
+        return cls(command_line(program.command), fate, *printed)
 
 
 @dataclass
@@ -70,6 +70,7 @@ class Record:
     steps: list[dict[str, Any]] = field(default_factory=list)  # see story.Story.as_data
     output: list[dict[str, Any]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)  # system calls of the guilty program around the failing step
+    calls_follow: bool = False  # they come later, and may tell the cause: until then no hint is given
     warnings: list[str] = field(default_factory=list)  # of the build of its stage, on the first record that has them
     replay: list[str] = field(default_factory=list)  # options of the command that shows it again
     shown_by: list[str] = field(default_factory=list)  # the check and the case that have found it, if it is not its own
@@ -87,6 +88,7 @@ class Record:
         """Adds a later phase of the same case: the worse verdict and its story stay."""
         self.seconds += later.seconds
         self.calls = self.calls or later.calls
+        self.calls_follow = False
         self.diagnosis = self.diagnosis or later.diagnosis
         if later.verdict != self.verdict and Verdict.worst([self.verdict, later.verdict]) is later.verdict:
             kept = {"seconds": self.seconds, "calls": self.calls}

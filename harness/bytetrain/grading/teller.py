@@ -53,6 +53,7 @@ class Teller:
         self._whole = bool(config.getoption("--replay"))  # a story with all its calls is told when these are known
         self.order = Order(self.results, all_cases=bool(config.getoption("--all-cases")))
         self._told: dict[Key, Record] = {}  # the failures whose story is told
+        self._unhinted: set[Key] = set()  # those of them whose hint waits for the system calls
         self._causes: set[tuple[str, int]] = set()  # what they have shown, in which stage
         self._phases: dict[str, list[Record]] = {}  # of checks that have not come to their end
         self._interrupted: set[Any] = set()  # workers
@@ -99,9 +100,20 @@ class Teller:
             self.order.ended(report.nodeid)
         also += self.order.decided() if key_of(report.nodeid) else [(record.check, record.stage)]
         self._tell_all(also)
-        if phase.calls and not self._whole and self._told.get((record.check, record.stage)) is record:
-            told = words.calls_told(record, new_cause=phase.diagnosis != {}, language=self._language)
-            self._write(told, "calls", stage=record.stage, check=record.check)
+        if report.when == "teardown" and self._told.get((record.check, record.stage)) is record:
+            self._tell_calls(record)
+
+    def _tell_calls(self, record: Record) -> None:
+        """What comes behind a story, once the check has come to its end."""
+        key = record.check, record.stage
+        concludes = key in self._unhinted
+        self._unhinted.discard(key)
+        if self._whole or not (record.calls or concludes):
+            return
+        known = self.results.rubric.checks.get(record.check)
+        told = words.calls_told(record, known, concludes=concludes, language=self._language)
+        hints = words.hints_named(record)
+        self._write(told, "calls", stage=record.stage, check=record.check, hints=hints)
 
     def _begin(self) -> None:
         """There is the first report of a check."""
@@ -163,6 +175,7 @@ class Teller:
                 self._told[check, stage] = record
                 named = "stage.builds" if record.build_failed else check
                 known = self.results.rubric.checks.get(named)
+                self._unhinted |= {(check, stage)} if record.calls_follow else set()
                 told = words.story(record, known, whole=self._whole, language=self._language)
                 self._write(told, "story", stage=stage, check=check, hints=words.hints_named(record))
                 if self.config.getoption("--first"):

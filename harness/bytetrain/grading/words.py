@@ -59,7 +59,8 @@ def story(
     seen is told in English, whoever reads it."""
     yield from _told(record if whole else _readable(record), check, whole, language)
     yield "", ""
-    yield from _hint(record, check, language)
+    if not record.calls_follow:
+        yield from _hint(record, check, language)
     yield f"{_AGAIN[language]}{record.again}", "cyan"
     if check is not None and check.long and not whole:
         yield _NO_CALLS[language], ""
@@ -160,16 +161,20 @@ def warnings_told(stage: int, warnings: list[str]) -> Iterator[Line]:
         yield from _wrapped("  ", shortened(each), "yellow")
 
 
-def calls_told(record: Record, *, new_cause: bool = False, language: Language = Language.EN) -> Iterator[Line]:
-    """The system calls around a failure whose story has been told; and the cause that they have shown."""
-    where = " · ".join(_where(record, None, language))
-    yield "  " + _CALLS[language].format(f"{record.check} ({where})"), "bold"
-    for call in record.calls:
-        yield f"    {shortened(call)}", _call_style(call)
-    if new_cause:
-        yield "", ""
+def calls_told(
+    record: Record, check: Optional[Check] = None, *, concludes: bool = False, language: Language = Language.EN
+) -> Iterator[Line]:
+    """The system calls around a failure whose story has been told, if there are any. If its hint has waited for them,
+    that `concludes` it: with the cause that they have shown, if they have."""
+    if record.calls:
+        where = " · ".join(_where(record, None, language))
+        yield "  " + _CALLS[language].format(f"{record.check} ({where})"), "bold"
+        for call in record.calls:
+            yield f"    {shortened(call)}", _call_style(call)
+    if concludes:
+        yield from [("", "")] if record.calls else []
         yield from _cause(record, language)
-        yield from _hint(record, None, language)
+        yield from _hint(record, check, language)
 
 
 def _where(record: Record, check: Optional[Check], language: Language) -> list[str]:

@@ -13,6 +13,7 @@ from ..kernel.blocked import activity
 from ..kernel.processes import all_asleep, exit_code, zombies
 from ..programs.output import status_in_words
 from ..programs.program import Program, Server
+from ..programs.sessions import members
 from ..telling import story
 from ..telling.waiting import settled
 
@@ -35,7 +36,22 @@ def ended_badly(program: Program) -> Optional[Diagnosis]:
     if number not in MISTAKE_OF:
         return None
     words = f"The {program.kind} (process {program.pid}) was ended by {status_in_words(program.status)}."
+    first = _of_worker(program) if isinstance(program, Server) and number == signal.SIGPIPE else None
+    if first is not None:
+        return first._replace(words=f"{first.words} {words} It had written to a worker that was no longer there.")
     return Diagnosis(MISTAKE_OF[signal.Signals(number)], words)
+
+
+def _of_worker(server: Server) -> Optional[Diagnosis]:
+    """A worker that has ended by itself, and that nobody has waited for."""
+    for each in members(server.pid):
+        status = _status(each.pid) if each.state == "Z" and each.pid != server.pid else 0
+        if status > 0:
+            return Diagnosis("worker_leaves", f"Worker {each.pid} has ended with {status_in_words(status)}.")
+        if -status in MISTAKE_OF:
+            words = f"Worker {each.pid} was ended by {status_in_words(status)}."
+            return Diagnosis(MISTAKE_OF[signal.Signals(-status)], words)
+    return None
 
 
 def of_report(text: str, who: str) -> Optional[Diagnosis]:
@@ -61,6 +77,9 @@ def not_reaped(program: Program) -> Optional[Diagnosis]:
     stay = settled(look, "its zombies")
     if not stay:
         return None
+    first = _of_worker(program)
+    if first is not None and first.id != "worker_leaves":
+        return first._replace(words=f"{first.words} Its parent has not waited for it.")
     ends = ", ".join(f"{pid} ({status_in_words(_status(pid))})" for pid in stay[:3])
     more = f" and {len(stay) - 3} more" if len(stay) > 3 else ""
     words = (f"Worker {ends}{more} has ended and is a zombie: its parent, {program.pid}, has not waited for it, and "

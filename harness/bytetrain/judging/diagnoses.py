@@ -1,7 +1,9 @@
 """Which classic mistake has made a check fail, where the evidence names one: looked for as soon as the failure shows
 itself, while the programs live, with all that they hold.
 
-A rule speaks only if what it sees has no other cause. What bytes say by themselves is in wrong_bytes.py.
+A rule speaks only if what it sees has no other cause. Where one thing has come of another, the earliest that explains
+the failure is the cause: a worker that has ended, and not the SIGPIPE of the parent that writes to it. What bytes say
+by themselves is in wrong_bytes.py.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from ..kernel.cpu import cpu_use
 from ..kernel.descriptors import descriptors, holders, socket_name
 from ..kernel.memory import found_in_memory
 from ..kernel.processes import all_asleep, facts, started
+from ..kernel.signals import killed_by_us
 from ..kernel.tcp import LISTEN, TcpSocket, listener, tcp_sockets
 from ..kernel.trace import Event, Trace, tracer_of, why_not_running
 from ..programs.program import Program, Server
@@ -117,7 +120,10 @@ def _opened_for_writing(program: Program) -> Optional[Diagnosis]:
 
 
 def _spins(program: Program) -> Optional[Diagnosis]:
-    """What it calls meanwhile: strace looks on for a moment."""
+    """What it calls meanwhile: strace looks on for a moment. In a pool where somebody has ended by himself that came
+    first, and a second run shows how."""
+    if isinstance(program, Server) and _has_lost_a_worker(program):
+        return None
     running = [each.pid for each in members(program.pid) if each.state == "R"] if program.running else []
     spinning = [pid for pid in running if cpu_use([pid], _LOOK)[pid].spins and not tracer_of(pid)]
     if not spinning or why_not_running() is not None:
@@ -127,6 +133,12 @@ def _spins(program: Program) -> Optional[Diagnosis]:
         return None
     seen = sight(events, isinstance(program, Server))
     return seen.diagnosis if seen is not None else of_spinning(spinning[0], events)
+
+
+def _has_lost_a_worker(server: Server) -> bool:
+    """One that we have not killed."""
+    ours = list(killed_by_us.values()).count(server.pid)
+    return server.running and len(server.workers) + ours < server.size
 
 
 def _calls_now(pid: int) -> Optional[list[Event]]:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Callable, Optional
 
-from .. import Failure
+from .. import Diagnosis, Failure
 from ..course.traits import traits
 from ..kernel.cpu import cpu_use, nanoseconds, wakeups
 from ..kernel.descriptors import descriptor_count, descriptors, has_socket
@@ -15,10 +15,12 @@ from ..kernel.signals import kill
 from ..kernel.tcp import SYN_RECV, TcpSocket, backlog, is_open, listener
 from ..programs.output import status_in_words
 from ..programs.program import Server
+from ..programs.sessions import members
+from ..programs.spinning import idles_in_circles
 from ..telling import story
 from ..telling.story import did, expect, expecting, quietly, told
 from ..telling.text import in_words
-from ..telling.waiting import LIMIT, NeverHappened, wait_until
+from ..telling.waiting import LIMIT, Look, NeverHappened, wait_until
 from ..wire.peers import SMALL_BUFFER, Connection, RawClient
 
 
@@ -117,6 +119,16 @@ def parent_accepts(server: Server) -> None:
     wait_until(lambda: not backlog(server.port), what, seen=seen)
 
 
+def parent_sends(server: Server) -> Optional[Diagnosis]:
+    """Bytes come while all workers are stopped: who sends them, if there is nobody else."""
+    others = [each for each in members(server.pid) if each.pid != server.pid and each.state not in "TZ"]
+    if others or not server.running:
+        return None
+    words = (f"All workers were stopped (SIGSTOP), so of all processes of the server only the parent (process "
+             f"{server.pid}) could send.")
+    return Diagnosis("parent_sends", words)
+
+
 def lets_go(worker: int, end: Optional[TcpSocket]) -> None:
     """Waits until a worker has noticed that the connection whose server's end that is has ended: it is dead, or it
     sleeps without the connection."""
@@ -126,7 +138,8 @@ def lets_go(worker: int, end: Optional[TcpSocket]) -> None:
     def noticed() -> bool:
         return dead(worker) or (not has_socket(worker, inode) and sleeping(worker))
 
-    wait_until(noticed, f"worker {worker} has noticed that its client is gone", seen=lambda: facts(worker))
+    what = f"worker {worker} has noticed that its client is gone"
+    wait_until(noticed, what, seen=lambda: facts(worker), judges=False)
 
 
 def comes_to_rest(server: Server) -> None:
@@ -139,7 +152,23 @@ def comes_to_rest(server: Server) -> None:
     def states() -> str:
         return "".join(str(state(pid)) for pid in [*server.workers, server.pid])
 
-    wait_until(lambda: all(map(sleeping, [*server.workers, server.pid])), "workers and parent sleep", seen=states)
+    def rest() -> bool:
+        return all(map(sleeping, [*server.workers, server.pid]))
+
+    wait_until(rest, "workers and parent sleep", seen=states, hopeless=in_vain(server))
+
+
+def in_vain(server: Server) -> Look:
+    """For who waits for a pool without clients: whether somebody of it goes round and round."""
+    looks: list[Look] = []
+
+    def look() -> str:
+        if not looks:
+            looks.append(idles_in_circles(server.pid, "the parent"))
+            looks.extend(idles_in_circles(pid, "a worker") for pid in server.workers[:_LOOKED_AT])
+        return "; ".join(filter(None, (each() for each in looks)))
+
+    return look
 
 
 def kill_worker(pid: int) -> None:
@@ -160,7 +189,7 @@ def replace_workers(server: Server) -> None:
             and not zombies(server.pid)
             and not set(first) & set(server.workers),
             f"there are {len(first)} new workers",
-            seen=lambda: facts(server.pid),
+            seen=lambda: facts(server.pid), hopeless=in_vain(server),
         )
         comes_to_rest(server)
 
@@ -204,7 +233,7 @@ class Pool:
             found = f"{len(self.server.workers)} live workers, zombies: {zombie}"
             return f"{found}, {descriptor_count(pid)} descriptors in its parent: {in_words(descriptors(pid))}"
 
-        wait_until(well, what, seen=seen)
+        wait_until(well, what, seen=seen, hopeless=in_vain(self.server))
 
     def is_the_same(self) -> None:
         """As `is_complete`, and made of the processes that it was made of before."""

@@ -24,6 +24,8 @@ _SENDING, _RECEIVING = ("sendto", "write"), ("recvfrom", "read")
 _TRANSFERS = (*_SENDING, *_RECEIVING, "sendmsg", "recvmsg", "sendfile", "splice", "writev", "readv")
 _DEADLY = {number.name: mistake for number, mistake in MISTAKE_OF.items()}
 _SYSTEM = ("/dev/", "/proc/", "/sys/")
+_TO_LEAVE = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGALRM")
+_OUTPUT_OR_CHANNEL = re.compile(r"[012](?!\d)|\d+<UNIX")  # as the first argument
 _PATIENT = ("EAGAIN", "EINTR", "ERESTARTSYS")  # to be asked again
 _NOT_OURS_TO_WRITE = ("EACCES", "EPERM", "EROFS", "ETXTBSY")
 _MAKES_A_DESCRIPTOR = ("open", "openat", "socket", "accept", "accept4", "dup", "dup2", "dup3", "epoll_create1")
@@ -80,12 +82,17 @@ def _bytes(text: str) -> bytes:
 
 
 def sight(events: Sequence[Event], of_server: bool, sigpipe: bool = True) -> Optional[Sight]:
-    """What the calls of a program, and of its children, say. `sigpipe`: whether SIGPIPE may end none of them."""
+    """What the calls of a program, and of its children, say: of several mistakes the first one, as the others may have
+    come of it. `sigpipe`: whether SIGPIPE may end none of them."""
     by_pid = sorted(events, key=lambda each: each.pid)
     by_process = [list(of_one) for _, of_one in groupby(by_pid, lambda each: each.pid)]
-    rules = _RULES if of_server else [each for each in _RULES if each is not _open_for_writing]
-    found = (each for rule in rules for process in by_process for each in rule(process))
-    return next((each for each in found if sigpipe or each.diagnosis.id != "killed_by_sigpipe"), None)
+    by_process.sort(key=lambda process: process[0].time)
+    found = [each for rule in _RULES for process in by_process for each in rule(process)]
+    if of_server:
+        found += [each for rule in _OF_SERVERS for process in by_process for each in rule(process)]
+        found += [each for worker in by_process[1:] for each in _worker_leaves(worker)]
+    known = [each for each in found if sigpipe or each.diagnosis.id != "killed_by_sigpipe"]
+    return min(known, key=lambda each: each.events[0].time) if known else None
 
 
 def _open_for_writing(events: Sequence[Event]) -> Iterator[Sight]:
@@ -251,6 +258,20 @@ def _killed(events: Sequence[Event]) -> Iterator[Sight]:
         yield Sight(Diagnosis(_DEADLY[event.name], words), [*calls[-1:], event])
 
 
+def _worker_leaves(events: Sequence[Event]) -> Iterator[Sight]:
+    """A worker has ended by itself because of one transfer: something of it failed, and not the channel, as at the end
+    of its parent."""
+    last = events[-1]
+    told_to = any(each.kind == "signal" and each.name in _TO_LEAVE for each in events)
+    if last.kind != "exit" or not last.result or told_to:
+        return
+    failed = [each for each in events if each.kind == "call" and each.failed and each.error not in _PATIENT]
+    for why in [each for each in failed if not _OUTPUT_OR_CHANNEL.match(each.arguments)][-1:]:
+        words = (f"In worker {last.pid} {why.name} has failed with {why.error}, and the worker has ended: status "
+                 f"{last.result}.")
+        yield Sight(Diagnosis("worker_leaves", words), [why, last])
+
+
 def _failed_write(events: Sequence[Event]) -> Iterator[Sight]:
     """A file could not be written, and the program has ended as if it had been."""
     ended_well = any(each.kind == "exit" and each.result == 0 for each in events)
@@ -264,6 +285,7 @@ def _failed_write(events: Sequence[Event]) -> Iterator[Sight]:
 
 
 _RULES: Sequence[Callable[[Sequence[Event]], Iterator[Sight]]] = (
-    _open_for_writing, _used_minus_one, _turned_length, _short_receive, _short_send, _short_sendfile, _failed_write,
+    _used_minus_one, _turned_length, _short_receive, _short_send, _short_sendfile, _failed_write,
     _killed, _repeats,
 )
+_OF_SERVERS: Sequence[Callable[[Sequence[Event]], Iterator[Sight]]] = (_open_for_writing,)

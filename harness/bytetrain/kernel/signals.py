@@ -9,6 +9,7 @@ from ..telling.waiting import wait_until
 from .cpu import nanoseconds
 from .processes import PROC, facts, sleeping, state
 
+killed_by_us: dict[int, int] = {}  # and whose children they were
 stopped_by_us: set[int] = set()  # whom nobody else lets go on: while we wait for something, they don't move
 
 
@@ -16,6 +17,9 @@ def kill(pid: int, number: int = signal.SIGKILL) -> None:
     """Sends a signal to one process of a server. If it has gone already, a check can't go on: it should be there."""
     name = signal.Signals(number).name
     did(f"{name} to process {pid}")
+    known = facts(pid)
+    if known is not None and number == signal.SIGKILL:
+        killed_by_us[pid] = known.ppid
     _send(pid, number)
 
 

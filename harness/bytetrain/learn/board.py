@@ -103,6 +103,7 @@ class Board:
             for each in self.stories:
                 if each.check == event["check"]:
                     each.lines += [("", ""), *lines_of(event)]
+                    each.hints = str(event.get("hints", each.hints))  # they may have shown the cause
         elif what == "warnings":
             self.warnings = lines_of(event)
         elif what in ("trouble", "stray"):

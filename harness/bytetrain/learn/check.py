@@ -105,6 +105,7 @@ class Checking:
             if kind == "story" and not self._failed:
                 self._failed = event["check"]
                 self._work.state.record(self._stage, self.verdicts)
+            if kind in ("story", "calls") and event["check"] == self._failed:
                 self._work.state.failed(self._stage, event["check"], event["hints"])
             self._lines(event["lines"])
             if kind == "story":

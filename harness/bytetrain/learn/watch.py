@@ -171,7 +171,7 @@ class WatchLoop:
         if event["event"] in ("story", "end"):
             decided = {each: board.verdicts[each] for each in board.decided}
             self._remember(lambda state: state.record(board.stage, decided))
-        if event["event"] == "story" and board.story is not None and len(board.stories) == 1:
+        if event["event"] in ("story", "calls") and board.story is not None and len(board.stories) == 1:
             story = board.story
             self._remember(lambda state: state.failed(board.stage, story.check, story.hints))
         if event["event"] == "end" and board.whole and event["outcome"] == "pass":

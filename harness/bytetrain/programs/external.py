@@ -9,6 +9,7 @@ from ..kernel.descriptors import holders
 from ..kernel.processes import ProcessFacts, facts
 from ..kernel.tcp import LISTEN, tcp_sockets
 from ..telling.story import expecting
+from ..telling.text import command_line
 from ..telling.waiting import wait_until
 from .output import Finished
 from .program import Server
@@ -20,7 +21,7 @@ class ExternalServer(Server):
     """Stands for `server` with the arguments that the check would have given it; `start` waits until it listens."""
 
     def start(self) -> "ExternalServer":
-        command = " ".join(self.command)
+        command = command_line(self.command)
         print(f"\nStart your server now, under a debugger if you like:\n\n    {command}\n", flush=True)
         with expecting(f"you start a server that listens on port {self.port}"):
             wait_until(lambda: _holder(self.port), f"somebody listens on port {self.port}", _PATIENCE)

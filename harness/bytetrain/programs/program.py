@@ -19,7 +19,8 @@ from .. import Failure
 from ..kernel.blocked import activity
 from ..kernel.processes import ProcessFacts, facts, live_children
 from ..kernel.trace import Trace
-from ..telling.story import did, expect, expecting, quietly
+from ..telling.story import did, doing, expect, expecting, quietly
+from ..telling.text import command_line
 from ..telling.waiting import LIMIT, AT_A_TIME, Look, Patience, wait_until
 from .limits import Printed, be_first_to_die
 from .output import Capture, Finished, quoted, status_in_words
@@ -53,8 +54,8 @@ def environment(extra: Optional[Mapping[str, str]] = None, *, traced: bool = Fal
 
 
 def _short(word: str) -> str:
-    """A word of a command line, for a story: of a path only its end."""
-    return word.rpartition("/")[2] or word
+    """A word of a command line, for a story: of a path only its end. (One with newlines or semicolons is a script.)"""
+    return word if any(char in word for char in ";\n") else word.rpartition("/")[2] or word
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ class Program:
             raise Failure(f"{self.command[0]} can't be started: {error.strerror}") from None
         self.pid = self._process.pid
         be_first_to_die(self.pid)
-        did(f"$ {' '.join(map(_short, self.command))}", f"process {self.pid}")
+        did(f"$ {command_line(map(_short, self.command))}", f"process {self.pid}")
 
     @property
     def stdout(self) -> str:
@@ -136,7 +137,7 @@ class Program:
         """Waits for the end of the program (not of its children); Failure if it goes on for `limit` seconds."""
         __tracebackhide__ = True
         assert self._process is not None, "not started"
-        with expecting(f"the {self.kind} ends") as step:
+        with doing(f"the {self.kind} ends") as step:  # whether it should, and how, is judged by others
             patience = Patience(limit, self._hopeless())
             while (status := self._ended_within(AT_A_TIME)) is None:
                 if patience.over():
@@ -164,7 +165,7 @@ class Program:
 
     def again(self) -> str:
         """The command that was run, to be typed again."""
-        return f"it was run as: {' '.join(self.command)}"
+        return f"it was run as: {command_line(self.command)}"
 
     def left_behind(self) -> list[ProcessFacts]:
         """Who of its descendants is still there, once the program itself has ended: orphans, zombies included."""

@@ -75,8 +75,14 @@ class Story:
         return self.steps[0].began if self.steps else time.time()
 
     def blame(self, error: BaseException) -> None:
-        """The check has ended with an error: the step where that has shown itself is the failing one, if any is."""
+        """The check has ended with an error: the step where that has shown itself is the failing one. What a Failure
+        says that came up outside of all steps is one of its own: each story of a failure marks where it failed."""
         step = _step_of(error)
+        if step not in self.steps and isinstance(error, Failure) and self.steps and error.words:
+            step = Step("expected", error.words.splitlines()[0], time.time(), self._count, outcome="failed")
+            step.ended = step.began
+            self._keep(step)
+            self._tell(step)
         self.failing = step if step in self.steps else None
 
     def as_data(self) -> list[dict[str, Any]]:

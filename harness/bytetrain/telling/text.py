@@ -9,8 +9,10 @@ from __future__ import annotations  # doctor runs on any python3
 import codecs
 import io
 import json
+import re
 import signal
 import sys
+from collections.abc import Iterable
 from typing import Any, Union
 
 _KEPT = "bytetrain.bytes-kept"
@@ -61,8 +63,13 @@ def visible(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n").translate(_CONTROLS).translate(_BYTES)
 
 
+_WRITTEN_BYTE = re.compile(r"\\\\|\\udc([89a-f][0-9a-f])")  # as repr writes the latter; a backslash is two there
+
+
 def in_words(value: object) -> str:
     """What was seen, for a message: never as Python writes it down. Of several, each."""
+    if isinstance(value, bytes):
+        return in_quotes(value)
     if value is None:
         return "nothing"
     if isinstance(value, dict):
@@ -70,6 +77,18 @@ def in_words(value: object) -> str:
     if isinstance(value, (list, set, frozenset)) or type(value) is tuple:
         return ", ".join(map(in_words, value)) or "none"
     return str(value)
+
+
+def counted(number: int, what: str, several: str = "") -> str:
+    """1 as "1 byte", and 2 as "2 bytes". `several` where that is not made with an s: "children"."""
+    return f"{number} {what if number == 1 else several or what + 's'}"
+
+
+def in_quotes(text: Union[str, bytes]) -> str:
+    """A name, or what was printed, for a message: in quotes, with escapes for what can't be seen, and for each byte
+    that is no character. Bytes are shown as the text that they are."""
+    written = repr(text.decode("utf-8", "surrogateescape") if isinstance(text, bytes) else text)
+    return _WRITTEN_BYTE.sub(lambda found: f"\\x{found[1]}" if found[1] else found[0], written)
 
 
 def all_visible(data: Any) -> Any:
@@ -83,11 +102,16 @@ def all_visible(data: Any) -> Any:
 
 def shell_word(word: str) -> str:
     """A word for a command line that can be copied, whatever is in it: bash(1), QUOTING."""
-    if word and all(char.isalnum() or char in "-_.,=/:" for char in word):
+    if word and all(char.isalnum() or char in "-_.,=/:+@%" for char in word):
         return word
     if visible(word) == word and "\n" not in word and "\t" not in word:
         return "'" + word.replace("'", "'\\''") + "'"
     return "$'" + "".join(_in_dollar_quotes(char) for char in word) + "'"
+
+
+def command_line(words: Iterable[str]) -> str:
+    """A command, as it can be typed into a shell."""
+    return " ".join(map(shell_word, words))
 
 
 def _in_dollar_quotes(char: str) -> str:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Callable, Optional, TypeVar
 
 from .. import Failure
-from .story import expecting
+from .story import doing, expecting
 from .text import in_words
 
 T = TypeVar("T")
@@ -82,16 +82,19 @@ def wait_until(
     limit: float = LIMIT,
     seen: Optional[Callable[[], object]] = None,
     at_once: bool = False,
+    hopeless: Optional[Look] = None,
+    judges: bool = True,
 ) -> T:
     """Looks again and again until `predicate()` is true, and returns its value.
 
     `what` names the state for the error, and `seen` tells what was there instead: NeverHappened carries both. The
-    pauses between two looks grow, unless the state has to be seen `at_once`.
+    pauses between two looks grow, unless the state has to be seen `at_once`. `hopeless` is for Patience. Where several
+    things will do, and somebody judges only later which of them is right, nothing is judged here: the step has no mark.
     """
     __tracebackhide__ = True
-    patience = Patience(limit)
+    patience = Patience(limit, hopeless)
     pause = _SHORTEST
-    with expecting(what):
+    with expecting(what) if judges else doing(what):
         while True:
             value = predicate()
             if value:

@@ -485,7 +485,8 @@ class RawServer:
         def come() -> bool:
             return bool(ready.poll(0))
 
-        wait_until(lambda: come() or given_up(), f"a client connects to our server (port {self.port}), or gives up")
+        what = f"a client connects to our server (port {self.port}), or gives up"
+        wait_until(lambda: come() or given_up(), what, judges=False)
         return self.accept() if come() else None
 
     def close(self) -> None:
