@@ -3,7 +3,6 @@
 # needs: g++
 source "$SESSIONS/lib.sh"
 
-quietly cp "$SESSIONS/one_call.cpp" .
 run 'g++ -std=c++20 -o one_call one_call.cpp'
 run './one_call'
 run 'printf "%d\n" 0x7ffff000'

@@ -1,4 +1,4 @@
-// one_call.cpp: asks read, write, send and sendfile for 3 GiB each, in one call. See read(2), NOTES.
+// one_call.cpp: asks read, write, send, recv and sendfile for 3 GiB each, in one call. See read(2), NOTES.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -32,8 +32,12 @@ char* wide_buffer() {
   return start;
 }
 
-/// A TCP connection whose other end is read, and thrown away, by a child.
-int drained_connection() {
+struct Connection {
+  int here;
+  int there;
+};
+
+Connection connect_to_ourselves() {
   const int listener = static_cast<int>(check("socket", socket(AF_INET, SOCK_STREAM, 0)));
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -43,14 +47,22 @@ int drained_connection() {
   check("bind", bind(listener, generic, size));
   check("listen", listen(listener, 1));
   check("getsockname", getsockname(listener, generic, &size));
+  const int there = static_cast<int>(check("socket", socket(AF_INET, SOCK_STREAM, 0)));
+  check("connect", connect(there, generic, size));
+  return {static_cast<int>(check("accept", accept(listener, nullptr, nullptr))), there};
+}
+
+/// A TCP connection whose other end is in the hands of a child.
+template <typename Play>
+int connection_to(Play play) {
+  const Connection ends = connect_to_ourselves();
   if (check("fork", fork()) == 0) {
-    const int reader = socket(AF_INET, SOCK_STREAM, 0);
-    check("connect", connect(reader, generic, size));
-    while (recv(reader, nullptr, piece, MSG_TRUNC) > 0) {  // MSG_TRUNC: not even copied, see tcp(7)
-    }
+    close(ends.here);
+    play(ends.there);
     _exit(0);
   }
-  return static_cast<int>(check("accept", accept(listener, nullptr, nullptr)));
+  close(ends.there);
+  return ends.here;
 }
 
 void show(const char* call, long moved) {
@@ -66,11 +78,22 @@ int main() {
   show("read", check("read", read(zeros, buffer, asked)));
   show("write", check("write", write(nowhere, buffer, asked)));
 
-  const int connection = drained_connection();
-  show("send", check("send", send(connection, buffer, asked, 0)));
+  const int drained = connection_to([](int reader) {
+    while (recv(reader, nullptr, piece, MSG_TRUNC) > 0) {  // MSG_TRUNC: not even copied, see tcp(7)
+    }
+  });
+  show("send", check("send", send(drained, buffer, asked, 0)));
   const int sparse = static_cast<int>(memfd_create("sparse", MFD_CLOEXEC));
   check("ftruncate", ftruncate(sparse, asked));
-  show("sendfile", check("sendfile", sendfile(connection, sparse, nullptr, asked)));
-  close(connection);
-  wait(nullptr);
+  show("sendfile", check("sendfile", sendfile(drained, sparse, nullptr, asked)));
+  close(drained);
+
+  const int fed = connection_to([buffer](int writer) {
+    while (send(writer, buffer, piece, MSG_NOSIGNAL) > 0) {
+    }
+  });
+  show("recv", check("recv", recv(fed, buffer, asked, MSG_WAITALL)));
+  close(fed);
+  while (wait(nullptr) > 0) {
+  }
 }

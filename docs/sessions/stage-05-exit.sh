@@ -4,7 +4,8 @@ source "$SESSIONS/lib.sh"
 
 run 'seq 1 2000000 > numbers.txt'
 serve server '05/server 127.0.0.1 0 2 numbers.txt'
-bg client "python3 -m bytetrain.play client $port --read 100000 --then stall"
+run "pgrep -P $server"
+bg client "./play client $port --read 100000 --then stall"
 said client stall
 name_pid "${pid_of[client]}"
 holds() { find "/proc/$1/fd" -lname '*/numbers.txt' 2>/dev/null | grep -q .; }
@@ -21,7 +22,7 @@ ended client
 
 part ctrl-c
 serve second '05/server 127.0.0.1 0 2 numbers.txt'
-bg client2 "python3 -m bytetrain.play client $port --read 100000 --then stall"
+bg client2 "./play client $port --read 100000 --then stall"
 said client2 stall
 name_pid "${pid_of[client2]}"
 run "kill -INT -$server  # what Ctrl-C does: SIGINT to the whole process group"

@@ -3,10 +3,11 @@
 # needs: strace
 source "$SESSIONS/lib.sh"
 
-quietly sh -c 'head -c 1K /dev/zero > kib'
 for stage in 04 05; do
   part "$stage"
+  if [[ $stage == 04 ]]; then run 'head -c 1K /dev/zero > kib'; fi
   serve "$stage" "strace -ff -qq -o $stage -e trace=epoll_wait,accept4,sendmsg,recvfrom $stage/server 127.0.0.1 0 2 kib"
+  printf '$ pgrep -P $!  # $! is strace: its child is the parent\n%s\n' "$server" >&3
   run "cat < /dev/tcp/127.0.0.1/$port > /dev/null"
   if [[ $stage == 04 ]]; then last=recvfrom; else last=EAGAIN; fi
   until_true "the parent has done with the client" has_line "$stage.$server" "$last"

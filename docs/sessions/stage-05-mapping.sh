@@ -9,7 +9,8 @@ for way in mmap sendfile; do
   [[ -e numbers.txt ]] || run 'seq 1 2000000 > numbers.txt'
   serve "$way" "05/server --send=$way 127.0.0.1 0 1 numbers.txt"
   worker=${workers[0]}
-  bg "$way-client" "python3 -m bytetrain.play client $port --read 100000 --then stall"
+  run "pgrep -P $server"
+  bg "$way-client" "./play client $port --read 100000 --then stall"
   said "$way-client" stall
   name_pid "${pid_of[$way-client]}"
   run "grep -c numbers.txt /proc/$worker/maps"

@@ -4,7 +4,8 @@ source "$SESSIONS/lib.sh"
 
 run 'seq 1 2000000 > numbers.txt'
 serve server '06/server 127.0.0.1 0 2 numbers.txt'
-bg client "python3 -m bytetrain.play client $port --read 100000 --then stall"
+run "pgrep -P $server"
+bg client "./play client $port --read 100000 --then stall"
 said client stall
 name_pid "${pid_of[client]}"
 run "grep SigBlk /proc/$server/status /proc/${workers[0]}/status"

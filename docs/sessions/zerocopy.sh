@@ -3,6 +3,5 @@
 # needs: g++
 source "$SESSIONS/lib.sh"
 
-quietly cp "$SESSIONS/zerocopy.cpp" .
 run 'g++ -std=c++20 -o zerocopy zerocopy.cpp'
 run './zerocopy'

@@ -14,7 +14,7 @@ from ..course.traits import stage_numbers
 from ..programs.build import build
 from ..telling.text import shell_word
 
-_LINKS = {"stages": STAGES, **{name: SESSIONS / name for name in ("one_call.cpp", "zerocopy.cpp")}}
+_LINKS = {"stages": STAGES, **{path.name: path for path in SESSIONS.glob("*.cpp")}}
 _PEERS = f'#!/bin/sh\nexec /usr/bin/python3 -I {shell_word(str(HARNESS / "run.py"))} bytetrain.play "$@"\n'
 _FILES = {"hello.txt": "hello, world\n", "numbers.txt": "".join(f"{each}\n" for each in range(1, 2_000_001))}
 
