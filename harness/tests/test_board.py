@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from bytetrain.course.languages import Language
 from bytetrain.learn import grader, saves
-from bytetrain.learn.board import Board
+from bytetrain.learn.board import Board, Page
 from bytetrain.learn.display import draws_unicode, in_ascii, lines_shown, wrapped
 from bytetrain.learn.keys import names_of
 from bytetrain.learn.standing import parts_of
@@ -101,6 +101,35 @@ def test_a_story_stays_until_its_check_passes_or_another_is_told() -> None:
     board.begin_run(whole=False)
     decides(board, "pass", READY)
     assert board.story is None and not board.hint
+
+
+def test_a_failure_that_comes_again_is_told_from_the_one_before() -> None:
+    board = began()
+    tells(board)
+    over(board, "fail")
+    assert "again" not in text_of(board)
+    for times in (2, 3):
+        board.begin_round()
+        board.begin_run(whole=False)
+        tells(board)
+        over(board, "fail")
+        assert f"(again, {times} times now)" in text_of(board)
+    board.begin_round()
+    board.begin_run(whole=True)
+    decides(board, "pass", READY)
+    tells(board, FIRST)
+    assert "again" not in text_of(board)
+
+
+def test_esc_is_named_where_it_leads_back() -> None:
+    board = began()
+    tells(board)
+    over(board, "fail")
+    assert "Esc" not in text_of(board)
+    board.page = Page("What to do now")
+    assert "Esc back · h hint" in text_of(board).splitlines()[-1] and "q quit" in text_of(board)
+    board.page, board.offset = None, 3
+    assert "Esc back" in text_of(board, height=16) and "Esc" not in text_of(board, height=60)
 
 
 def test_up_to_the_first_mistake_means_that() -> None:

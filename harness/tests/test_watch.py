@@ -154,6 +154,20 @@ def test_a_save_while_a_check_runs_begins_it_anew(student: Student) -> None:
     assert student.runs() == [["--first"], ["--first"]]
 
 
+def test_a_hint_is_there_before_the_check_is_over(student: Student) -> None:
+    student.save(HANGS)
+    child = student.watches()
+    child.expect_exact("checking stage.builds")
+    child.send("h")
+    child.expect_exact("A hint comes with a failure")
+    Work(student.folder).state.failed(1, READY, READY)
+    child.send("h")
+    child.expect_exact("hint 1 of 3")
+    child.send("h")
+    child.expect_exact("hint 2 of 3")
+    quits(child)
+
+
 def test_keys(student: Student) -> None:
     child = student.watches()
     child.expect_exact(f"{READY} fails")

@@ -27,6 +27,7 @@ class FailureTold:
     lines: list[Line]
     hints: str = ""  # whose hints help: the check's, or those of the classic mistake that was found
     round: int = 0  # in which it was told
+    times: int = 1  # in how many rounds, one after the other
 
 
 @dataclass
@@ -75,6 +76,11 @@ class Board:
     def failing(self) -> str:
         """The check that failed and is told first, as far as that is known; "" if none has."""
         return first_failure(self.stage, self.verdicts)
+
+    @property
+    def esc_leads_back(self) -> bool:
+        """Something lies over the story, or it isn't read from where it is best to begin."""
+        return self.page is not None or self.offset is not None
 
     @property
     def passed(self) -> bool:
@@ -130,6 +136,8 @@ class Board:
     def _tell(self, story: FailureTold) -> None:
         """In place of an older one of the same check; of an earlier round none is worth reading any more."""
         before = self.story
+        same = next((each for each in self.stories if each.check == story.check), None)
+        story.times = same.times + (same.round != story.round) if same else 1
         current = [each for each in self.stories if each.round == self.round and each.check != story.check]
         self.stories = [*current, story]
         if len(self.stories) == 1:

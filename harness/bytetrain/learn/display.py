@@ -19,6 +19,7 @@ from .standing import PART_MARKS, part_line
 _KEYS = Bilingual(
     "h hint · a {} · n next · c compare · q quit", "h 提示 · a {} · n 下一步 · c 对照 · q 退出"
 )
+_ESC, _AGAIN = Bilingual("Esc back · ", "Esc 返回 · "), Bilingual("again, {} times now", "又一次，已是第 {} 次")
 _ALL, _FIRST = Bilingual("all", "全部"), Bilingual("first only", "只到第一个")
 _BROKEN = Bilingual("The grader could not do its work:", "评分程序没能工作：")
 _AND, _SCROLLS = Bilingual(", ", "，"), Bilingual("[{}: ↑ ↓ space]", "［{}：↑ ↓ 空格键］")
@@ -40,14 +41,14 @@ def lines_shown(board: Board, console: Console, width: int, height: int) -> list
     """What is on the screen: at most `height` lines of at most `width` columns, the footer last."""
     reading = _reading(board)
     reads = sum(len(wrapped(line, console, width)) for line in (reading.title, *reading.lines)) if reading else 0
-    head, foot = _head(board, width), _foot(board, width)
+    head = _head(board, width)
     steps = _steps(board, width, height - _AROUND, reads)
     gap = [Text()] if height >= len(steps) + _AROUND + min(reads, 2) else []
     above = [head, *gap, *steps, *gap][: max(1, height - 1)]
     room = height - len(above) - 1 - len(gap)
     body = _body(board, reading, console, width, room) if reading and room > 0 else []
     filler = [Text()] * (height - len(above) - len(body) - 1)
-    return [*above, *body, *filler, foot][:height]
+    return [*above, *body, *filler, _foot(board, width)][:height]
 
 
 def _head(board: Board, width: int) -> Text:
@@ -57,7 +58,8 @@ def _head(board: Board, width: int) -> Text:
 
 
 def _foot(board: Board, width: int) -> Text:
-    return _both_ends(Text(keys_of(board), "cyan"), Text(visible(board.note), "yellow"), width)
+    esc = _ESC[board.language] if board.esc_leads_back else ""
+    return _both_ends(Text(esc + keys_of(board), "cyan"), Text(visible(board.note), "yellow"), width)
 
 
 def keys_of(board: Board) -> str:
@@ -147,6 +149,8 @@ def _reading(board: Board) -> Optional[Reading]:
     title, style = story.lines[0] if story.lines else (story.check, "")
     if len(board.stories) > 1:
         title += f"   ({board.shown + 1} of {len(board.stories)}: ← →)"
+    if story.times > 1:
+        title += f"   ({_AGAIN[board.language].format(story.times)})"
     if story.round != board.round:  # of files that have changed since
         style = "dim"
     lines = story.lines[1:]

@@ -34,6 +34,10 @@ from .views import View, view
 from .work import STATE_FILE, State, Work, fingerprint
 
 _NO_HINT = Bilingual("There is no hint: nothing has failed.", "没有提示：没有检查失败。")
+_HINT_LATER = Bilingual(
+    "Nothing has failed so far: the check is under way. A hint comes with a failure.",
+    "到现在没有检查失败：还在检查。有检查失败时才有提示。",
+)
 _FAR = 1_000_000  # lines: to the end of whatever is read
 _GONE = Bilingual("the folder of this stage has gone", "这个阶段的文件夹不见了")
 _POLLS = Bilingual("polling: {}", "轮询：{}")
@@ -222,14 +226,17 @@ class WatchLoop:
     def _hint(self) -> None:
         """One more; those before it stay."""
         board = self.board
-        name = board.story.hints if board.story else ""
+        name = board.story.hints if board.story else self._work.state.failure(board.stage)[1]
         helps = rubric().checks.get(name) or mistakes().get(name)
         if helps is None or not helps.hints:
-            self._show(Page(_NO_HINT[board.language]))
+            self._show(Page((_HINT_LATER if board.running else _NO_HINT)[board.language]))
             return
         number = min(self._work.state.hint_level(name) + 1, len(helps.hints))
-        board.page, board.offset = None, None
-        board.hint = hints_up_to(number, helps, board.language)
+        hints = hints_up_to(number, helps, board.language)
+        if board.story is None:  # none is told yet: what failed last is known all the same
+            self._show(Page(f"{helps.id}: {helps.title[board.language]}", hints))
+        else:
+            board.page, board.offset, board.hint = None, None, hints
         self._remember(lambda state: state.remember_hint(name, number))
 
     def _check_all(self) -> None:
