@@ -9,7 +9,7 @@ half() { # half NAME SERVER CLIENT: the client on a terminal, in mid-download
   serve "server$1" "$2 127.0.0.1 0 1 numbers.txt"
   relay "proxy$1" "./play proxy $port --hold 7500000"
   name_pid "${pid_of[proxy$1]}"
-  bg "client$1" "script -qec '$3 127.0.0.1 $through received' /dev/null > screen"
+  bg "client$1" "script -qec '$3 127.0.0.1 $through received' /dev/null < /dev/null > screen"
   said "proxy$1" 'waits for more'
 }
 part 03
