@@ -15,7 +15,11 @@ from ..programs.build import build
 from ..telling.text import shell_word
 
 _LINKS = {"stages": STAGES, **{path.name: path for path in SESSIONS.glob("*.cpp")}}
-_PEERS = f'#!/bin/sh\nexec /usr/bin/python3 -I {shell_word(str(HARNESS / "run.py"))} bytetrain.play "$@"\n'
+_LIMIT = 3600  # seconds that a peer waits for the other side: somebody types there
+_PEERS = (
+    f'#!/bin/sh\nexport BYTETRAIN_LIMIT="${{BYTETRAIN_LIMIT:-{_LIMIT}}}"\n'
+    f'exec /usr/bin/python3 -I {shell_word(str(HARNESS / "run.py"))} bytetrain.play "$@"\n'
+)
 _FILES = {"hello.txt": "hello, world\n", "numbers.txt": "".join(f"{each}\n" for each in range(1, 2_000_001))}
 
 
