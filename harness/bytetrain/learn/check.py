@@ -33,6 +33,7 @@ _BROKEN = Bilingual("The grader could not do its work:", "评分程序没能工�
 _CALLS = Bilingual("looking at its system calls; Ctrl-C: that's enough", "正在看它的系统调用；Ctrl-C：够了")
 _CHECKING = Bilingual("checking {}", "正在检查 {}")
 _BUILDING = Bilingual("building stage {:02d}", "正在编译阶段 {:02d}")
+_BEGINNING = Bilingual("looking at stage {:02d}", "正在查看阶段 {:02d}")  # there is nothing to build in it
 _SO_FAR = Bilingual(", for {:.0f} s so far", "，已经 {:.0f} 秒")
 _IS_LONG = Bilingual("; it may take minutes: ", "；这项可能要几分钟：")
 _QUIET = 20.0  # seconds without news, after which it is said what is waited for
@@ -79,7 +80,8 @@ class Checking:
         self._work.state.at(self._stage)
         sources = fingerprint(self._folder)
         end: GraderEvent = {}
-        self._waiting.wait_for(_BUILDING[self._language].format(self._stage))
+        words = _BUILDING if (self._folder / "CMakeLists.txt").is_file() else _BEGINNING
+        self._waiting.wait_for(words[self._language].format(self._stage))
         with closing(grading_of(self._work.folder, self._stage, *self._options)) as events, self._console.status(
             self._waiting
         ):

@@ -1,6 +1,6 @@
 """./lab compare: what you did for a stage, and what the reference did: side by side, once the stage has passed.
 
-    ./lab compare 1    your files, and the reference's
+    ./lab compare 1    your files, and the reference's, without what ./lab start has laid out and is as it was
     ./lab compare 2    what you changed of your stage 01, and what the reference changed of its own
 """
 
@@ -21,10 +21,12 @@ from rich.text import Text
 
 from ..course.folders import stage_dir
 from ..course.languages import Bilingual, Language
-from ..course.paths import STAGES
+from ..course.paths import STAGES, STARTS
+from ..course.traits import stage_numbers
 from ..telling.ending import end_with
 from ..telling.sizes import KiB
 from ..telling.text import print_whatever_comes, visible
+from .layout import LANGUAGES
 from .talk import at_work, options_of, stage_named
 from .work import source_files
 
@@ -32,6 +34,8 @@ _LARGEST = 256 * KiB  # bytes of a file that is shown: source is smaller
 _WIDE = 150  # columns in which two sides can be read
 _CONTEXT = 2  # lines around a change
 _NO_LESSON = ("tests", "stage.toml")  # of the reference: not what a student writes
+_BUILD = "CMakeLists.txt"  # and this one is laid out
+_SIDE_BY_SIDE = Bilingual("Side by side, in {} columns: {}", "并排显示，要 {} 列宽：{}")
 _YOURS, _REFERENCE = Bilingual("yours", "你的"), Bilingual("the reference", "参考实现")
 _CHANGED = Bilingual("{}: from stage {:02d} to {:02d}", "{}：从阶段 {:02d} 到 {:02d}")
 _READ_ON = Bilingual("The page says why: {}", "页面里说明了原因：{}")
@@ -87,15 +91,36 @@ def both(left: ConsoleRenderable, right: ConsoleRenderable, width: int) -> Conso
     return table
 
 
-def comparison(own: Path, own_before: Optional[Path], stage: int, language: Language, width: int) -> ConsoleRenderable:
+def laid_out(stage: int, written_in: str) -> Sources:
+    """What a stage has begun with, if it didn't begin as a copy of one's own."""
+    skeleton = sources(STARTS / LANGUAGES[written_in][0])
+    if stage == stage_numbers()[0]:
+        return skeleton
+    return {**sources(stage_dir(STAGES, stage - 1)), _BUILD: sources(STARTS / "cpp")[_BUILD]}
+
+
+def without(files: Sources, these: Sources) -> Sources:
+    """Those that are not the same there."""
+    return {name: lines for name, lines in files.items() if these.get(name) != lines}
+
+
+def comparison(
+    own: Path, own_before: Optional[Path], stage: int, language: Language, width: int, written_in: str = "c++"
+) -> ConsoleRenderable:
     """Of a stage folder of one's own, and of the one before, with the reference's."""
-    reference = sources(stage_dir(STAGES, stage))
+    mine, begun_with, reference = sources(own), laid_out(stage, written_in), sources(stage_dir(STAGES, stage))
+    reference.pop(_BUILD, None)
     yours, theirs = _YOURS[language], _REFERENCE[language]
-    if stage == 1 or own_before is None:
-        return both(side(yours, [*sources(own).items()], ""), side(theirs, [*reference.items()], ""), width)
+    went_on = any(begun_with.get(name) == lines for name, lines in mine.items())  # from what was laid out
+    if stage == 1 or (own_before is None and not went_on):
+        files = without(mine, begun_with), without(reference, laid_out(1, "c++"))
+        left, right = (side(title, [*each.items()], "") for title, each in zip((yours, theirs), files))
+        return both(left, right, width)
     before = sources(stage_dir(STAGES, stage - 1))
+    before.pop(_BUILD, None)
     titles = [_CHANGED[language].format(who, stage - 1, stage) for who in (yours, theirs)]
-    found = [list(differences(sources(own_before), sources(own))), list(differences(before, reference))]
+    mine_before = begun_with if own_before is None else sources(own_before)
+    found = [list(differences(mine_before, mine)), list(differences(before, reference))]
     left, right = (side(title, files, "diff") for title, files in zip(titles, found))
     return both(left, right, width)
 
@@ -114,9 +139,12 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         parser.exit(1, f"{parser.prog}: {_NOT_YET.format(stage=stage)}\n")
     before = work.stage_dir(stage - 1) if stage - 1 in work.stages() else None
     out = Console(highlight=False, markup=False, emoji=False)
-    shown = comparison(own, before, stage, language, out.width)
+    shown = comparison(own, before, stage, language, out.width, work.state.language)
     page = f"docs/{language.docs.name}/stage-{stage:02d}.md"
     last = Text(f"\n{_READ_ON[language].format(page)}", "cyan")
+    if out.width < _WIDE:
+        again = f"COLUMNS={_WIDE} {work.command('compare', str(stage))} | less -S"
+        last.append(f"\n{_SIDE_BY_SIDE[language].format(_WIDE, again)}")
     if out.is_terminal:
         os.environ.setdefault("LESS", "-RFX")  # colours; and no pager for what fits
         with out.pager(styles=True):

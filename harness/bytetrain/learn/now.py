@@ -72,7 +72,7 @@ def compared(work: Work, board: Board, width: int) -> Page:
         return Page(_NOT_YET[language])
     out = Console(file=io.StringIO(), width=width, highlight=False, markup=False, emoji=False)
     with out.capture() as capture:
-        out.print(comparison(own, before, stage, language, width))
+        out.print(comparison(own, before, stage, language, width, work.state.language))
     lines = [(line.rstrip(), _STYLES.get(line[:1], "")) for line in capture.get().splitlines()]
     return Page(_COMPARED[language].format(stage), [(_IN_A_PAGER[language].format(stage), "dim"), *lines])
 
