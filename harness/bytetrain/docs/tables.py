@@ -41,7 +41,7 @@ def _stage_link(number: int, language: Language, page: Path) -> str:
 def _stages(language: Language, page: Path) -> str:
     heads = {
         EN: ["Stage", "What is new", "Goes wrong here, on purpose", "Is cured here"],
-        ZH: ["阶段", "新内容", "这里会出的错（故意保留）", "这里治好的毛病"],
+        ZH: ["阶段", "新内容", "这里会出的错（故意保留）", "这里解决的问题"],
     }
     rows = [
         [

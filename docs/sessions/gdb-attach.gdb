@@ -1,0 +1,4 @@
+break send_file
+continue
+backtrace 2
+detach
