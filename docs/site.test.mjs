@@ -10,7 +10,7 @@ import { docs, languages } from "./.vitepress/pages.mjs";
 import { target } from "./.vitepress/sources.mjs";
 
 const site = path.resolve(docs, "../build/site");
-const types = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".json": "application/json" };
+const types = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
 const names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 const places = process.env.PATH.split(":").flatMap((folder) => names.map((name) => path.join(folder, name)));
 const executablePath = process.env.CHROMIUM ?? places.find((place) => fs.existsSync(place));
@@ -31,13 +31,13 @@ test("anchors are GitHub's, in any writing", () => {
   assert.equal(slugify("你看到的数字，会不一样 (1)？"), "你看到的数字会不一样-1");
 });
 
-test("a link leads to a page of this site, to a page of that file, or says the folder; a dead one ends the build", () => {
+test("a link leads to a page, to the page of that file, or says the folder; a dead one ends the build", () => {
   assert.deepEqual(target("README.md#grading", "en/stage-01.md"), { url: "/en/index.md#grading" });
   assert.deepEqual(target("https://a.test/b.md", "en/stage-01.md"), { url: "https://a.test/b.md" });
   assert.equal(target("../../lab", "zh-CN/index.md").url, "/zh-CN/source/lab.md");
   assert.equal(target("../docs/en/wire.md", "en/source/stages/README.md").url, "/en/wire.md");
   assert.deepEqual(target("../sessions/", "en/index.md"), { folder: "docs/sessions" });
-  assert.throws(() => target("../../nobody.cpp", "en/index.md"), /docs\/en\/README.md: a dead link: ..\/..\/nobody.cpp/);
+  assert.throws(() => target("../../none.cpp", "en/index.md"), /docs\/en\/README.md: a dead link: ..\/..\/none.cpp/);
 });
 
 describe("in a browser", { skip: !executablePath && "there is no Chromium on this machine" }, () => {

@@ -54,8 +54,8 @@ export default defineConfig({
     config: repository,
   },
   vite: { build: { chunkSizeWarningLimit: 2000 }, publicDir: false },
-  buildEnd: ({ outDir }) => {
-    const dead = deadAnchors(outDir);
+  buildEnd: ({ outDir, site }) => {
+    const dead = deadAnchors(outDir, site.base);
     if (dead.length) throw new Error(`dead anchors:\n${dead.join("\n")}`);
   },
 });

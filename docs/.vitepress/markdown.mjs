@@ -1,8 +1,11 @@
 // What the repository's own page does with the same Markdown, done here: its anchors, its diagrams, its links.
+import { languages, title } from "./pages.mjs";
 import { target } from "./sources.mjs";
 
 // As GitHub makes anchors, in any writing: lower case, without punctuation, a hyphen for each blank.
-export const slugify = (title) => title.trim().toLowerCase().replace(/[^\p{L}\p{M}\p{N}\p{Pc}\- ]/gu, "").replaceAll(" ", "-");
+export function slugify(title) {
+  return title.trim().toLowerCase().replace(/[^\p{L}\p{M}\p{N}\p{Pc}\- ]/gu, "").replaceAll(" ", "-");
+}
 
 const languageLine = /^(English \| \[简体中文\]|\[English\]\([^)]*\) \| 简体中文$)/;
 const turningLine = /\[(All pages|全部页面)\]\((README|index)\.md\)/;
@@ -10,16 +13,25 @@ const turningLine = /\[(All pages|全部页面)\]\((README|index)\.md\)/;
 // The site has a language switch, and links to the previous and the next page: the lines that stand in for them go.
 function dropLines(tokens) {
   const isLine = ({ type, content }) => type === "inline" && (languageLine.test(content) || turningLine.test(content));
-  const isDropped = tokens.map((_, index) => [index - 1, index, index + 1].some((near) => tokens[near] && isLine(tokens[near])));
-  return tokens.filter((_, index) => !isDropped[index]);
+  const dropped = tokens.flatMap((token, index) => (isLine(token) ? [index - 1, index, index + 1] : []));
+  return tokens.filter((_, index) => !dropped.includes(index));
+}
+
+// A link whose text is the name of a page gets its title: on the site nobody sees names of files.
+function turnText(text, href, page) {
+  const [, name] = href.match(/^([\w-]+)\.md/) ?? [];
+  const [language] = page.split("/");
+  if (name && text.content === `${name}.md` && languages.includes(language)) text.content = title(language, name);
 }
 
 function turn(tokens, page) {
   const open = [];
-  for (const token of tokens) {
+  for (const [index, token] of tokens.entries()) {
     if (token.children) turn(token.children, page);
+    if (token.type === "code_inline" && token.content.length < 28) token.attrJoin("class", "short");
     if (token.type === "link_open") {
       const { url, folder } = target(token.attrGet("href"), page);
+      turnText(tokens[index + 1], token.attrGet("href"), page);
       open.push(folder);
       if (folder) Object.assign(token, { tag: "span", attrs: [["class", "folder"], ["title", folder]] });
       else token.attrSet("href", url);

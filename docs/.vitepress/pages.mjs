@@ -13,7 +13,7 @@ const groups = [
   { en: "The kit itself", "zh-CN": "这套工具", pages: ["protection", "tested-on", "house"] },
 ];
 
-function title(language, name) {
+export function title(language, name) {
   const [, text] = fs.readFileSync(path.join(docs, language, `${name}.md`), "utf8").match(/^# +(.+)$/m);
   return text.replaceAll("`", "");
 }

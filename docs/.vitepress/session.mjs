@@ -1,5 +1,5 @@
 // Blocks of the language console are quoted sessions: what was typed is told from what the programs said.
-const prompt = /^(\$|\(gdb\)) /;
+const typed = /^((?:\$|\(gdb\)) )(.*?)( +# .*)?$/;
 
 const span = (name, value) => ({
   type: "element", tagName: "span", properties: { class: name }, children: [{ type: "text", value }],
@@ -11,7 +11,9 @@ export const session = {
   line(node) {
     if (this.options.lang !== "console") return;
     const text = textOf(node);
-    const [start] = text.match(prompt) ?? [];
-    node.children = start ? [span("prompt", start), span("typed", text.slice(start.length))] : [{ type: "text", value: text }];
+    const [, prompt, command, note = ""] = text.match(typed) ?? [];
+    node.children = prompt
+      ? [span("prompt", prompt), span("typed", command), span("note", note)]
+      : [{ type: "text", value: text }];
   },
 };

@@ -59,7 +59,7 @@ function asPage(source) {
   if (source.endsWith(".md")) return text;
   const fence = "`".repeat(Math.max(3, ...[...text.matchAll(/`+/g)].map(([run]) => run.length + 1)));
   const language = highlightedAs[path.extname(source)] ?? "text";
-  return `# \`${source}\`\n\n${fence}${language}:line-numbers\n${text}${text.endsWith("\n") ? "" : "\n"}${fence}\n`;
+  return `# \`${source}\`\n\n${fence}${language}:line-numbers\n${text.replace(/\n?$/, "\n")}${fence}\n`;
 }
 
 export function sourcePages() {

@@ -232,3 +232,51 @@ def test_ctrl_c_in_a_build_is_no_failed_build(clone: Clone, status: int) -> None
         done = lab.wait()
     assert done.status == 130
     assert done.stderr.splitlines()[1:] == ["lab: interrupted"]
+
+
+# The site
+
+
+def with_docs(clone: Clone) -> Path:
+    """What the site is built with is not installed yet; npm does it, and says nothing of what it builds."""
+    docs = clone.folder / "docs"
+    docs.mkdir()
+    (docs / "package-lock.json").touch()
+    clone.command("node")
+    installs = 'mkdir -p "$3/node_modules" && touch "$3/node_modules/.package-lock.json"'
+    clone.command("npm", f"[[ $1 != ci ]] || {{ {installs}; }}")
+    return docs
+
+
+def test_what_builds_the_site_is_installed_once_and_again_when_another_is_asked_for(clone: Clone) -> None:
+    docs = with_docs(clone)
+    assert clone.run("site").returncode == 0 and clone.run("site").returncode == 0
+    assert [line.split()[1] for line in clone.called("npm")] == ["ci", "run", "run"]
+    os.utime(docs / "package-lock.json", (4_000_000_000, 4_000_000_000))
+    assert clone.run("site", "--serve").returncode == 0
+    assert [line.split()[-1] for line in clone.called("npm")][-2:] == ["build", "serve"]
+    assert len([line for line in clone.called("npm") if line.split()[1] == "ci"]) == 2
+
+
+def test_without_a_way_to_the_registry_the_site_says_so(clone: Clone) -> None:
+    with_docs(clone)
+    clone.command("npm", "[[ $1 == config ]] && echo https://registry.test || { echo ECONNREFUSED >&2; exit 1; }")
+    done = clone.run("site")
+    assert done.returncode == 1 and "docs/zh-CN" in done.stdout
+    assert all(word in done.stdout for word in ("ECONNREFUSED", "npm could not install", "https://registry.test"))
+    assert not [line for line in clone.called("npm") if " run " in line]
+
+
+def test_a_node_that_is_too_old_for_the_site_is_told_in_a_line(clone: Clone) -> None:
+    with_docs(clone)
+    clone.command("node", '[[ $1 == --version ]] && echo v12.22.9 || exit 1')
+    done = clone.run("site")
+    assert (done.returncode, done.stdout.count("\n")) == (1, 1)
+    assert "this is v12.22.9" in done.stdout and "docs/en" in done.stdout and not clone.called("npm")
+
+
+def test_a_site_that_can_not_be_built_is_a_failure(clone: Clone) -> None:
+    (with_docs(clone) / "node_modules").mkdir()
+    clone.command("npm", '[[ $1 == ci ]]')
+    done = clone.run("site")
+    assert done.returncode == 1 and "could not be built" in done.stdout and "is in build/site" not in done.stdout

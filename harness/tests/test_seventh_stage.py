@@ -193,7 +193,8 @@ def run(repo: Path, *command: object) -> str:
 def repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the repository with seven stages."""
     copy = tmp_path_factory.mktemp("seven") / "bytetrain"
-    shutil.copytree(REPO, copy, ignore=shutil.ignore_patterns("build", ".git", ".cache", "__pycache__"), symlinks=True)
+    made = shutil.ignore_patterns("build", ".git", ".cache", "__pycache__", "node_modules")
+    shutil.copytree(REPO, copy, ignore=made, symlinks=True)
     add_stage(copy)
     for table in ("stages", "lessons", "checks"):
         run(copy, sys.executable, "-m", "bytetrain.docs", "--record", table)
