@@ -181,8 +181,10 @@ def test_each_check_of_a_stage_belongs_to_one_part(stage: int) -> None:
 
 
 def test_what_a_later_format_changes_belongs_to_the_step_that_changes_it() -> None:
-    for stage, check_id, number in ((2, "server.first_file", 2), (2, "client.first_file", 3), (4, "client.first_file", 1),
-                                    (5, "server.sizes", 1), (3, "stage.builds", 1), (3, "server.first_file", 0)):
+    for stage, check_id, number in (
+        (2, "server.first_file", 2), (2, "client.first_file", 3), (4, "client.first_file", 1), (5, "server.sizes", 1),
+        (3, "stage.builds", 1), (3, "server.first_file", 0),
+    ):
         part = standing.part_of(stage, check_id)
         assert part is not None and part.number == number, (stage, check_id)
 
@@ -232,7 +234,7 @@ def test_there_is_no_hint_before_anything_has_failed(work: Work, capsys: pytest.
     assert "Nothing has failed yet in stage 01: " in (said := capsys.readouterr().out) and "lab check" in said
 
 
-@pytest.mark.parametrize("stage, following", [(1, "lab start 2"), (2, "lab start 3"), (stage_numbers()[-1], "lab list")])
+@pytest.mark.parametrize("stage, following", [(1, "start 2"), (2, "start 3"), (stage_numbers()[-1], "list")])
 def test_a_stage_that_passes_needs_no_hint(
     stage: int, following: str, work: Work, capsys: pytest.CaptureFixture[str]
 ) -> None:

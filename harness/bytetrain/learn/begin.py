@@ -115,11 +115,12 @@ def what_was_done(wish: Wish, work: Work, origin: Origin, laid: Laid, language: 
     title, on_page = stage_title(wish.stage), steps_of(wish.stage, steps())
     page = language.docs / f"stage-{wish.stage:02d}.md"
     step = on_page[0]  # with checks or without
+    opened = place(where_it_begins(laid.stage, step)) + (f" (TODO step {step.number})" if wish.is_first else "")
     rows = [
         (Bilingual("laid out", "铺好了"), f"{place(laid.stage)}: {origin.words[language]}"),
         (Bilingual("read", "读"), place(page)),
         (Bilingual("first step", "第一步"), f"{step.number}/{len(on_page)} {step.title[language]}"),
-        (Bilingual("open", "打开"), place(where_it_begins(laid.stage, step)) + (f" (TODO step {step.number})" if wish.is_first else "")),
+        (Bilingual("open", "打开"), opened),
         (Bilingual("then", "然后"), work.command("check")),
         (Bilingual("on every save", "每次保存"), work.command("watch")),
     ]
