@@ -26,6 +26,7 @@ from bytetrain.programs.program import Client, Conditions
 from bytetrain.programs.start import Starter
 from bytetrain.telling.sizes import KiB
 from bytetrain.telling.story import expect, told
+from bytetrain.telling.text import in_quotes
 from bytetrain.wire.files import FileStore, Original, content
 from bytetrain.wire.framing import HEAD, encode_content, encode_size, encode_train, fitting, pieces
 from bytetrain.wire.peers import Connection, Ended, RawServer
@@ -100,11 +101,11 @@ def saved_in(directory: Path) -> bytes:
     __tracebackhide__ = True
     path = directory / NAME.decode()
     expect(
-        path.is_file(), f"there is no file {path.name!r} in its directory: {sorted(os.listdir(directory))}",
-        expected=f"a file {path.name!r}", actual="no such file",
+        path.is_file(), f"there is no file {in_quotes(path.name)} in its directory: {sorted(os.listdir(directory))}",
+        expected=f"a file {in_quotes(path.name)}", actual="no such file",
     )
     closed = closed_to_its_owner(path)
-    expect(not closed, f"the file {path.name!r} is {closed}", expected="a file that its owner can read")
+    expect(not closed, f"the file {in_quotes(path.name)} is {closed}", expected="a file that its owner can read")
     return path.read_bytes()
 
 
@@ -147,7 +148,7 @@ def take_last(stage: int, sent: list[bytes]) -> bytes:
 def test_bad_name_is_refused(name: str, target: Path, meet: Meet) -> None:
     meeting = meet()
     bad = BAD_NAMES[name].replace(b"HERE", os.fsencode(target.parent))
-    with told(f"the server sends the name {bad[:300]!r}, which must be refused ({name})"):
+    with told(f"the server sends the name {in_quotes(bad[:300])}, which must be refused ({name})"):
         meeting.sends(trains(meeting.stage, name=bad))
         meeting.is_refused(meeting.closes())
 
@@ -357,7 +358,7 @@ def test_older_file_stays_until_the_new_one_is_complete(meet: Meet, target: Path
         meeting.connection.wait_taken(meeting.client.pid)
         there = saved_in(target)
         expect(
-            there == OLDER, f"the older file has been touched already: {there[:40]!r}, {len(there)} bytes",
+            there == OLDER, f"the older file has been touched already: {in_quotes(there[:40])}, {len(there)} bytes",
             expected="the older file as it was", actual=f"{len(there)} bytes",
         )
 
@@ -371,7 +372,8 @@ def test_success_does_not_wait_for_the_close(meet: Meet) -> None:
         has_status(finished, 0)
     with told("the client has ended; in no stage it has anything to say to the server"):
         sent = meeting.has_sent()
-        expect(not sent, f"it has sent {sent[:40]!r}", expected="not one byte from the client", actual=repr(sent[:40]))
+        seen = in_quotes(sent[:40])
+        expect(not sent, f"it has sent {seen}", expected="not one byte from the client", actual=seen)
 
 
 @pytest.mark.check("client.target_directory")

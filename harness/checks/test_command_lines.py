@@ -20,6 +20,7 @@ from bytetrain.programs.output import Finished
 from bytetrain.programs.program import Argument, Conditions, Program
 from bytetrain.programs.start import Starter
 from bytetrain.telling.story import expect, told
+from bytetrain.telling.text import counted, in_quotes
 from bytetrain.telling.waiting import wait_until
 from bytetrain.wire.files import FileStore, Literal, close_file, write_file
 from bytetrain.wire.peers import RawServer
@@ -92,7 +93,7 @@ def run(launch: Launch, start: Starter) -> Run:
         )
         listens = program.running and program.stdout.startswith("listening")
         expect(
-            not listens, f"it should have ended, and listens instead: it has printed {program.stdout!r}",
+            not listens, f"it should have ended, and listens instead: it has printed {in_quotes(program.stdout)}",
             expected="it ends", actual="it listens",
         )
         finished = program.wait()
@@ -157,7 +158,7 @@ def test_file_that_says_it_is_empty(pair: Programs, store: FileStore, launch: La
 @pytest.mark.check("server.file_too_large")
 def test_file_too_large_for_one_train(pair: Programs, store: FileStore, run: Run) -> None:
     for size in (1001, 65536):
-        with told(f"stage 01, and a FILE of {size} bytes: one train carries 1000 at most"):
+        with told(f"stage 01, and a FILE of {counted(size, 'byte')}: one train carries 1000 at most"):
             finished = run(pair.server, "127.0.0.1", "0", "2", store.seeded(size))
             start_refused(finished, store.seeded(size).name, TOO_LARGE, log=True)
 
@@ -218,7 +219,7 @@ def expect_status_1(finished: Finished) -> None:
     has_status(finished, 1)
     expect(
         len(lines) == 1, f"there are {len(lines)} lines on its standard error: one, with the cause, was expected",
-        expected="one line on standard error", actual=f"{len(lines)} lines",
+        expected="one line on standard error", actual=counted(len(lines), "line"),
     )
 
 
@@ -267,7 +268,7 @@ def test_port_0_asks_the_kernel(pair: Programs, store: FileStore, start: Starter
 @pytest.mark.check("server.workers_range")
 @pytest.mark.parametrize("workers", [1, 512])
 def test_fewest_and_most_workers(pair: Programs, workers: int, store: FileStore, start: Starter) -> None:
-    require_descriptors(2 * workers, f"{workers} workers")
+    require_descriptors(2 * workers, counted(workers, "worker"))
     server = start.server(store.seeded(1000), workers=workers)
     found = descendants(server.pid)
     expect(
@@ -282,6 +283,6 @@ def test_fewest_and_most_workers(pair: Programs, workers: int, store: FileStore,
 def test_host_may_be_a_name(pair: Programs, store: FileStore, start: Starter, run: Run) -> None:
     name = name_of_loopback()
     server = start.server(store.seeded(100), host=name)
-    with told(f"HOST is {name}, for the client too; the server said {server.stdout.strip()!r}"):
+    with told(f"HOST is {name}, for the client too; the server said {in_quotes(server.stdout.strip())}"):
         finished = run(pair.client, name, str(server.port))
         has_status(finished, 0)

@@ -25,6 +25,7 @@ from bytetrain.programs.program import Server
 from bytetrain.programs.start import Starter
 from bytetrain.telling.sizes import GiB, MiB
 from bytetrain.telling.story import expect, told
+from bytetrain.telling.text import counted
 from bytetrain.telling.waiting import settled, wait_until
 from bytetrain.wire.faults import Timeout, WholeTrains
 from bytetrain.wire.files import FileStore, size_of
@@ -132,7 +133,7 @@ def test_server_survives_early_closes(pair: Programs, big: Path, start: Starter)
     serves(server, pair.stage, big)
     pool = Pool.of(server)
     for size in (0, 1, HEAD, 100, 10_000, 1_000_000):
-        with told(f"two workers; a client has read {size} bytes, and has closed its connection"):
+        with told(f"two workers; a client has read {counted(size, 'byte')}, and has closed its connection"):
             with RawClient(server.port) as connection:
                 connection.read_exactly(size)
             pool.is_the_same()
@@ -329,5 +330,6 @@ def test_descriptors_of_a_worker_do_not_grow(big: Path, start: Starter) -> None:
             return
         before = before or descriptors(worker)
     after = descriptors(worker)
-    words = f"worker {worker} had {len(before)} descriptors after its first client, and after 12 more it has {after}"
-    expect(len(after) <= len(before), words, expected=f"{len(before)} descriptors, or fewer", actual=f"{len(after)}")
+    had = counted(len(before), "descriptor")
+    words = f"worker {worker} had {had} after its first client, and after 12 more it has {after}"
+    expect(len(after) <= len(before), words, expected=f"{had}, or fewer", actual=f"{len(after)}")

@@ -32,6 +32,7 @@ from bytetrain.programs.program import Conditions, Program, Server
 from bytetrain.programs.start import Starter
 from bytetrain.telling.sizes import KiB, MiB
 from bytetrain.telling.story import expect, expecting, quietly, told
+from bytetrain.telling.text import in_quotes
 from bytetrain.telling.waiting import NobodyMoves, wait_until
 from bytetrain.wire.faults import Timeout
 from bytetrain.wire.files import FileStore
@@ -401,11 +402,11 @@ def caught_while_forking(workers: int, file: Path, start: Starter) -> tuple[Serv
             stop(server.pid)
             forked = forks_step_by_step(server, workers)
         expect(
-            server.running, f"it ended before it had {workers} workers; it said {server.stderr!r}",
+            server.running, f"it ended before it had {workers} workers; it said {in_quotes(server.stderr)}",
             expected=f"{MANY} workers",
         )
         expect(
-            forked >= workers, f"it said {server.stdout!r} when it had only {forked} of {MANY} workers",
+            forked >= workers, f"it said {in_quotes(server.stdout)} when it had only {forked} of {MANY} workers",
             expected=f"{MANY} workers before that line",
         )
         if forked < MANY and not server.stdout:

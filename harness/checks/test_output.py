@@ -15,6 +15,7 @@ from bytetrain.programs.program import Conditions
 from bytetrain.programs.start import Starter
 from bytetrain.programs.terminal import TerminalServer
 from bytetrain.telling.story import expect, told
+from bytetrain.telling.text import in_quotes
 from bytetrain.wire.files import FileStore
 from bytetrain.wire.framing import fitting
 
@@ -27,8 +28,9 @@ def test_one_line_on_standard_output(pair: Programs, store: FileStore, start: St
         serves(server, pair.stage, file)
     said = f"listening on 127.0.0.1:{server.port}\n"
     expect(
-        server.stdout == said, f"after three transfers standard output has {server.stdout!r}, not {said!r} alone",
-        expected=repr(said), actual=repr(server.stdout),
+        server.stdout == said,
+        f"after three transfers standard output has {in_quotes(server.stdout)}, not {in_quotes(said)} alone",
+        expected=in_quotes(said), actual=in_quotes(server.stdout),
     )
 
 
@@ -64,5 +66,5 @@ def says_no_more(server: TerminalServer) -> None:
     comes_to_rest(server)
     server.sync()
     said = f"listening on 127.0.0.1:{server.port}\n"
-    words = f"standard output has {server.stdout!r}, not {said!r} alone"
-    expect(server.stdout == said, words, expected=repr(said), actual=repr(server.stdout))
+    words = f"standard output has {in_quotes(server.stdout)}, not {in_quotes(said)} alone"
+    expect(server.stdout == said, words, expected=in_quotes(said), actual=in_quotes(server.stdout))

@@ -24,6 +24,7 @@ from bytetrain.programs.build import Programs
 from bytetrain.programs.program import Conditions, Program, Server
 from bytetrain.programs.start import Starter
 from bytetrain.telling.story import expect, expecting, told
+from bytetrain.telling.text import counted, in_quotes, in_words
 from bytetrain.telling.waiting import LIMIT, settled, wait_until
 from bytetrain.wire.files import write_file
 from bytetrain.wire.peers import RawClient, free_port
@@ -34,16 +35,18 @@ from bytetrain.wire.peers import RawClient, free_port
 def test_exactly_that_many_workers(pair: Programs, workers: int, small: Path, start: Starter) -> None:
     server = start.server(small, workers=workers)
     found = descendants(server.pid)
+    there = counted(len(found), "descendant")
     expect(
-        len(found) == workers, f"WORKERS is {workers}; once ready the server has {len(found)} descendants: {found}",
-        expected=f"{workers} descendants", actual=f"{len(found)}",
+        len(found) == workers, f"WORKERS is {workers}; once ready the server has {there}: {in_words(found)}",
+        expected=counted(workers, "descendant"), actual=there,
     )
     for _ in range(workers):
         serves(server, pair.stage, small)
     found = descendants(server.pid)
+    there = counted(len(found), "descendant")
     expect(
-        len(found) == workers, f"WORKERS is {workers}; after transfers it has {len(found)} descendants: {found}",
-        expected=f"{workers} descendants", actual=f"{len(found)}",
+        len(found) == workers, f"WORKERS is {workers}; after transfers it has {there}: {in_words(found)}",
+        expected=counted(workers, "descendant"), actual=there,
     )
 
 
@@ -92,7 +95,7 @@ class MuteServer(Server):
             while not said.endswith(b"\n") and select.select([self._reader], [], [], LIMIT)[0]:
                 said = (said + os.read(self._reader, 4096)).lstrip(b".")
             expect(
-                said == f"listening on 127.0.0.1:{self.port}\n".encode(), f"it said {said!r}",
+                said == f"listening on 127.0.0.1:{self.port}\n".encode(), f"it said {in_quotes(said)}",
                 expected=f"listening on 127.0.0.1:{self.port}",
             )
 
@@ -173,9 +176,10 @@ def test_transfers_leave_nothing_open(pair: Programs, small: Path, start: Starte
             serves(server, pair.stage, small)
         comes_to_rest(server)
         after = descriptors(worker)
-        words = f"after one transfer the worker had {len(before)} descriptors open, and after ten more it has {after}"
+        had = counted(len(before), "descriptor")
+        words = f"after one transfer the worker had {had} open, and after ten more it has {in_words(after)}"
         expect(
-            len(after) <= len(before), words, expected=f"{len(before)} descriptors, or fewer", actual=f"{len(after)}"
+            len(after) <= len(before), words, expected=f"{had}, or fewer", actual=f"{len(after)}"
         )
 
 

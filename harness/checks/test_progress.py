@@ -18,6 +18,7 @@ from bytetrain.programs.build import Programs
 from bytetrain.programs.output import status_in_words
 from bytetrain.programs.start import Starter
 from bytetrain.telling.story import expect, told
+from bytetrain.telling.text import in_quotes
 from bytetrain.wire.files import FileStore, Original, content, size_of
 from bytetrain.wire.framing import LARGEST_BODY, encode_content, encode_size, encode_train, stream
 from bytetrain.wire.peers import Connection, RawServer
@@ -50,13 +51,13 @@ def test_last_line_is_exact(pair: Programs, store: FileStore, raw_server: RawSer
         expect(bool(client.redraws), "nothing was drawn on the terminal", expected="a line of progress")
         last = client.redraws[-1]
         expect(
-            percentages(client)[-1:] == [100.0], f"the last line doesn't say 100 %: {last!r}",
-            expected="100 % in the last line", actual=repr(last),
+            percentages(client)[-1:] == [100.0], f"the last line doesn't say 100 %: {in_quotes(last)}",
+            expected="100 % in the last line", actual=in_quotes(last),
         )
         digits = re.sub(r"(?<=\d)[,.' _](?=\d{3})", "", last)
         expect(
-            "20000001" in digits, f"the last line doesn't tell the 20000001 bytes: {last!r}",
-            expected="20000001 bytes in the last line", actual=repr(last),
+            "20000001" in digits, f"the last line doesn't tell the 20000001 bytes: {in_quotes(last)}",
+            expected="20000001 bytes in the last line", actual=in_quotes(last),
         )
         most = REDRAWS_A_SECOND * elapsed + 2
         words = f"it was drawn {draws(client)} times in {elapsed:.2f} s: at most ten times a second is right"
@@ -75,12 +76,13 @@ def test_one_line(pair: Programs, store: FileStore, raw_server: RawServer, start
             hand_over(connection, pair.stage, original.name.encode(), Original(original).read())
         received(client.wait(), client.directory, original)
         expect(
-            "\r" in client.stderr, f"the line is not drawn again in its place, with \\r: {client.stderr!r}",
+            "\r" in client.stderr, f"the line is not drawn again in its place, with \\r: {in_quotes(client.stderr)}",
             expected="\\r before each line that replaces one",
         )
         text = client.stderr
         expect(
-            text.count("\n") <= 1 and "\n" not in text.rstrip("\r\n"), f"there is more than one line: {text!r}",
+            text.count("\n") <= 1 and "\n" not in text.rstrip("\r\n"),
+            f"there is more than one line: {in_quotes(text)}",
             expected="one line",
         )
 
@@ -190,8 +192,8 @@ def test_silent_without_a_terminal(store: FileStore, start: Starter) -> None:
     with told("standard error is no terminal"):
         received(client.wait(), client.directory, original)
         expect(
-            client.stderr == "", f"on standard error was found: {client.stderr[:300]!r}",
-            expected="nothing on standard error", actual=repr(client.stderr[:300]),
+            client.stderr == "", f"on standard error was found: {in_quotes(client.stderr[:300])}",
+            expected="nothing on standard error", actual=in_quotes(client.stderr[:300]),
         )
 
 
@@ -230,7 +232,7 @@ def test_failure_is_told_on_a_line_of_its_own(
         expect(
             finished.status == 1 and not finished.stdout, str(finished),
             expected="status 1, and nothing on standard output",
-            actual=f"{status_in_words(finished.status)}, and {finished.stdout!r}",
+            actual=f"{status_in_words(finished.status)}, and {in_quotes(finished.stdout)}",
         )
         expect(
             max(percentages(client), default=0) < 100, f"the line says 100 %, and half is missing; {drawing(client)}",
@@ -238,6 +240,7 @@ def test_failure_is_told_on_a_line_of_its_own(
         )
         message = client.stderr.rstrip("\n").rpartition("\n")[2]
         expect(
-            "%" not in message.rpartition("\r")[2] and message != "", f"no line tells the cause: {client.stderr!r}",
+            "%" not in message.rpartition("\r")[2] and message != "",
+            f"no line tells the cause: {in_quotes(client.stderr)}",
             expected="the cause, on a line of its own",
         )

@@ -20,6 +20,7 @@ from bytetrain.programs.program import Client, Conditions
 from bytetrain.programs.start import Starter
 from bytetrain.telling.sizes import MiB
 from bytetrain.telling.story import expect, expecting, told
+from bytetrain.telling.text import counted, in_quotes
 from bytetrain.wire.files import ON_DISK, FileStore, Literal, Original, content, replace_file, write_data, write_file
 from bytetrain.wire.framing import Parser, encode_size, encode_train, fitting, pieces
 from bytetrain.wire.peers import Ended, RawClient, RawServer
@@ -52,7 +53,7 @@ def receive(pair: Programs, raw: RawServer, start: Starter, name: bytes, content
 def test_server_sends_every_size(pair: Programs, store: FileStore, start: Starter) -> None:
     for size in sizes(pair.stage):
         server = start.server(store.seeded(size))
-        with told(f"our client reads a file of {size} bytes from the server"):
+        with told(f"our client reads a file of {counted(size, 'byte')} from the server"):
             serves(server, pair.stage, store.seeded(size))
         server.stop()
 
@@ -62,7 +63,7 @@ def test_client_saves_every_size(pair: Programs, store: FileStore, raw_server: R
     for size in sizes(pair.stage):
         original = store.in_memory(size)
         client = receive(pair, raw_server, start, original.name.encode(), Original(original).read())
-        with told(f"our server hands a file of {size} bytes to the client"):
+        with told(f"our server hands a file of {counted(size, 'byte')} to the client"):
             received(client.wait(), client.directory, original)
 
 
@@ -70,7 +71,8 @@ def test_client_saves_every_size(pair: Programs, store: FileStore, raw_server: R
 def test_pair_transfers_every_size(pair: Programs, store: FileStore, start: Starter) -> None:
     for size in sizes(pair.stage):
         server = start.server(store.seeded(size))
-        with told(f"the client gets a file of {size} bytes from the server"), way_to(server, pair.stage) as port:
+        words = f"the client gets a file of {counted(size, 'byte')} from the server"
+        with told(words), way_to(server, pair.stage) as port:
             client = start.client(port)
             received(client.wait(), client.directory, store.seeded(size))
         server.stop()
@@ -128,8 +130,8 @@ def test_name_arrives_as_it_is(
     except OSError as error:
         if error.errno != errno.EILSEQ:  # some file systems take text alone: zfsprops(7), utf8only
             raise
-        raise NotApplicable(f"this file system doesn't take the name {name!r}: {error.strerror}") from None
-    with told(f"the name is {name!r}, {len(os.fsencode(name))} bytes"):
+        raise NotApplicable(f"this file system doesn't take the name {in_quotes(name)}: {error.strerror}") from None
+    with told(f"the name is {in_quotes(name)}, {counted(len(os.fsencode(name)), 'byte')}"):
         serves(start.server(original), pair.stage, original)
         original = store.in_memory(500, name)
         client = receive(pair, raw_server, start, os.fsencode(name), Original(original).read())

@@ -22,6 +22,7 @@ from bytetrain.programs.program import Client, Server
 from bytetrain.programs.start import Starter
 from bytetrain.telling.sizes import GiB, MiB
 from bytetrain.telling.story import expect, told
+from bytetrain.telling.text import in_quotes, in_words
 from bytetrain.wire.faults import Timeout
 from bytetrain.wire.files import (
     IN_MEMORY, ON_DISK, FileStore, Original, content, cut_file, drop_pages, grow_file, punch_hole,
@@ -95,7 +96,8 @@ def reads_marked(connection: RawClient, file: Marked, path: Path) -> None:
     start = encode_train(file.name.encode()) + encode_train(encode_size(size))
     begins = connection.read_exactly(len(start))
     expect(
-        begins == start, f"the stream begins with {begins!r}; {start!r}, the name and the size, was expected",
+        begins == start,
+        f"the stream begins with {in_quotes(begins)}; {in_quotes(start)}, the name and the size, was expected",
         expected=start.hex(" "), actual=begins.hex(" "),
     )
     at = 0
@@ -106,8 +108,8 @@ def reads_marked(connection: RawClient, file: Marked, path: Path) -> None:
             found = connection.read_exactly(16)
             mark = file.mark(offset)
             expect(
-                found == mark, f"at {offset} the file has {mark!r}, and the stream {found!r}",
-                expected=f"{mark!r}", actual=f"{found!r}",
+                found == mark, f"at {offset} the file has {in_quotes(mark)}, and the stream {in_quotes(found)}",
+                expected=in_quotes(mark), actual=in_quotes(found),
             )
         at = offset + 16
     expect(
@@ -186,10 +188,11 @@ def test_more_than_2_gib_is_saved(
                 finished = client.wait()
             has_status(finished, 0)
             said = f"received {name}, {size} bytes\n"
-            words = f"on its standard output is {finished.stdout!r}"
-            expect(finished.stdout == said, words, expected=repr(said), actual=repr(finished.stdout))
+            words = f"on its standard output is {in_quotes(finished.stdout)}"
+            expect(finished.stdout == said, words, expected=in_quotes(said), actual=in_quotes(finished.stdout))
             expect(
-                client.files() == [name], f"in its directory is {client.files()}", expected=f"the file {name!r}, alone"
+                client.files() == [name], f"in its directory is {in_words(client.files())}",
+                expected=f"the file {in_quotes(name)}, alone",
             )
             has_marks(client.directory / name, large)
         (client.directory / name).unlink()
@@ -204,8 +207,8 @@ def has_marks(saved: Path, file: Marked) -> None:
     with saved.open("rb") as content_of_it:
         for offset in file.offsets:
             mark, found = file.mark(offset), os.pread(content_of_it.fileno(), 16, offset)
-            words = f"at {offset} the file that was sent has {mark!r}, and the saved one {found!r}"
-            expect(found == mark, words, expected=repr(mark), actual=repr(found))
+            words = f"at {offset} the file that was sent has {in_quotes(mark)}, and the saved one {in_quotes(found)}"
+            expect(found == mark, words, expected=in_quotes(mark), actual=in_quotes(found))
 
 
 @pytest.mark.check("server.size_64_bits")
@@ -216,7 +219,8 @@ def test_announced_size_has_64_bits(size: int, pair: Programs, store: FileStore,
     name, wanted = encode_train(file.name.encode()), encode_train(encode_size(size))
     with told(f"a sparse file of {size} bytes"), RawClient(server.port) as client:
         found = client.read_exactly(len(name))
-        expect(found == name, f"the stream begins with {found!r}", expected=f"{name!r}: the train of the name")
+        expected = f"{in_quotes(name)}: the train of the name"
+        expect(found == name, f"the stream begins with {in_quotes(found)}", expected=expected)
         told_size = client.read_exactly(len(wanted)).hex(" ")
         words = f"after the train of the name come the bytes {told_size}"
         expect(

@@ -147,7 +147,7 @@ def test_reading_a_whole_transfer(tmp_path: Path) -> None:
     original = write_file(tmp_path / "x", 2500)
     whole = stream(3, b"x", original.read_bytes())
     renamed = whole.replace(b"\0\0\0\1x", b"\0\0\0\1y")
-    for sent, problem in ((whole, ""), (whole[:-1], "too early"), (renamed, "the name: b'y'")):
+    for sent, problem in ((whole, ""), (whole[:-1], "too early"), (renamed, "the name: 'y'")):
         with RawServer() as server, RawClient(server.port) as client, server.accept() as connection:
             connection.send(sent)
             connection.finish_sending()

@@ -72,8 +72,8 @@ def test_a_length_above_1000_is_shown_with_its_place() -> None:
         (4, framing.stream(4, b"a", b"xy")[:-6] + b"\0\0\0\3xyz", "more than the announced 2"),
         (4, framing.stream(4, b"a", b"xy")[:-6] + b"\0\0\0\0", "an empty train after 0 of 2 bytes"),
         (5, framing.stream(5, b"a", b"xy")[:-1], "after 1 of 2 bytes of raw content"),
-        (5, framing.stream(5, b"a", b"xy") + b"z", "1 bytes after the end"),
-        (5, framing.stream(5, b"a", b"") + b"z", "1 bytes after the end"),
+        (5, framing.stream(5, b"a", b"xy") + b"z", "1 byte after the end"),
+        (5, framing.stream(5, b"a", b"") + b"z", "1 byte after the end"),
         (3, b"\0\0\0\0", "the name is empty"),
         (3, framing.encode_train(b"../x"), "contains '/'"),
     ],
@@ -99,7 +99,7 @@ SHOWN = [
   here              6: 2f 78                                            /x
                        ^^
   the head of train 1 begins at byte 0 of the stream, its body of 4 bytes at byte 4""",
-        "a name that a client can take", "b'../x'",
+        "a name that a client can take", "'../x'",
     ),
     (
         2, b"",
@@ -134,7 +134,7 @@ SHOWN = [
   here              9: 7a                                               z
                        ^^
   the head of the last train begins at byte 5 of the stream""",
-        "the end of the stream", "1 bytes or more",
+        "the end of the stream", "1 byte or more",
     ),
 ]
 

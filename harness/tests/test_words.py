@@ -87,6 +87,17 @@ def test_no_message_holds_such_an_object() -> None:
     assert not found, "in_words, or join"
 
 
+def test_no_message_shows_a_value_as_python_writes_it() -> None:
+    """Bytes, and text with bytes in it, go through in_quotes or in_words: !r would write b'...' and \\udcff."""
+    told_from = [HARNESS / "checks", *(HARNESS / "bytetrain" / part for part in ("judging", "telling", "wire"))]
+    found = []
+    for file in (each for part in told_from for each in part.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FormattedValue) and node.conversion == ord("r"):
+                found += [f"{file.relative_to(HARNESS)}:{node.lineno}: {ast.unparse(node.value)}"]
+    assert [each for each in found if not each.endswith(": error")] == []
+
+
 # Long names, long outputs, and what is said twice
 
 
@@ -185,7 +196,7 @@ class Drawing:
         return self.looks
 
 
-@pytest.mark.parametrize("needed, left, said", [(2, 4, "2 bytes were sent"), (99, 0, "6 bytes were sent")])
+@pytest.mark.parametrize("needed, left, said", [(2, 4, "it has sent 2 bytes"), (99, 0, "it has sent 6 bytes")])
 def test_many_looks_at_a_terminal_are_one_step(needed: int, left: int, said: str) -> None:
     told_story, client = story.begin(), Drawing(needed)
     assert len(dribble(cast(Connection, client), 4, bytes(6), client.has_drawn)) == left

@@ -20,6 +20,7 @@ from ..kernel import trace
 from ..kernel.trace import Event, Trace
 from ..programs.workplace import temporary_folder
 from ..telling.story import Story
+from ..telling.text import counted
 from .command import grading_command
 from .records import Record, in_data
 
@@ -124,7 +125,7 @@ class Group(NamedTuple):
     def lines(self, began: float, telling: Collection[Event]) -> Iterator[str]:
         """`began`: the story. What is telling is marked."""
         for number, event in enumerate(self.events):
-            often = f"{self.times} times " if number == 0 else "and each time "
+            often = f"{counted(self.times, 'time')} " if number == 0 else "and each time "
             yield call_line(event, began, often if self.times > 1 else "") + (_TELLING if event in telling else "")
 
 

@@ -15,6 +15,7 @@ from ..course.catalogue import Check, mistakes
 from ..course.folders import instead_of
 from ..course.languages import Bilingual, Language
 from ..programs.output import shown
+from ..telling.text import counted
 from .records import Record, Verdict, hints_of
 from .results import Results
 from .schema import OUR_FAULT
@@ -191,7 +192,7 @@ def _steps(steps: list[dict[str, Any]], whole: bool) -> Iterator[Line]:
     last = 0
     for number in range(1, len(steps) + 1) if whole else _shown_steps(steps):
         if number > last + 1:
-            yield f"        [... {number - last - 1} steps ...]", ""
+            yield f"        [... {counted(number - last - 1, 'step')} ...]", ""
         step = steps[number - 1]
         yield from step_lines(number, step if whole else {**step, "words": _first_lines(step["words"], STEP_LINES)})
         last = number
@@ -244,7 +245,8 @@ def _expected(record: Record, whole: bool, language: Language) -> Iterator[Line]
 
 def _first_lines(text: str, most: int) -> str:
     lines = text.splitlines()
-    return "\n".join([*lines[:most], f"[... {len(lines) - most} more lines ...]"] if len(lines) > most else lines)
+    more = len(lines) - most
+    return "\n".join([*lines[:most], f"[... {counted(more, 'more line')} ...]"] if more > 0 else lines)
 
 
 def _indented(text: str) -> Iterator[Line]:
@@ -261,7 +263,7 @@ def _outputs(outputs: list[dict[str, Any]], whole: bool) -> Iterator[Line]:
             lines = text.splitlines()
             hidden = 0 if whole else max(0, len(lines) - OUTPUT_LINES)
             if hidden:
-                yield f"    {name} | [... {hidden} lines ...]", ""
+                yield f"    {name} | [... {counted(hidden, 'line')} ...]", ""
             for line in lines[hidden:]:
                 yield f"    {name} | {line}", ""
 

@@ -9,6 +9,7 @@ from typing import Optional
 
 from .. import Diagnosis, Failure
 from ..programs.output import Finished
+from ..telling.text import in_quotes
 from ..wire.files import Original
 from ..wire.framing import SIZE_BODY, encode_train
 
@@ -38,7 +39,7 @@ def _of_output(finished: Finished, said: str) -> Optional[Diagnosis]:
         words = f"The client's standard output has the line that it should have, and {others} more."
         return Diagnosis("log_on_standard_output", words)
     if not finished.stdout and said in finished.stderr.splitlines(keepends=True):
-        words = f"On the client's standard error is {said.strip()!r}, and on its standard output is nothing."
+        words = f"On the client's standard error is {in_quotes(said.strip())}, and on its standard output is nothing."
         return Diagnosis("result_on_standard_error", words)
     return None
 

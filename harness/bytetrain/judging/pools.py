@@ -19,7 +19,7 @@ from ..programs.sessions import members
 from ..programs.spinning import idles_in_circles
 from ..telling import story
 from ..telling.story import did, expect, expecting, quietly, told
-from ..telling.text import in_words
+from ..telling.text import counted, in_words
 from ..telling.waiting import LIMIT, Look, NeverHappened, wait_until
 from ..wire.peers import SMALL_BUFFER, Connection, RawClient
 
@@ -216,7 +216,8 @@ class Pool:
         """The parent lives, with all its workers, without zombies, and with as many descriptors as before."""
         __tracebackhide__ = True
         pid = self.server.pid
-        what = f"the server has {self.workers} live workers, no zombie, and no more than {self.descriptors} descriptors"
+        most = counted(self.descriptors, "descriptor")
+        what = f"the server has {counted(self.workers, 'live worker')}, no zombie, and no more than {most}"
 
         def well() -> bool:
             if not self.server.running:
@@ -230,8 +231,9 @@ class Pool:
 
         def seen() -> str:
             zombie = ", ".join(map(str, zombies(pid))) or "none"
-            found = f"{len(self.server.workers)} live workers, zombies: {zombie}"
-            return f"{found}, {descriptor_count(pid)} descriptors in its parent: {in_words(descriptors(pid))}"
+            found = f"{counted(len(self.server.workers), 'live worker')}, zombies: {zombie}"
+            open_there = counted(descriptor_count(pid), "descriptor")
+            return f"{found}, {open_there} in its parent: {in_words(descriptors(pid))}"
 
         wait_until(well, what, seen=seen, hopeless=in_vain(self.server))
 
@@ -313,7 +315,7 @@ def all_sleep(whom: Mapping[int, str], yardstick: float, *, may_end: bool = Fals
                     f"busy loop of the harness used {use.yardstick:g} s. Who waits for something should sleep in a "
                     "system call.",
                     expected="no CPU time",
-                    actual=f"{use.seconds:.2f} s of CPU in {use.yardstick:g} s, {use.wakeups} wakeups",
+                    actual=f"{use.seconds:.2f} s of CPU in {use.yardstick:g} s, {counted(use.wakeups, 'wakeup')}",
                 )
             if use.polls:
                 raise Failure(
@@ -321,5 +323,5 @@ def all_sleep(whom: Mapping[int, str], yardstick: float, *, may_end: bool = Fals
                     "nothing to do. Who "
                     "waits for something should sleep in a system call until it happens, without a short timeout.",
                     expected="it sleeps on",
-                    actual=f"{use.wakeups} wakeups in {use.elapsed:.2f} s",
+                    actual=f"{counted(use.wakeups, 'wakeup')} in {use.elapsed:.2f} s",
                 )

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from ..programs.terminal import TerminalClient
 from ..telling.story import doing, quietly
+from ..telling.text import counted
 from ..telling.waiting import NeverHappened, wait_until
 from ..wire.framing import encode_content
 from ..wire.peers import Connection
@@ -53,7 +54,7 @@ def dribble(connection: Connection, stage: int, data: bytes, seen: Callable[[], 
                 sent += size
                 with suppress(NeverHappened):
                     drawn = wait_until(seen, "the client draws", _BEFORE_THE_NEXT)
-        step.result = f"{min(sent, len(data))} bytes were sent"
+        step.result = f"it has sent {counted(min(sent, len(data)), 'byte')}"
     return data[sent:]
 
 

@@ -15,6 +15,7 @@ from ..programs.program import Server
 from ..telling import story
 from ..telling.sizes import KiB, MiB
 from ..telling.story import doing, expecting, quietly
+from ..telling.text import counted, in_quotes, in_words
 from ..wire.faults import WholeTrains
 from ..wire.files import AROUND, Difference, Original, first_difference, size_of
 from ..wire.framing import Parser, WireError, pieces, place_of
@@ -38,7 +39,8 @@ def big_size() -> int:
 def hand_over(client: Connection, stage: int, name: bytes, content: bytes) -> bool:
     """Sends a whole stream to a client, in the way that its stage can take. False if the client is gone."""
     sent = [piece.data for piece in pieces(stage, name, content)]
-    with doing(f"our server hands over a file: the name {name!r}, and {len(content)} bytes of content"):
+    many = counted(len(content), "byte")
+    with doing(f"our server hands over a file: the name {in_quotes(name)}, and {many} of content"):
         return hand_over_trains(client, stage, sent)
 
 
@@ -51,7 +53,8 @@ def deliver_cut(client: Connection, stream: bytes, cuts: Iterable[int], pid: int
     """Sends a stream in pieces that end at the offsets in `cuts`; each is taken before the next one comes, or left in
     the kernel's queue by a client that wants more of it: see `Connection.wait_taken`. False if it is gone."""
     ends = [*sorted({cut for cut in cuts if 0 < cut < len(stream)}), len(stream)]
-    with doing(f"our server sends {len(stream)} bytes in {len(ends)} pieces, each when the last is taken") as step:
+    many = counted(len(ends), "piece")
+    with doing(f"our server sends {counted(len(stream), 'byte')} in {many}, each when the last is taken") as step:
         for number, (start, end) in enumerate(zip([0, *ends], ends), 1):
             if not client.send(stream[start:end]):
                 step.result = f"the client was gone when piece {number} came, bytes {start} to {end - 1}"
@@ -93,7 +96,7 @@ def _read(connection: Connection, parser: Parser, original: Path, *, to_its_end:
     __tracebackhide__ = True
     size = size_of(original)
     end = ", and the end of the stream" if to_its_end else ""
-    with expecting(f"our client reads the whole of {original.name}, {size} bytes{end}"):
+    with expecting(f"our client reads the whole of {original.name}, {counted(size, 'byte')}{end}"):
         try:
             with AgainstOriginal(original, parser) as comparison:
                 connection.feed(parser, size + MORE, to_its_end)
@@ -166,7 +169,7 @@ def _so_far(parser: Parser, original: Path) -> str:
         return "all of the file had come, but not the end of the stream: does some process keep the connection?"
     if parser.name is None:
         return "not even the name had come"
-    return f"{parser.received} of the {size_of(original)} bytes of {original.name} had come"
+    return f"{parser.received} of the {counted(size_of(original), 'byte')} of {original.name} had come"
 
 
 def complain_about(parser: Parser, original: Path) -> None:
@@ -183,8 +186,8 @@ def expect_same(what: str, sent: object, wanted: object) -> None:
     """Failure unless the server has sent what was wanted."""
     __tracebackhide__ = True
     if sent != wanted:
-        words = f"what the server sent is wrong: {what}: {sent!r}, and {wanted!r} was expected"
-        raise Failure(words, expected=f"{what}: {wanted!r}", actual=f"{what}: {sent!r}")
+        words = f"what the server sent is wrong: {what}: {in_words(sent)}, and {in_words(wanted)} was expected"
+        raise Failure(words, expected=f"{what}: {in_words(wanted)}", actual=f"{what}: {in_words(sent)}")
 
 
 def serves(server: Server, stage: int, original: Path) -> None:
@@ -214,5 +217,6 @@ def read_cut_short(connection: Connection, stage: int) -> int:
             parser.end()
         except WireError:
             return parser.received
-        words = f"a whole file of {parser.received} bytes came, where the connection should have ended before that"
-        raise Failure(words, expected="an early end of the connection", actual=f"all {parser.received} bytes")
+        whole = counted(parser.received, "byte")
+        words = f"a whole file of {whole} came, where the connection should have ended before that"
+        raise Failure(words, expected="an early end of the connection", actual=f"all {whole}")

@@ -15,6 +15,7 @@ from ..programs.output import Finished, status_in_words
 from ..telling import story
 from ..telling.sizes import GiB
 from ..telling.story import Problem, expect, judge
+from ..telling.text import counted, in_quotes
 from ..wire.files import Original, difference, md5_of, size_of
 from ..wire.framing import place_of
 from .client_words import of_client, of_older
@@ -43,8 +44,8 @@ def has_left(finished: Finished, left: Sequence[ProcessFacts]) -> None:
         who = f"{len(left)} left: {', '.join(map(str, left))}"
         problems.append(Problem(f"processes were left behind, {who}", "nobody left behind", who))
     if finished.stdout.partition("\n")[2]:
-        words = f"it said {finished.stdout!r} on standard output"
-        problems.append(Problem(words, "one line on standard output", repr(finished.stdout)))
+        words = f"it said {in_quotes(finished.stdout)} on standard output"
+        problems.append(Problem(words, "one line on standard output", in_quotes(finished.stdout)))
     judge("the server ends with status 0, and nobody is left behind", problems)
 
 
@@ -67,7 +68,7 @@ def _describe(path: Path) -> str:
     if not stat.S_ISREG(found.st_mode):
         return f"neither a file nor a directory, mode {found.st_mode:06o}"
     what = closed_to_its_owner(path) or _md5(path)
-    return f"{found.st_size} bytes, {what}"
+    return f"{counted(found.st_size, 'byte')}, {what}"
 
 
 def _md5(path: Path) -> str:
@@ -85,10 +86,10 @@ def closed_to_its_owner(path: Path) -> str:
 
 def changes(before: Snapshot, after: Snapshot) -> list[str]:
     """What has happened to a directory, one line for each thing."""
-    lines = [f"{name!r} has appeared: {after[name]}" for name in sorted(after) if name not in before]
-    lines += [f"{name!r} is gone: it was {before[name]}" for name in sorted(before) if name not in after]
+    lines = [f"{in_quotes(name)} has appeared: {after[name]}" for name in sorted(after) if name not in before]
+    lines += [f"{in_quotes(name)} is gone: it was {before[name]}" for name in sorted(before) if name not in after]
     both = sorted(name for name in before if after.get(name, before[name]) != before[name])
-    return lines + [f"{name!r} is not what it was: {before[name]}, and now {after[name]}" for name in both]
+    return lines + [f"{in_quotes(name)} is not what it was: {before[name]}, and now {after[name]}" for name in both]
 
 
 def received(
@@ -101,42 +102,44 @@ def received(
     problems = _status(finished, 0)
     said = f"received {name}, {size_of(original)} bytes\n"
     if finished.stdout != said:
-        words = f"on its standard output {finished.stdout!r} was found, and {said!r} expected"
-        problems.append(Problem(words, f"{said!r} on standard output", repr(finished.stdout)))
+        words = f"on its standard output {in_quotes(finished.stdout)} was found, and {in_quotes(said)} expected"
+        problems.append(Problem(words, f"{in_quotes(said)} on standard output", in_quotes(finished.stdout)))
     problems += _saved(directory, original, name)
     if problems:
         diagnosis = of_older(older, directory / name, Original(original), finished) if older is not None else None
         diagnosis = diagnosis or of_client(finished, said, Original(original), name) or problems[0].diagnosis
         problems[0] = replace(problems[0], diagnosis=diagnosis)
-    judge(f"the client has saved {name!r}, whole and alone, and says so", problems)
+    judge(f"the client has saved {in_quotes(name)}, whole and alone, and says so", problems)
 
 
 def saved(directory: Path, original: Path) -> None:
     """The client has saved the whole file, under its name and nothing beside it, whatever it says."""
     __tracebackhide__ = True
-    judge(f"the client has saved {original.name!r}, whole and alone", _saved(directory, original, original.name))
+    problems = _saved(directory, original, original.name)
+    judge(f"the client has saved {in_quotes(original.name)}, whole and alone", problems)
 
 
 def _saved(directory: Path, original: Path, name: str) -> list[Problem]:
     target = directory / name
     beside = [other for other in os.listdir(directory) if other != name]
     problems = [
-        Problem(f"{other!r} is in its directory, beside the file", "nothing beside the file", repr(other))
+        Problem(f"{in_quotes(other)} is in its directory, beside the file", "nothing beside the file", in_quotes(other))
         for other in beside
     ]
     if not target.is_file() or target.is_symlink():
-        return [*problems, Problem(f"there is no file {name!r} in its directory", f"a file {name!r}", "no such file")]
+        words = f"there is no file {in_quotes(name)} in its directory"
+        return [*problems, Problem(words, f"a file {in_quotes(name)}", "no such file")]
     closed = closed_to_its_owner(target)
     if closed:
-        words = f"the file {name!r} has come {closed}"
+        words = f"the file {in_quotes(name)} has come {closed}"
         return [*problems, Problem(words, "a file that its owner can read", closed.partition(":")[0])]
     differs = difference(original, target)
     if differs is not None:
         md5s = f"{_md5(target)}, and {Original(original).md5} expected"
         where = place_of(story.current().stage, len(os.fsencode(name)), differs.offset, size_of(original))
         words = f"the file is not what was sent: {md5s}\n{differs}" + (f"\n  {where}" if where else "")
-        problems.append(Problem(words, f"{differs.expected_size} bytes, those of the original", differs.in_short,
-                                of_content(Original(original), differs)))
+        expected = f"{counted(differs.expected_size, 'byte')}, those of the original"
+        problems.append(Problem(words, expected, differs.in_short, of_content(Original(original), differs)))
     return problems
 
 
@@ -167,13 +170,13 @@ def start_refused(finished: Finished, thing: str, causes: str = "", *, log: bool
     problems = _status(finished, 1) + _silent(finished) + _one_cause(finished)
     line = finished.stderr
     if thing not in line:
-        words = f"the line on standard error doesn't name {thing!r}"
-        problems.append(Problem(words, f"{thing!r} in the line on standard error", repr(line.strip())))
+        words = f"the line on standard error doesn't name {in_quotes(thing)}"
+        problems.append(Problem(words, f"{in_quotes(thing)} in the line on standard error", in_quotes(line.strip())))
     rest = line.replace(thing, "").lower()
     if rest.isascii() and not any(cause in rest for cause in causes.split("|")):
         words = f"the line on standard error doesn't tell the cause (none of: {causes.replace('|', ', ')})"
-        problems.append(Problem(words, "the cause on standard error", repr(line.strip())))
-    judge(f"it ends with status 1, and one line that names {thing!r} and the cause", problems)
+        problems.append(Problem(words, "the cause on standard error", in_quotes(line.strip())))
+    judge(f"it ends with status 1, and one line that names {in_quotes(thing)} and the cause", problems)
 
 
 def bad_command_line(finished: Finished) -> None:
@@ -200,7 +203,7 @@ def _silent(finished: Finished) -> list[Problem]:
     if not finished.stdout:
         return []
     words = "it wrote something on its standard output, where nothing was expected"
-    return [Problem(words, "nothing on standard output", repr(finished.stdout[:100]))]
+    return [Problem(words, "nothing on standard output", in_quotes(finished.stdout[:100]))]
 
 
 def _one_cause(finished: Finished) -> list[Problem]:
@@ -208,13 +211,14 @@ def _one_cause(finished: Finished) -> list[Problem]:
     lines = [line.strip() for line in finished.stderr.splitlines() if line.strip()]
     if len(lines) != 1:
         words = f"there are {len(lines)} lines on its standard error: one, which names the cause, was expected"
-        return [Problem(words, "one line on standard error", f"{len(lines)} lines")]
+        return [Problem(words, "one line on standard error", counted(len(lines), "line"))]
     if _SUCCESS.search(lines[0]):
         words = (
-            f"success is no cause of a failure (errno is 0 where no call has failed); on standard error is {lines[0]!r}"
+            "success is no cause of a failure (errno is 0 where no call has failed); on standard error is "
+            f"{in_quotes(lines[0])}"
         )
     elif _NAME_ALONE.fullmatch(lines[0]):
-        words = f"the line on standard error is {lines[0]!r}, and names no cause"
+        words = f"the line on standard error is {in_quotes(lines[0])}, and names no cause"
     else:
         return []
-    return [Problem(words, "the cause on standard error", repr(lines[0]))]
+    return [Problem(words, "the cause on standard error", in_quotes(lines[0]))]

@@ -7,6 +7,7 @@ from typing import Optional
 
 from .. import Diagnosis
 from ..telling.sizes import KiB, MiB
+from ..telling.text import in_quotes
 from ..wire.files import Difference, Original
 from ..wire.framing import HEAD, LARGEST_BODY, SIZE_BODY, WireError
 
@@ -49,7 +50,7 @@ def _of_name(sent: bytes, name: bytes) -> Optional[Diagnosis]:
 
 def _text(name: bytes) -> str:
     shown = name if len(name) <= 80 else name[:20] + b"..." + name[-57:]
-    return repr(shown)[1:]
+    return in_quotes(shown)
 
 
 def of_size(announced: int, size: int) -> Optional[Diagnosis]:

@@ -5,6 +5,7 @@ import platform
 from dataclasses import dataclass
 from typing import Optional, Union
 
+from ..telling.text import counted
 from .descriptors import descriptors, socket_name
 from .processes import PROC, facts
 from .tcp import CLOSE_WAIT, tcp_sockets
@@ -73,4 +74,4 @@ def _of_what(pid: int, call: BlockedCall) -> str:
     if end is None:
         return asked
     closed = ", after the other side of its connection has closed" if end.state == CLOSE_WAIT else ""
-    return f"{asked}{closed}; {end.receive_queue} bytes are there, unread"
+    return f"{asked}{closed}; {counted(end.receive_queue, 'byte')} there, unread"

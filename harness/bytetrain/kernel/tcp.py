@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
+from ..telling.text import counted
+
 ESTABLISHED, SYN_RECV, TIME_WAIT, CLOSE, CLOSE_WAIT, LISTEN = 1, 3, 6, 7, 8, 10  # include/net/tcp_states.h
 RETRANSMISSION = 1  # timers, see proc_net_tcp.txt: what was sent, or a handshake or an end, is on its way, or lost
 _STATES = ("", "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "CLOSE", "CLOSE_WAIT",
@@ -37,7 +39,7 @@ class TcpSocket:
 
     def __str__(self) -> str:
         named = _STATES[self.state] if self.state < len(_STATES) else f"state {self.state}"
-        queues = f"{self.send_queue} bytes sent and not acknowledged, {self.receive_queue} unread"
+        queues = f"{counted(self.send_queue, 'byte')} sent and not acknowledged, {self.receive_queue} unread"
         return f"port {self.local_port} to port {self.remote_port}: {named}, {queues}"
 
     __repr__ = __str__  # in a list

@@ -26,6 +26,7 @@ from ..programs.program import Client, Conditions, Server
 from ..programs.start import SomeProgram, Starter
 from ..programs.terminal import TerminalClient
 from ..telling.story import expect
+from ..telling.text import in_quotes
 from ..telling.waiting import NeverHappened, wait_until
 from ..wire.faults import Fault
 from ..wire.files import FileStore, md5_of
@@ -174,7 +175,7 @@ def saved_md5(client: Client, name: str) -> str:
     if not path.is_file():
         return ""
     closed = closed_to_its_owner(path)
-    expect(not closed, f"the client has saved {name!r} {closed}", expected="a file that its owner can read")
+    expect(not closed, f"the client has saved {in_quotes(name)} {closed}", expected="a file that its owner can read")
     return md5_of(path)
 
 

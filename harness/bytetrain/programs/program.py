@@ -20,7 +20,7 @@ from ..kernel.blocked import activity
 from ..kernel.processes import ProcessFacts, facts, live_children
 from ..kernel.trace import Trace
 from ..telling.story import did, doing, expect, expecting, quietly
-from ..telling.text import command_line
+from ..telling.text import command_line, counted
 from ..telling.waiting import LIMIT, AT_A_TIME, Look, Patience, wait_until
 from .limits import Printed, be_first_to_die
 from .output import Capture, Finished, quoted, status_in_words
@@ -278,7 +278,7 @@ class Server(Program):
             f"the server (process {self.pid}) has {len(workers)} live children: worker number {number + 1} should be "
             "there"
         )
-        expected, actual = f"{number + 1} workers or more", f"{len(workers)} workers"
+        expected, actual = f"{counted(number + 1, 'worker')} or more", counted(len(workers), "worker")
         expect(number < len(workers), words, expected=expected, actual=actual)
         return workers[number]
 

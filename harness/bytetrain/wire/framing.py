@@ -20,6 +20,7 @@ from typing import Callable, Optional
 from .. import Failure
 from ..course.traits import traits
 from ..telling.sizes import KiB
+from ..telling.text import counted, in_quotes
 from .files import AROUND, caret, window_line
 
 HEAD = 4
@@ -135,11 +136,11 @@ def why_name_is_refused(name: bytes) -> Optional[str]:
     if not name:
         return "the name is empty"
     if len(name) > 255:
-        return f"the name is {len(name)} bytes long: at most 255 are allowed"
+        return f"the name is {counted(len(name), 'byte')} long: at most 255 are allowed"
     if name in (b".", b".."):
-        return f"the name is {name.decode()!r}, a folder"
+        return f"the name is {in_quotes(name.decode())}, a folder"
     if b"/" in name or b"\0" in name:
-        return f"the name {name!r} contains '/' or a NUL byte"
+        return f"the name {in_quotes(name)} contains '/' or a NUL byte"
     return None
 
 
@@ -223,7 +224,8 @@ class Parser:
             come, whole, what = len(self._buffer), HEAD, "a head"
         else:
             come, whole, what = len(self._buffer) - HEAD, self._length(), "a body"
-        return f"the last {whole - come} of {whole} bytes of {what}", f"after {come} of {whole} bytes of {what}"
+        all_of_it = counted(whole, "byte")
+        return f"the last {whole - come} of {all_of_it} of {what}", f"after {come} of {all_of_it} of {what}"
 
     def _length(self) -> int:
         return int.from_bytes(self._buffer[:HEAD], "big")
@@ -256,7 +258,7 @@ class Parser:
             refused = why_name_is_refused(body)
             if refused:
                 at = next((HEAD + place for place, byte in enumerate(body) if byte in b"/\0"), 0)
-                self._fail(refused, expected="a name that a client can take", actual=f"{body[:300]!r}", at=at,
+                self._fail(refused, expected="a name that a client can take", actual=in_quotes(body[:300]), at=at,
                            name=body)
             self.name = body
         elif self.train == 2 and self._format.announces_size:
@@ -269,8 +271,9 @@ class Parser:
 
     def _take_size(self, body: bytes) -> None:
         if len(body) != SIZE_BODY:
-            problem = f"the size has {len(body)} bytes ({body[:16].hex(' ')}): it must have {SIZE_BODY}"
-            self._fail(problem, expected=f"a size of {SIZE_BODY} bytes", actual=f"a size of {len(body)} bytes")
+            problem = f"the size has {counted(len(body), 'byte')} ({body[:16].hex(' ')}): it must have {SIZE_BODY}"
+            actual = f"a size of {counted(len(body), 'byte')}"
+            self._fail(problem, expected=f"a size of {SIZE_BODY} bytes", actual=actual)
         self.size = int.from_bytes(body, "big")
         self.done = self.size == 0
         self._raw = self._format.raw and not self.done
@@ -278,11 +281,13 @@ class Parser:
     def _take_counted(self, body: bytes) -> None:
         assert self.size is not None
         if not body:
-            problem = f"an empty train after {self.received} of {self.size} bytes: stage {self._stage:02d} has none"
+            come = f"{self.received} of {counted(self.size, 'byte')}"
+            problem = f"an empty train after {come}: stage {self._stage:02d} has none"
             self._fail(problem, expected="a train with content", actual="an empty train")
         if (sent := self.received + len(body)) > self.size:
             problem = f"{self.received} and {len(body)} bytes of content are more than the announced {self.size}"
-            self._fail(problem, expected=f"{self.size} bytes of content, as announced", actual=f"{sent} bytes or more")
+            announced = f"{counted(self.size, 'byte')} of content, as announced"
+            self._fail(problem, expected=announced, actual=f"{counted(sent, 'byte')} or more")
         self._take_content(body)
         self.done = self.received == self.size
 
@@ -296,8 +301,9 @@ class Parser:
         if len(data) > missing:
             extra = data[missing:]
             start = extra[:16].hex(" ")
-            problem = f"{len(extra)} bytes after the end, beginning with {start}: nothing may follow"
-            self._fail(problem, expected="the end of the stream", actual=f"{len(extra)} bytes or more", ahead=extra)
+            problem = f"{counted(len(extra), 'byte')} after the end, beginning with {start}: nothing may follow"
+            more = f"{counted(len(extra), 'byte')} or more"
+            self._fail(problem, expected="the end of the stream", actual=more, ahead=extra)
 
     def _take_content(self, data: bytes) -> None:
         self.received += len(data)
@@ -333,7 +339,9 @@ class Parser:
             "the stream"
         )
         whole = len(self._buffer) >= HEAD and self._length() <= LARGEST_BODY
-        return begins + (f", its body of {self._length()} bytes at byte {self.offset + HEAD}" if whole else "")
+        if not whole:
+            return begins
+        return f"{begins}, its body of {counted(self._length(), 'byte')} at byte {self.offset + HEAD}"
 
 
 def parse_stream(stage: int, data: bytes) -> Parser:

@@ -25,6 +25,7 @@ from ..kernel.processes import all_asleep, sleeping
 from ..kernel.tcp import TcpSocket, is_open, tcp_socket
 from ..telling.sizes import KiB, MiB
 from ..telling.story import did, doing, expecting
+from ..telling.text import counted
 from ..telling.waiting import LIMIT, AT_A_TIME, Look, NobodyMoves, Patience, settled, wait_until
 from .endings import kept_open
 from .files import drop_pages
@@ -50,10 +51,10 @@ class Ended(Failure):
 
     def __init__(self, got: bytes, wanted: Optional[int], reset: bool) -> None:
         how = "was reset" if reset else "was closed"
-        asked = f" of {wanted}" if wanted is not None else ""
-        words = f"the connection {how} by the other side after {len(got)}{asked} bytes"
+        come = counted(len(got), "byte") if wanted is None else f"{len(got)} of {counted(wanted, 'byte')}"
+        words = f"the connection {how} by the other side after {come}"
         super().__init__(
-            words, expected=f"{wanted} bytes" if wanted is not None else "the rest of the stream", actual=words
+            words, expected=counted(wanted, "byte") if wanted is not None else "the rest of the stream", actual=words
         )
         self.got = got
         self.reset = reset
@@ -149,7 +150,7 @@ class Connection:
         """Exactly `size` bytes; Ended, which has what came, if the stream ends before."""
         __tracebackhide__ = True
         got = bytearray()
-        with expecting(f"{self.we} reads {size} bytes"):
+        with expecting(f"{self.we} reads {counted(size, 'byte')}"):
             while len(got) < size:
                 try:
                     data = self.read_some(min(READ_SIZE, size - len(got)))
@@ -163,7 +164,7 @@ class Connection:
     def skip_to_end(self, most: int, file: Optional[Path] = None) -> int:
         """As `skip`, up to the end of the stream; Failure if there are more than `most` bytes before it."""
         __tracebackhide__ = True
-        with expecting(f"the stream ends after {most} bytes at most"):
+        with expecting(f"the stream ends after {counted(most, 'byte')} at most"):
             count = self.skip(most + 1, file)
             if count > most:
                 raise _sends_on(most)
@@ -243,7 +244,7 @@ class Connection:
     def send_what_fits(self, most: int) -> int:
         """Hands bytes to the kernel, without waiting for room: up to `most`. Returns how many it took."""
         count = 0
-        with doing(f"{self.we} sends up to {most} bytes, as many as fit") as step:
+        with doing(f"{self.we} sends up to {counted(most, 'byte')}, as many as fit") as step:
             self.socket.settimeout(0)
             try:
                 while count < most:
@@ -252,7 +253,7 @@ class Connection:
                 pass
             finally:
                 self.socket.settimeout(AT_A_TIME)
-            step.result = f"{count} bytes"
+            step.result = counted(count, "byte")
         return count
 
     def deliver(self, data: bytes, pid: Optional[int] = None, limit: float = LIMIT) -> bool:
@@ -313,7 +314,7 @@ class Connection:
         read before the next one comes."""
         if not self.send(train):
             return False
-        wait_until(self._arrived, f"a train of {len(train)} bytes arrives", seen=self.other_end)
+        wait_until(self._arrived, f"a train of {counted(len(train), 'byte')} arrives", seen=self.other_end)
         self._unread += len(train)
         if self._unread < UNREAD_LIMIT and not alone:
             return True
@@ -405,14 +406,14 @@ class Connection:
 
 def _sends_on(most: int) -> Failure:
     words = f"the other side sends on and on: more than {most} bytes have come, where the stream should have ended"
-    end = f"the end of the stream after {most} bytes at most"
-    return Failure(words, expected=end, actual=f"more than {most} bytes")
+    end = f"the end of the stream after {counted(most, 'byte')} at most"
+    return Failure(words, expected=end, actual=f"more than {counted(most, 'byte')}")
 
 
 def _bytes(data: bytes) -> str:
     """What is sent, in words: all of a few bytes, the beginning of many."""
     shown = data[:8].hex(" ")
-    return f"{len(data)} bytes: {shown}{' ...' if len(data) > 8 else ''}"
+    return f"{counted(len(data), 'byte')}: {shown}{' ...' if len(data) > 8 else ''}"
 
 
 class RawClient(Connection):
