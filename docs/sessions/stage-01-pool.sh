@@ -5,7 +5,7 @@ source "$SESSIONS/lib.sh"
 
 quietly eval 'echo "hello, world" > hello.txt; mkdir received'
 serve server 'strace -ff -qq -o pool -e trace=accept4,sendmsg,recvmsg,sendto,close 01/server 127.0.0.1 0 2 hello.txt'
-run "cat /proc/$server/task/$server/children; echo"
+run "pgrep -P $server"
 run "for fd in /proc/$server/fd/[3-9]; do echo \"\$fd: \$(readlink \$fd)\"; done"
 run "01/client 127.0.0.1 $port received"
 until_true "the worker has said that it is idle" has_line "pool.${workers[0]}" '"i", 1'
@@ -15,5 +15,8 @@ part parent
 run "grep -A 2 accept4 pool.$server"
 part worker
 run "grep -A 5 ^recvmsg pool.${workers[0]} | head -n 6"
-kill -KILL "$server"
-ended server
+part end
+run "kill -KILL $server"
+until_true "the workers have left" has_line "pool.${workers[0]}" 'recvmsg.*= 0$'
+run "tail -n 1 pool.${workers[0]}"
+ended server 3>/dev/null

@@ -6,6 +6,7 @@ vary '127\.0\.0\.1:(\d{5}) +127\.0\.0\.1:41233' 51870
 
 run 'echo "hello, world" > hello.txt'
 serve server '01/server --raw 127.0.0.1 0 1 hello.txt'
+run "pgrep -P $server"
 run "kill -STOP ${workers[0]}"
 until_true "the worker is stopped" in_state "${workers[0]}" Tt
 

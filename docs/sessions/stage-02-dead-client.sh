@@ -7,7 +7,8 @@ quietly mkdir received
 run 'seq 1 2000000 > numbers.txt'
 serve server 'strace -ff -qq -s 4 -o trace -e trace=sendto,sendmsg 02/server 127.0.0.1 0 2 numbers.txt'
 worker=${workers[0]}
-run "python3 -m bytetrain.play client $port --read 100000 --then reset"
+run "pgrep -P $server"
+run "./play client $port --read 100000 --then reset"
 until_true "the worker is a zombie" in_state "$worker" Z
 
 part worker

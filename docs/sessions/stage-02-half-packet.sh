@@ -5,7 +5,7 @@ source "$SESSIONS/lib.sh"
 quietly mkdir received
 run 'seq 1 1000 > numbers.txt'
 serve server '02/server 127.0.0.1 0 1 numbers.txt'
-relay proxy "python3 -m bytetrain.play proxy $port --cut 1495"
+relay proxy "./play proxy $port --cut 1495"
 run "02/client 127.0.0.1 $through received; echo \"status \$?\""
 run 'ls -A received'
 

@@ -6,8 +6,9 @@ source "$SESSIONS/lib.sh"
 run 'seq 1 2000000 > numbers.txt'
 serve server 'strace -ff -qq -s 4 -o trace -e trace=sendto 02/server 127.0.0.1 0 1 numbers.txt'
 worker=${workers[0]}
-bg client "python3 -m bytetrain.play client $port --read 100000 --then stall"
+bg client "./play client $port --read 100000 --then stall"
 said client stall
+run "pgrep -P $server"
 run "kill -STOP $worker"
 until_true "the worker is stopped" in_state "$worker" Tt
 run "kill -CONT $worker"

@@ -5,7 +5,7 @@ source "$SESSIONS/lib.sh"
 
 run 'seq 1 2000000 > numbers.txt'
 serve server 'strace -ff -qq -o spin -e trace=epoll_wait,epoll_pwait,recvfrom 02/server 127.0.0.1 0 2 numbers.txt'
-run "python3 -m bytetrain.play client $port --read 100000 --then reset"
+run "./play client $port --read 100000 --then reset"
 spinning() { in_state "${workers[0]}" Z && (($(grep -c '= 0$' "spin.$server") >= 1000)); } # SIGCHLD lies far behind
 until_true "the parent spins" spinning
 run "kill -KILL $server"

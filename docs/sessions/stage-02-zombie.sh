@@ -6,12 +6,14 @@ quietly mkdir received
 run 'seq 1 2000000 > numbers.txt'
 serve server '02/server 127.0.0.1 0 2 numbers.txt'
 worker=${workers[0]}
+run "pgrep -P $server"
 run "grep State /proc/$server/status /proc/$worker/status"
-run "python3 -m bytetrain.play client $port --read 100000 --then reset"
+run "./play client $port --read 100000 --then reset"
 
 part zombie
 until_true "the worker is a zombie" in_state "$worker" Z
 run "grep -E 'State|PPid' /proc/$worker/status"
+run "ps -elf | awk '\$5 == $server { print \$2, \$4, \$5, \$15, \$16 }'"
 
 part spin
 ticks() { awk '{print $14 + $15}' "/proc/$server/stat"; }
@@ -19,7 +21,7 @@ busy() { (($(ticks) >= 20)); }
 until_true "the parent has used 0.2 s of CPU" busy
 until_true "the parent runs" in_state "$server" R
 run "grep State /proc/$server/status"
-vary '^([2-9]\d|\d{3,})$' 20
+vary 'stat\n([2-9]\d|\d{3,})$' 20
 run "awk '{print \$14 + \$15}' /proc/$server/stat"
 
 part next

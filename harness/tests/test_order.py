@@ -19,7 +19,7 @@ from bytetrain.grading.results import Results
 
 from .trial import Trial
 
-_ITEM = re.compile(r"^(?:\d+\. |### (?:Step \d+: |第 \d+ 步：))", re.MULTILINE)
+_ITEM = re.compile(r"^### (?:Step \d+: |第 \d+ 步：)", re.MULTILINE)
 
 
 def test_each_check_with_points_is_in_one_step_of_the_stage_that_brings_it() -> None:

@@ -12,7 +12,7 @@ from .paths import STEPS
 
 @dataclass(frozen=True)
 class PageStep:
-    """An item of "Build it yourself" on the page of a stage."""
+    """An item of "Build it" on the page of a stage."""
 
     stage: int
     number: int  # from 1, on that page

@@ -28,7 +28,7 @@ def add_options(group: Any) -> None:
     )
     group.addoption(
         "--step", metavar="N", type=int, default=None,
-        help="what belongs to this step of the stage's page only (\"Build it yourself\"), with one --stage",
+        help="what belongs to this step of the stage's page only (\"Build it\"), with one --stage",
     )
     group.addoption(
         "--check", metavar="ID", action="append", default=[], help="this check only (client.head_split, 'exit.*')"

@@ -2,7 +2,7 @@
 //
 //   server HOST PORT WORKERS FILE
 //
-// What is left to do is marked TODO, with the steps of "Build it yourself" on the page of this stage.
+// What is left to do is marked TODO, with the steps of "Build it" on the page of this stage.
 #include <fcntl.h>
 #include <sys/socket.h>
 

@@ -1,0 +1,7 @@
+break 23 if train.length > 1000
+run
+print train.length
+print got
+print train.number
+print *(char(*)[4]) &train.number
+kill
