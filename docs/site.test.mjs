@@ -2,9 +2,11 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import http from "node:http";
+import os from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { chromium } from "playwright-core";
+import { deadAnchors } from "./.vitepress/anchors.mjs";
 import { slugify } from "./.vitepress/markdown.mjs";
 import { docs, languages } from "./.vitepress/pages.mjs";
 import { target } from "./.vitepress/sources.mjs";
@@ -38,6 +40,28 @@ test("a link leads to a page, to the page of that file, or says the folder; a de
   assert.equal(target("../docs/en/wire.md", "en/source/stages/README.md").url, "/en/wire.md");
   assert.deepEqual(target("../sessions/", "en/index.md"), { folder: "docs/sessions" });
   assert.throws(() => target("../../none.cpp", "en/index.md"), /docs\/en\/README.md: a dead link: ..\/..\/none.cpp/);
+});
+
+test("an anchor that is no heading's is found", () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "site-"));
+  const [here, absolute, dead] = ["#半包", "/kit/#%E5%8D%8A%E5%8C%85", "./#b"].map((to) => `<a class="x" href="${to}">`);
+  const page = `<h2 id="半包">半包</h2>${here}${absolute}${dead}`;
+  fs.writeFileSync(path.join(folder, "index.html"), page);
+  assert.deepEqual(deadAnchors(folder, "/kit/"), ["index.html: ./#b"]);
+  fs.rmSync(folder, { recursive: true });
+});
+
+test("previous and next are those of the page's own last line, which the site leaves out", () => {
+  for (const page of pages.filter((each) => /stage-\d+/.test(each))) {
+    const lines = fs.readFileSync(path.join(docs, page.replace(".html", ".md")), "utf8").trim().split("\n");
+    const built = fs.readFileSync(path.join(site, page), "utf8");
+    const turns = [...lines.at(-1).matchAll(/\[[^\]]*[←→][^\]]*\]\((.*?)\.md\)/g)];
+    for (const [text, to] of turns) {
+      const which = text.includes("←") ? "prev" : "next";
+      assert.match(built, new RegExp(`pager-link ${which}" href="/[^"]*/${to}\\.html"`), page);
+    }
+    assert.ok(!built.includes(">All pages<") && !built.includes(">全部页面<"), page);
+  }
 });
 
 describe("in a browser", { skip: !executablePath && "there is no Chromium on this machine" }, () => {

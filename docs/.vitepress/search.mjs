@@ -1,12 +1,21 @@
 // Search in the page itself, no service. Chinese has no blanks between words: it is cut into pairs of characters, so
-// that any part of two characters or more is found, and one character as the beginning of a pair.
-// The browser gets this function as text: it must stand alone.
+// that any part of two characters or more is found, and one character as the beginning of a pair. (The last one of a
+// text has no pair.) The browser gets both functions as text: each must stand alone.
 function tokenize(text) {
   const words = text.match(/\p{Script=Han}+|[^\p{Script=Han}\p{Z}\p{P}\p{S}\p{Cc}]+/gu) ?? [];
   return words.flatMap((word) => {
     if (!/\p{Script=Han}/u.test(word)) return [word];
     const signs = [...word];
     return signs.map((sign, at) => sign + (signs[at + 1] ?? ""));
+  });
+}
+
+function tokenizeQuery(text) {
+  const words = text.match(/\p{Script=Han}+|[^\p{Script=Han}\p{Z}\p{P}\p{S}\p{Cc}]+/gu) ?? [];
+  return words.flatMap((word) => {
+    const signs = [...word];
+    if (!/\p{Script=Han}/u.test(word) || signs.length === 1) return [word];
+    return signs.slice(1).map((sign, at) => signs[at] + sign);
   });
 }
 
@@ -28,7 +37,13 @@ export const search = {
     locales: { "zh-CN": { translations: chinese } },
     miniSearch: {
       options: { tokenize },
-      searchOptions: { combineWith: "AND", fuzzy: 0.2, prefix: true, boost: { title: 4, text: 2, titles: 1 } },
+      searchOptions: {
+        tokenize: tokenizeQuery,
+        combineWith: "AND",
+        fuzzy: 0.2,
+        prefix: true,
+        boost: { title: 4, text: 2, titles: 1 },
+      },
     },
   },
 };
