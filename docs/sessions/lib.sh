@@ -150,6 +150,11 @@ listens() {
   done
 }
 
+traced() { # traced NAME: shows how to find the program that strace, the last one in the background, has started
+  printf '$ pgrep -P $!  # $! is strace, its child is the program\n' >&3
+  pgrep -P "${pid_of[$1]}" >&3
+}
+
 # relay NAME COMMAND: as `serve`, for a proxy. Sets $through, its port.
 relay() {
   bg "$1" "$2"

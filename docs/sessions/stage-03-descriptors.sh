@@ -6,7 +6,7 @@ source "$SESSIONS/lib.sh"
 quietly mkdir received
 run 'seq 1 1000 > numbers.txt'
 serve server 'strace -qq -o trace -e trace=accept4,epoll_ctl,epoll_wait,epoll_pwait 03/server 127.0.0.1 0 2 numbers.txt'
-run 'pgrep -P $!  # $! is strace: the parent is its child'
+traced server
 run "ls /proc/$server/fd | tr '\\n' ' '; echo"
 run "prlimit --pid $server --nofile=7:  # 0 to 6: no more than it has"
 bg client "03/client 127.0.0.1 $port received"

@@ -7,7 +7,7 @@ source "$SESSIONS/lib.sh"
 quietly mkdir received
 run 'seq 1 1000 > numbers.txt'
 serve server 'strace -ff -qq -o trace -e trace=accept4,sendmsg,recvfrom,kill,wait4 -e signal=none 03/server 127.0.0.1 0 1 numbers.txt'
-run 'pgrep -P $!  # $! is strace: the parent is its child'
+traced server
 run "pgrep -P $server"
 run "kill -STOP $server"
 until_true "the parent is stopped" in_state "$server" Tt

@@ -2,11 +2,11 @@
 # Stage 03: SIGPIPE as it is, ignored, and blocked; and what a program inherits of it.
 source "$SESSIONS/lib.sh"
 
-run 'yes | head -n 1 > /dev/null; echo "status ${PIPESTATUS[0]}"'
+run 'yes | head -n 1 > /dev/null; echo ${PIPESTATUS[0]}'
 part ignored
-run 'env --ignore-signal=PIPE yes | head -n 1 > /dev/null; echo "status ${PIPESTATUS[0]}"'
+run 'env --ignore-signal=PIPE yes | head -n 1 > /dev/null; echo ${PIPESTATUS[0]}'
 part blocked
-run 'env --block-signal=PIPE yes | head -n 1 > /dev/null; echo "status ${PIPESTATUS[0]}"'
+run 'env --block-signal=PIPE yes | head -n 1 > /dev/null; echo ${PIPESTATUS[0]}'
 part pending
 run "cat > pending.py <<'END'
 import os, signal
@@ -18,7 +18,8 @@ os.close(reader)
 try:
     os.write(writer, b'x')
 except BrokenPipeError as error:
-    print(error.strerror, '- pending:', *[each.name for each in signal.sigpending()], flush=True)
+    pending = [each.name for each in signal.sigpending()]
+    print(error.strerror, '- pending:', pending, flush=True)
 signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGPIPE])
 print('never comes here')
 END"

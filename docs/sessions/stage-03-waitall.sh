@@ -15,7 +15,7 @@ stop_at() { # stop_at NAME OFFSET WAY
   client=$(children "${pid_of[$1]}")
   name_pid "${pid_of[$1]}"
   name_pid "$client"
-  run 'pgrep -P $!  # $! is strace: the client is its child'
+  traced "$1"
   run "kill -STOP $client"
   until_true "the client is stopped" in_state "$client" Tt
   run "kill -CONT $client"

@@ -6,7 +6,7 @@ source "$SESSIONS/lib.sh"
 quietly mkdir received
 run 'head -c 1M /dev/zero > mib'
 serve server 'strace -ff -qq -o server -e trace=read,sendto 04/server 127.0.0.1 0 1 mib'
-run 'pgrep -P $!  # $! is strace: the parent is its child'
+traced server
 run "strace -qq -o client -e trace=recvfrom,write 04/client 127.0.0.1 $port received"
 until_true "the worker is idle again" has_line "server.${workers[0]}" '"i"'
 run "pgrep -P $server"

@@ -10,7 +10,8 @@ run "cat > draw.cpp <<'END'
 #include <cstdlib>
 #include <string>
 
-int main(int, char* argv[]) { // draw RULE SIZE: reads SIZE bytes in pieces of 1000, as a client does
+// draw RULE SIZE: reads in pieces of 1000 bytes, as a client does.
+int main(int, char* argv[]) {
   const std::string rule = argv[1];
   const double size = std::atof(argv[2]);
   double got = 0, drawn = 0;
@@ -19,9 +20,10 @@ int main(int, char* argv[]) { // draw RULE SIZE: reads SIZE bytes in pieces of 1
   for (ssize_t n; (n = read(STDIN_FILENO, piece, sizeof piece)) > 0;) {
     got += n;
     const auto now = std::chrono::steady_clock::now();
-    if (rule == \"slice\" && got - drawn < size / 10000) continue; // once for each 1/10000 of the file
-    if (rule == \"time\" && got < size && now - last < std::chrono::milliseconds{100}) continue;
-    std::fprintf(stderr, \"%6.2f%%\\r\", 100 * got / size); // one write each: stderr has no buffer
+    const bool soon = now - last < std::chrono::milliseconds{100};
+    if (rule == \"slice\" && got - drawn < size / 10000) continue;
+    if (rule == \"time\" && got < size && soon) continue;
+    std::fprintf(stderr, \"%6.2f%%\\r\", 100 * got / size);  // one write
     drawn = got;
     last = now;
   }

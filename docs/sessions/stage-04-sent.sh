@@ -5,7 +5,7 @@ source "$SESSIONS/lib.sh"
 
 run 'seq 1 2000000 > numbers.txt'
 serve server 'strace -ff -qq -o server -e trace=sendto 04/server 127.0.0.1 0 1 numbers.txt'
-run 'pgrep -P $!  # $! is strace: the parent is its child'
+traced server
 run "pgrep -P $server"
 bg stalled "./play client $port --read 100000 --then stall"
 said stalled 'then: stall'
