@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Optional
 
 import pytest
 
+from bytetrain import Failure
 from bytetrain.course.catalogue import rubric
 from bytetrain.course.languages import Language
 from bytetrain.course.paths import STAGES
@@ -16,6 +18,10 @@ from bytetrain.course.traits import stage_numbers
 from bytetrain.grading.order import Order, key_of, node_id
 from bytetrain.grading.records import Record, Verdict
 from bytetrain.grading.results import Results
+from bytetrain.judging import pools
+from bytetrain.judging.pools import IDLE
+from bytetrain.kernel.cpu import CpuUse
+from bytetrain.programs.program import Server
 
 from .trial import Trial
 
@@ -68,6 +74,33 @@ def case(check: str, verdict: Verdict, name: str = "") -> Record:
 
 def items(*checks: str) -> list[str]:
     return [f"checks/{check}::test_it[stage01]" for check in checks]
+
+
+@pytest.mark.parametrize("use, check", [
+    (CpuUse(0.0, 0.1, 0, 0.0, 0.1), None), (CpuUse(0.0, 0.1, 50, 0.0, 1.0), IDLE), (CpuUse(0.1, 0.1, 0, 1.0, 0.1), ""),
+], ids=["sleeps", "polls", "spins"])
+def test_a_parent_that_polls_is_told_by_the_check_for_that(
+    use: CpuUse, check: Optional[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "cpu_use", lambda pids, yardstick: dict.fromkeys(pids, use))
+    monkeypatch.setattr(pools, "dead", lambda pid: False)
+    server = Server(Path("server"), Path("file"))
+    if check is None:
+        pools.parent_uses_no_cpu(server)
+        return
+    with pytest.raises(Failure) as caught:
+        pools.parent_uses_no_cpu(server)
+    assert caught.value.check == check
+
+
+def test_what_another_check_has_found_is_told_once() -> None:
+    """In its turn, if that comes; or at once."""
+    order = Order(Results(rubric(), STAGES, "release", [1]))
+    order.begin(items("server.ready_line", "client.first_file"))
+    assert order.comes_to(("server.ready_line", 1)) and not order.comes_to(("pool.idle_cpu", 1))
+    order.ended(items("server.ready_line")[0])
+    assert list(order.decided()) == [("server.ready_line", 1)]
+    assert not order.comes_to(("server.ready_line", 1)) and order.comes_to(("client.first_file", 1))
 
 
 def test_a_check_is_told_when_all_before_it_are_decided() -> None:

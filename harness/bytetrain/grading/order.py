@@ -52,9 +52,9 @@ class Order:
             found.setdefault(stage, []).append(check)
         return found
 
-    def knows(self, key: Key) -> bool:
-        """Whether that check is one of them."""
-        return key in self._open
+    def comes_to(self, key: Key) -> bool:
+        """Whether that check is one of them, and not told yet."""
+        return key in self._next
 
     def has_news(self) -> bool:
         """Whether anything that was wanted may not be wanted any more, since this was asked last."""

@@ -95,7 +95,7 @@ class Teller:
             record = self.results.add(each)
             if each.elsewhere:
                 found = self.results.add(Record.from_data(each.elsewhere))
-                also += [] if self.order.knows((found.check, found.stage)) else [(found.check, found.stage)]
+                also += [] if self.order.comes_to((found.check, found.stage)) else [(found.check, found.stage)]
         if report.when == "teardown":
             self.order.ended(report.nodeid)
         also += self.order.decided() if key_of(report.nodeid) else [(record.check, record.stage)]
