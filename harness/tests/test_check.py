@@ -189,6 +189,13 @@ def test_what_a_later_format_changes_belongs_to_the_step_that_changes_it() -> No
         assert part is not None and part.number == number, (stage, check_id)
 
 
+@pytest.mark.parametrize("stage", stage_numbers())
+def test_steps_come_to_their_ends_one_after_the_other(stage: int) -> None:
+    order = order_of(stage)
+    ends = [max(map(order.index, part.checks)) for part in standing.parts_of(stage) if part.number]
+    assert ends == sorted(ends)
+
+
 def test_list_draws_how_far_it_is(work: Work, run: Run) -> None:
     run(verdicts(1, "client.bad_name"))
     told = standing.picture(work, Language.EN).plain.splitlines()

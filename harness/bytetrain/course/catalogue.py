@@ -147,7 +147,8 @@ class Rubric:
 
     def _in_order(self, stage: int) -> list[Check]:
         by_page = sorted(self.steps, key=lambda step: (step.stage != stage, step.stage))
-        named = [self.checks[each] for step in by_page for each in step.checks if each in self.checks]
+        ids = (each for step in by_page for each in (*step.checks, *(step.again if step.stage == stage else ())))
+        named = [self.checks[each] for each in ids if each in self.checks]
         counting = [check for check in (*named, *self.checks.values()) if stage in check.stages]
         with_needs = [each for check in counting for each in (*self.all_needs(check, stage), check)]
         rested_on = [each for check in counting for each in self.all_needs(check, stage) if each.first < stage]

@@ -55,7 +55,7 @@ def parts_of(stage: int) -> tuple[Part, ...]:
     """A stage as its page builds it: its steps that have checks; and, last, what counts since earlier pages."""
     counting = [each.id for each in rubric().of_stage(stage) if each.weight]
     found = [
-        Part(step.number, step.title, tuple(each for each in (*step.again, *step.checks) if each in counting))
+        Part(step.number, step.title, tuple(each for each in (*step.checks, *step.again) if each in counting))
         for step in steps_of(stage, rubric().steps)
     ]
     named = {each for part in found for each in part.checks}
