@@ -3,14 +3,15 @@
 # needs: strace
 source "$SESSIONS/lib.sh"
 
-quietly eval 'echo "hello, world" > hello.txt; mkdir received'
+quietly eval 'echo "hello, world" > hello.txt'
 part cuts
+run 'rm -rf fresh; mkdir fresh'
 serve server '01/server --raw 127.0.0.1 0 1 hello.txt'
 relay proxy "./play proxy $port --cut 9"
-run "01/client --raw 127.0.0.1 $through received"
+run "01/client --raw 127.0.0.1 $through fresh"
 relay other "./play proxy $port --cut 5"
-run "01/client --raw 127.0.0.1 $through received"
-run 'ls -Q received'
+run "01/client --raw 127.0.0.1 $through fresh"
+run 'ls -Q fresh'
 finish server proxy other
 
 part flush

@@ -3,7 +3,8 @@
 # needs: ss
 source "$SESSIONS/lib.sh"
 
-quietly eval 'echo "hello, world" > hello.txt; mkdir one two'
+quietly eval 'echo "hello, world" > hello.txt'
+run 'mkdir -p one two'
 serve server '01/server 127.0.0.1 0 1 hello.txt'
 run "pgrep -P $server"
 run "kill -STOP ${workers[0]}"

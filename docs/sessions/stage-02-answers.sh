@@ -19,7 +19,7 @@ run "strace -qq -s 6 -e trace=recvfrom,write 02/client 127.0.0.1 $through receiv
 finish server proxy
 
 part ignored
-quietly eval 'seq 1 2000000 > numbers.txt'
+run 'seq 1 2000000 > numbers.txt'
 serve server '02/server 127.0.0.1 0 1 numbers.txt'
 worker=${workers[0]}
 run "pgrep -P $server"
