@@ -28,7 +28,6 @@ function turn(tokens, page) {
   const open = [];
   for (const [index, token] of tokens.entries()) {
     if (token.children) turn(token.children, page);
-    if (token.type === "code_inline" && token.content.length < 28) token.attrJoin("class", "short");
     if (token.type === "link_open") {
       const { url, folder } = target(token.attrGet("href"), page);
       turnText(tokens[index + 1], token.attrGet("href"), page);
@@ -48,8 +47,19 @@ function diagrams(md) {
   };
 }
 
+// A long name may be broken after its points, underscores and slashes; other short code, as an option, nowhere.
+function inlineCode(md) {
+  md.renderer.rules.code_inline = (tokens, index) => {
+    const { content } = tokens[index];
+    const text = md.utils.escapeHtml(content);
+    if (/^[\w./]{14,}$/.test(content)) return `<code v-pre>${text.replace(/[._/](?=\w)/g, "$&<wbr>")}</code>`;
+    return content.length < 28 ? `<code v-pre class="short">${text}</code>` : `<code v-pre>${text}</code>`;
+  };
+}
+
 export function repository(md) {
   diagrams(md);
+  inlineCode(md);
   md.core.ruler.push("repository", (state) => {
     state.tokens = dropLines(state.tokens);
     turn(state.tokens, state.env.relativePath);
