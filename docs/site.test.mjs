@@ -80,6 +80,7 @@ describe("in a browser", { skip: !executablePath && "there is no Chromium on thi
 
   async function open(address, options = {}) {
     const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
+    context.setDefaultTimeout(120_000);
     const page = await context.newPage();
     const said = [];
     page.on("console", (message) => ["error", "warning"].includes(message.type()) && said.push(message.text()));
