@@ -17,5 +17,5 @@ int main() {
   std::printf(\"64 bit: counted  >= size is %s\\n\", counted >= size ? \"true\" : \"false\");
 }
 END"
-run 'g++ -std=c++20 -Wextra -o sign sign.cpp 2>&1 | grep -o "warning: .*"'
+run 'g++ -std=c++20 -Wextra -o sign sign.cpp 2>&1 | grep -o "\[-W.*\]"'
 run './sign'
