@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from bytetrain.judging.pools import (
-    Pool, comes_to_rest, first_byte_comes, in_vain, parent_accepts, parent_sends, parent_uses_no_cpu, waiting_client,
+    Pool, comes_to_rest, first_byte_comes, in_a_channel, in_vain, parent_accepts, parent_sends, parent_uses_no_cpu,
+    waiting_client, waits,
 )
 from bytetrain.judging.transfers import read_whole, serves
 from bytetrain.kernel.processes import children, facts, sleeping
@@ -60,16 +61,14 @@ def test_next_client_goes_to_an_idle_worker(pair: Programs, which: int, small: P
     stop(stopped)
     waiting: list[RawClient] = []  # whom the server has given to the worker that is stopped: it was idle then
 
-    def is_over() -> bool:
-        return sleeping(server.pid) and sleeping(other)  # in this order: what the parent has handed over is being done
-
     for number in range(1, 7):
         with told(f"worker {stopped} is stopped (SIGSTOP), worker {other} is idle, and client {number} comes"):
             client = waiting_client(server)
             if not waiting:
                 what = f"it is served, or given to worker {stopped}"
                 wait_until(
-                    lambda: client.has_something() or is_over(), what, seen=lambda: facts(server.pid), judges=False
+                    lambda: client.has_something() or (in_a_channel(server, client) and waits(other)),
+                    what, seen=lambda: facts(server.pid), judges=False,
                 )
             if not waiting and not client.has_something():
                 waiting.append(client)
@@ -77,7 +76,10 @@ def test_next_client_goes_to_an_idle_worker(pair: Programs, which: int, small: P
             first_byte_comes(client, f"client {number} is served by worker {other}")
             with client:
                 read_whole(client, pair.stage, small)
-            wait_until(is_over, f"worker {other} is idle again", seen=lambda: facts(server.pid))
+            wait_until(
+                lambda: sleeping(server.pid) and sleeping(other), f"worker {other} is idle again",
+                seen=lambda: facts(server.pid),
+            )
     with told("now both workers are stopped, and three more clients come"):
         stop(other)
         waiting += [waiting_client(server) for _ in range(3)]

@@ -101,6 +101,10 @@ MISTAKES = {
         2, [("server.py", "    try:\n", "    say('two workers')\n    try:\n")], passes=[
             "server.file_missing", "server.host_unknown", "server.port_taken", "server.file_directory",
             "server.file_unreadable"]),
+    "a parent that takes a nap before it accepts": Mistake(
+        3, [("pool.py", "            connection, _ = self._listener.accept()",
+             "            __import__('time').sleep(0.7)\n            connection, _ = self._listener.accept()")],
+        passes=["pool.idle_worker_next"]),
     "a parent that spins after transfers that ended in another order": Mistake(
         3, SPINS_AFTER_ANOTHER_ORDER, "pool.idle_cpu", "spins", passes=["pool.first_free_next"]),
     "a parent that sleeps when a worker has died": Mistake(

@@ -8,6 +8,7 @@ from typing import Callable, Optional
 
 from .. import Diagnosis, Failure
 from ..course.traits import traits
+from ..kernel.blocked import blocked_in
 from ..kernel.cpu import cpu_use, nanoseconds, wakeups
 from ..kernel.descriptors import descriptor_count, descriptors, has_socket
 from ..kernel.processes import dead, descendants, facts, sleeping, state, zombies
@@ -34,6 +35,23 @@ def holds(pid: int, connection: Connection) -> bool:
     """Whether a process has the server's end of a connection."""
     other = connection.other_end()
     return other is not None and has_socket(pid, other.inode)
+
+
+def in_a_channel(server: Server, connection: Connection) -> bool:
+    """Whether the parent has passed it on, and no worker has taken it yet."""
+    other = connection.other_end()
+    whom = [server.pid, *server.workers]
+    return other is not None and other.inode != 0 and not any(has_socket(pid, other.inode) for pid in whom)
+
+
+_NAPS = ("nanosleep", "clock_nanosleep")
+
+
+def waits(pid: int) -> bool:
+    """Whether a process sleeps until something comes, and doesn't just take a nap on its way. (Where the kernel doesn't
+    tell: whether it sleeps.)"""
+    call = blocked_in(pid)
+    return sleeping(pid) and (call is None or call.name not in _NAPS)
 
 
 def worker_of(server: Server, connection: Connection) -> int:
