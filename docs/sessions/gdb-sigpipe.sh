@@ -12,7 +12,7 @@ debug gdb gdb-sigpipe.gdb 02/server
 listens gdb
 
 part client
-run "python3 -m bytetrain.play client $port --read 100000 --then reset"
+run "./play client $port --read 100000 --then reset"
 
 part worker
 ended gdb

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from bytetrain.course.languages import Language
-from bytetrain.docs import glossary
+from bytetrain.docs import glossary, pages as docs
 from bytetrain.docs.glossary import Entry, linked
 
 ENGLISH, CHINESE = (glossary.entries(each.docs) for each in (Language.EN, Language.ZH))
@@ -71,3 +71,8 @@ def test_an_explanation_is_short(entry: Entry) -> None:
 def test_a_chinese_explanation_is_short(entry: Entry) -> None:
     length = len(re.sub(r"\(\S*\)", "", entry.text))
     assert 75 <= length <= 190, f"{length} characters"
+
+
+def test_every_first_use_is_linked() -> None:
+    differences = docs.check_glossary().differences
+    assert not differences, "\n".join([*differences, "python3 -m bytetrain.docs --record glossary"])

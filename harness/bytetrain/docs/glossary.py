@@ -49,9 +49,14 @@ def entries(folder: Path) -> list[Entry]:
     return [Entry(each["title"], tuple(each["words"].split(", ")), each["text"]) for each in _ENTRY.finditer(text)]
 
 
+def without_links(text: str) -> str:
+    """A page's text as it was written."""
+    return _OURS.sub(r"\1", text)
+
+
 def linked(text: str, words: Sequence[Entry]) -> str:
     """A page's text with each word linked once. Links that were there are made anew."""
-    text = _OURS.sub(r"\1", text)
+    text = without_links(text)
     taken = [found.span() for found in _NO_PROSE.finditer(text)]
     first: dict[str, tuple[int, int]] = {}
     forms = sorted(((form, each.anchor) for each in words for form in each.forms), key=lambda pair: -len(pair[0]))
