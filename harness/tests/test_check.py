@@ -100,6 +100,14 @@ def test_steps_are_ticked_off_up_to_the_first_mistake(run: Run, work: Work) -> N
     assert work.state.verdicts(1)["client.bad_name"] == "fail" and "pair.at_once" not in work.state.verdicts(1)
 
 
+def test_what_to_do_is_about_the_stage_that_was_checked(
+    run: Run, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(work), "current", 2)  # begun in another terminal meanwhile
+    _, said = run(verdicts(1, "client.bad_name"))
+    assert "./lab check 1" in said and "./lab check 2" not in said
+
+
 def test_the_screen_is_chinese_for_who_reads_chinese(run: Run) -> None:
     _, said = run(verdicts(1), Language.ZH)
     assert "阶段 01 全部通过" in said and "下一阶段" in said and "passes" not in said

@@ -145,7 +145,7 @@ class Checking:
             self._lines(end["lines"])
             return 2
         if self._failed or end.get("outcome") != "pass":
-            tell_next(self._console, self._work, self._language)
+            tell_next(self._console, self._work, self._language, self._stage)
             return 2 if end.get("outcome") == "error" else 1
         self._work.state.mark_passed(self._stage, sources)
         folder = stage_dir(STAGES, self._stage)
@@ -154,7 +154,7 @@ class Checking:
         learnt = load_stage(folder).learnt[self._language]
         put(self._console, Text.assemble("\n", (f"✓ {words}", "bold green")))
         put(self._console, Text.assemble((_LEARNT[self._language], "bold"), f"{learnt}\n"))
-        tell_next(self._console, self._work, self._language)
+        tell_next(self._console, self._work, self._language, self._stage)
         return 0
 
 

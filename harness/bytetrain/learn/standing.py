@@ -131,9 +131,9 @@ def part_line(part: Part, verdicts: Mapping[str, str], language: Language) -> Te
 # ./lab next
 
 
-def what_now(work: Work, language: Language) -> list[tuple[str, Bilingual]]:
-    """Commands, the most useful first, each with what it does."""
-    stage, last = work.current, stage_numbers()[-1]
+def what_now(work: Work, language: Language, at: Optional[int] = None) -> list[tuple[str, Bilingual]]:
+    """Commands, the most useful first, each with what it does; `at` a stage, else at the current one."""
+    stage, last = at or work.current, stage_numbers()[-1]
     verdicts = work.state.verdicts(stage)
     if work.state.passed(stage):
         found = [(f"./lab compare {stage}", Bilingual("how the reference does it", "看参考实现怎么做"))]
@@ -177,9 +177,9 @@ def where(work: Work, language: Language) -> list[str]:
     return [words[language], read[language]]
 
 
-def tell_next(console: Console, work: Work, language: Language) -> None:
+def tell_next(console: Console, work: Work, language: Language, at: Optional[int] = None) -> None:
     """What to do now, as commands to type."""
-    commands = what_now(work, language)
+    commands = what_now(work, language, at)
     width = max(len(command) for command, _ in commands)
     for command, why in commands:
         put(console, Text.assemble("  ", (f"{visible(command):{width}}", "cyan"), f"   {why[language]}"))
