@@ -120,6 +120,14 @@ def test_versions_of_gdb_and_libc_are_no_difference() -> None:
     assert Values().canonical("0x40000000 0x7ffff000") == "0x40000000 0x7ffff000"
 
 
+def test_a_session_whose_port_was_free_again_is_run_again(tmp_path: Path) -> None:
+    told = tmp_path / "values"
+    told.write_text("value\t31416\t41233\nvalue\t31416\t41233\nvalue\t31500\t41240\n")
+    assert not Values.read(told).ambiguous("")
+    told.write_text("value\t31416\t41233\nvalue\t31416\t41240\n")
+    assert Values.read(told).ambiguous("")
+
+
 def test_frames_without_a_name_are_left_out_and_the_others_numbered_without_them() -> None:
     """As gdb 16 shows them with the libc of Debian 13, whose send calls two functions that are not exported."""
     of_libc = ["0x00007ffff7e5a9ee in ?? () from /lib/x86_64-linux-gnu/libc.so.6"] * 2

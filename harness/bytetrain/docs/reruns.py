@@ -50,6 +50,7 @@ class Values:
     literal: dict[str, str] = field(default_factory=dict)  # "31416" -> "4711"
     patterns: list[tuple[str, str]] = field(default_factory=list)  # regular expression with one group -> the example
     inodes: dict[str, str] = field(default_factory=dict)  # of sockets and pipes, in the order in which they come
+    names_clash: bool = False  # one number was two things: a port that was free again, or a pid that is a port too
 
     @classmethod
     def read(cls, path: Path) -> "Values":
@@ -57,6 +58,7 @@ class Values:
         for line in path.read_text().splitlines() if path.exists() else []:
             kind, old, new = line.split("\t")
             if kind == "value":
+                values.names_clash |= values.literal.get(old, new) != new
                 values.literal[old] = new
             else:
                 values.patterns.append((old, new))
@@ -81,8 +83,9 @@ class Values:
         return text
 
     def ambiguous(self, quoted: str) -> bool:
-        """Whether a pid or port of this run happens to be a number that the page has for something else."""
-        return bool(self.literal.keys() & (set(re.findall(r"\d+", quoted)) - set(self.literal.values())))
+        """Whether a pid or port of this run happens to be another one as well, or a number that the page has for
+        something else."""
+        return self.names_clash or bool(self.literal.keys() & (set(re.findall(r"\d+", quoted)) - set(self.literal.values())))
 
 
 def without_nameless_frames(lines: Iterable[str]) -> Iterator[str]:
