@@ -45,7 +45,7 @@ def is_laid(folder: Path) -> bool:
 
 def play_environment() -> dict[str, str]:
     """What the pages' commands count on, in a session and in a reader's shell alike: the system's own tools."""
-    return {"PATH": f"/usr/bin:{os.environ.get('PATH', '/bin')}", "PYTHONPATH": str(HARNESS)}
+    return {"PATH": f"/usr/bin:{os.environ.get('PATH', '/bin')}"}
 
 
 @functools.lru_cache(maxsize=None)
