@@ -9,6 +9,7 @@ import { chromium } from "playwright-core";
 import { deadAnchors } from "./.vitepress/anchors.mjs";
 import { slugify } from "./.vitepress/markdown.mjs";
 import { docs, languages } from "./.vitepress/pages.mjs";
+import { typedIn } from "./.vitepress/session.mjs";
 import { target } from "./.vitepress/sources.mjs";
 
 const site = path.resolve(docs, "../build/site");
@@ -17,7 +18,7 @@ const names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-s
 const places = process.env.PATH.split(":").flatMap((folder) => names.map((name) => path.join(folder, name)));
 const executablePath = process.env.CHROMIUM ?? places.find((place) => fs.existsSync(place));
 
-const pages = ["", ...languages.flatMap((language) => fs.readdirSync(path.join(site, language))
+const pages = ["index.html", ...languages.flatMap((language) => fs.readdirSync(path.join(site, language))
   .filter((file) => file.endsWith(".html")).map((file) => `${language}/${file}`))];
 const source = "en/source/stages/05_zero_copy/send_file.cpp.html";
 
@@ -40,6 +41,18 @@ test("a link leads to a page, to the page of that file, or says the folder; a de
   assert.equal(target("../docs/en/wire.md", "en/source/stages/README.md").url, "/en/wire.md");
   assert.deepEqual(target("../sessions/", "en/index.md"), { folder: "docs/sessions" });
   assert.throws(() => target("../../none.cpp", "en/index.md"), /docs\/en\/README.md: a dead link: ..\/..\/none.cpp/);
+});
+
+test("of a session it is known what was typed, a here-document too", () => {
+  const lines = ["$ cat > a.txt <<'END'", "$ 1", "END", "said", "(gdb) next  # once"];
+  assert.deepEqual(typedIn(lines).map(([, typed]) => typed), ["cat > a.txt <<'END'", "$ 1", "END", undefined, "next"]);
+});
+
+test("no mark of Markdown is left over: bold Chinese ends before a blank, or its points stay outside", () => {
+  for (const page of pages) {
+    const text = fs.readFileSync(path.join(site, page), "utf8").replace(/<(code|script|pre)[^>]*>.*?<\/\1>/gs, "");
+    assert.doesNotMatch(text, /.{0,20}\*\*.{0,20}/, page);
+  }
 });
 
 test("an anchor that is no heading's is found", () => {
