@@ -19,7 +19,8 @@ from .telling.sizes import KiB
 from .telling.text import visible
 from .telling.waiting import wait_until
 from .wire.faults import Slicer, Timeout
-from .wire.peers import Connection, Ended, RawClient
+from .wire.peers import Connection, RawClient
+from .wire.reading import Ended
 from .wire.proxy import Proxy
 
 _SMALL = 256 * KiB  # bytes of receive buffer: the server's side blocks soon

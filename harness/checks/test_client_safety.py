@@ -29,7 +29,8 @@ from bytetrain.telling.story import expect, told
 from bytetrain.telling.text import in_quotes
 from bytetrain.wire.files import FileStore, Original, content
 from bytetrain.wire.framing import HEAD, encode_content, encode_size, encode_train, fitting, pieces
-from bytetrain.wire.peers import Connection, Ended, RawServer
+from bytetrain.wire.peers import Connection, RawServer
+from bytetrain.wire.reading import Ended
 
 
 NAME, OLDER = b"file.bin", b"what was there before"

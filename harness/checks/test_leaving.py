@@ -37,7 +37,8 @@ from bytetrain.telling.waiting import NobodyMoves, wait_until
 from bytetrain.wire.faults import Timeout
 from bytetrain.wire.files import FileStore
 from bytetrain.wire.framing import Parser
-from bytetrain.wire.peers import Ended, RawClient
+from bytetrain.wire.peers import RawClient
+from bytetrain.wire.reading import Ended
 from bytetrain.wire.proxy import Proxy
 
 

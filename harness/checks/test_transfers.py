@@ -23,7 +23,8 @@ from bytetrain.telling.story import expect, expecting, told
 from bytetrain.telling.text import counted, in_quotes
 from bytetrain.wire.files import ON_DISK, FileStore, Literal, Original, content, replace_file, write_data, write_file
 from bytetrain.wire.framing import Parser, encode_size, encode_train, fitting, pieces
-from bytetrain.wire.peers import Ended, RawClient, RawServer
+from bytetrain.wire.peers import RawClient, RawServer
+from bytetrain.wire.reading import Ended
 
 
 SIZES = (0, 1, 999, 1000, 1001, 2000, 65536, 20_000_000)

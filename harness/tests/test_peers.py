@@ -21,7 +21,8 @@ from bytetrain.telling.sizes import MiB
 from bytetrain.telling.waiting import AT_A_TIME, wait_until
 from bytetrain.wire import files, framing, peers
 from bytetrain.wire.files import FileStore
-from bytetrain.wire.peers import Connection, Ended, RawClient, RawServer
+from bytetrain.wire.peers import Connection, RawClient, RawServer
+from bytetrain.wire.reading import Ended
 
 Standin = Callable[[int], Programs]
 

@@ -18,7 +18,8 @@ from bytetrain.wire import faults
 from bytetrain.wire.faults import Coalesce, LimitData, ResetPeer, Slicer, SlowClose, Timeout, Trickle, WholeTrains
 from bytetrain.wire.files import FileStore, content, md5_of
 from bytetrain.wire.framing import boundaries, fitting
-from bytetrain.wire.peers import Connection, Ended, RawClient, RawServer
+from bytetrain.wire.peers import Connection, RawClient, RawServer
+from bytetrain.wire.reading import Ended
 from bytetrain.wire.proxy import Proxy
 
 Standin = Callable[[int], Programs]

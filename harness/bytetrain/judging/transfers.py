@@ -19,7 +19,8 @@ from ..telling.text import counted, in_quotes, in_words
 from ..wire.faults import WholeTrains
 from ..wire.files import AROUND, Difference, Original, first_difference, size_of
 from ..wire.framing import Parser, WireError, pieces, place_of
-from ..wire.peers import Connection, Ended, RawClient
+from ..wire.peers import Connection, RawClient
+from ..wire.reading import Ended
 from ..wire.proxy import Proxy
 from .diagnoses import of_open_connection
 from .wrong_bytes import of_content, of_name, of_short_content, of_size, of_stream

@@ -20,7 +20,8 @@ from ..telling.sizes import KiB
 from ..telling.story import did
 from ..telling.waiting import LIMIT, NeverHappened, wait_until
 from .faults import Action, Fault, Shaper, SlowClose
-from .peers import SMALL_BUFFER, Connection, Ended, RawClient
+from .peers import SMALL_BUFFER, Connection, RawClient
+from .reading import Ended
 
 CHUNK = 64 * KiB
 MOMENT = 10  # milliseconds between two pieces that trickle
