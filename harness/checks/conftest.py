@@ -3,8 +3,9 @@ last look at each server."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Optional
 
 import pytest
 
@@ -12,11 +13,12 @@ from bytetrain.course.paths import STAGES
 from bytetrain.grading.attached import on_item
 from bytetrain.grading.hooks import last
 from bytetrain.grading.selection import check_of
+from bytetrain.judging.meeting import NAME, OLDER, Meet, Meeting
 from bytetrain.judging.pools import is_idle_again
 from bytetrain.judging.transfers import big_size
 from bytetrain.judging.timeouts import Timeouts
 from bytetrain.programs.build import Programs
-from bytetrain.programs.program import Server
+from bytetrain.programs.program import Conditions, Server
 from bytetrain.programs.start import Starter
 from bytetrain.wire.files import FileStore
 from bytetrain.wire.framing import fitting
@@ -78,3 +80,20 @@ def start(start: Starter, options: Timeouts) -> Starter:
     """As everywhere; but a server with timeouts and a big file is told to be patient with clients that don't read."""
     start.more_options = options.patient
     return start
+
+
+@pytest.fixture
+def meet(pair: Programs, target: Path, raw_server: RawServer, start: Starter) -> Iterator[Meet]:
+    """meet() starts a client, with an older file in its directory unless older=False."""
+    open_connections = []
+
+    def met(older: bool = True, prefix: Sequence[str] = (), directory: Optional[Path] = None) -> Meeting:
+        if older:
+            (target / NAME.decode()).write_bytes(OLDER)
+        client = start.client(raw_server.port, directory or target, under=Conditions(prefix=prefix))
+        open_connections.append(raw_server.accept())
+        return Meeting(pair.stage, client, open_connections[-1], target.parent)
+
+    yield met
+    for connection in open_connections:
+        connection.close()

@@ -19,7 +19,7 @@ from bytetrain.programs.build import Programs
 from bytetrain.programs.program import Client, Server
 from bytetrain.telling.sizes import MiB
 from bytetrain.telling.waiting import AT_A_TIME, wait_until
-from bytetrain.wire import files, framing, peers
+from bytetrain.wire import files, framing, reading
 from bytetrain.wire.files import FileStore
 from bytetrain.wire.peers import Connection, RawClient, RawServer
 from bytetrain.wire.reading import Ended
@@ -258,7 +258,7 @@ def test_a_reset_is_an_end_and_no_byte(joined: tuple[RawClient, Connection]) -> 
 
 def test_the_pages_of_what_was_skipped_are_dropped(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
     size, start, dropped = 40 * MiB, 1000, []
-    monkeypatch.setattr(peers, "drop_pages", lambda *part: dropped.append(part))
+    monkeypatch.setattr(reading, "drop_pages", lambda *part: dropped.append(part))
     file = store.sparse(start + size)
     with RawServer() as server, RawClient(server.port) as client, server.accept() as connection:
         sender = threading.Thread(target=connection.send, args=(bytes(size),))
@@ -273,7 +273,7 @@ def test_the_pages_of_what_was_skipped_are_dropped(store: FileStore, monkeypatch
 
 def test_a_silent_peer_is_a_failure_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
     with RawServer() as server, RawClient(server.port) as client, server.accept():
-        monkeypatch.setattr(peers, "LIMIT", 0.05)
+        monkeypatch.setattr(reading, "LIMIT", 0.05)
         with pytest.raises(Failure, match="in vain"):
             client.read_some()
         with pytest.raises(Failure, match="in vain"):
