@@ -43,9 +43,12 @@ test("a link leads to a page, to the page of that file, or says the folder; a de
   assert.throws(() => target("../../none.cpp", "en/index.md"), /docs\/en\/README.md: a dead link: ..\/..\/none.cpp/);
 });
 
-test("of a session it is known what was typed, a here-document too", () => {
-  const lines = ["$ cat > a.txt <<'END'", "$ 1", "END", "said", "(gdb) next  # once"];
-  assert.deepEqual(typedIn(lines).map(([, typed]) => typed), ["cat > a.txt <<'END'", "$ 1", "END", undefined, "next"]);
+test("of a session it is known what was typed, here-documents and loops too", () => {
+  const document = ["$ cat > a.txt <<'END'", "$ 1", "END", "said"];
+  assert.deepEqual(typedIn(document).map(([, typed]) => typed), ["cat > a.txt <<'END'", "$ 1", "END", undefined]);
+  const loop = ["$ for n in 1 2; do", "  echo $n", "done | cat", "1", "(gdb) next  # once"];
+  const typed = ["for n in 1 2; do", "  echo $n", "done | cat", undefined, "next"];
+  assert.deepEqual(typedIn(loop).map(([, each]) => each), typed);
 });
 
 test("no mark of Markdown is left over: bold Chinese ends before a blank, or its points stay outside", () => {
@@ -57,7 +60,8 @@ test("no mark of Markdown is left over: bold Chinese ends before a blank, or its
 
 test("an anchor that is no heading's is found", () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "site-"));
-  const [here, absolute, dead] = ["#半包", "/kit/#%E5%8D%8A%E5%8C%85", "./#b"].map((to) => `<a class="x" href="${to}">`);
+  const link = (to) => `<a class="x" href="${to}">`;
+  const [here, absolute, dead] = ["#半包", "/kit/#%E5%8D%8A%E5%8C%85", "./#b"].map(link);
   const page = `<h2 id="半包">半包</h2>${here}${absolute}${dead}`;
   fs.writeFileSync(path.join(folder, "index.html"), page);
   assert.deepEqual(deadAnchors(folder, "/kit/"), ["index.html: ./#b"]);

@@ -5,17 +5,26 @@ const span = (name, value) => ({
   type: "element", tagName: "span", properties: { class: name }, children: [{ type: "text", value }],
 });
 
-// Each line of a session as [prompt, typed, note], or [] if a program said it. A here-document is typed as well.
+const closing = { do: "done", then: "fi", "{": "}" };
+
+// How the last line of a command begins that goes on after this one: of a here-document, a loop, a group.
+function lastLineAfter(line) {
+  const [, word] = line.match(/<<-? ?['"]?(\w+)['"]?/) ?? [];
+  return word ?? closing[line.match(/(?:^|\s)(do|then|\{)$/)?.[1]];
+}
+
+// Each line of a session as [prompt, typed, note], or [] if a program said it.
 export function typedIn(lines) {
-  let end; // the word that ends the here-document, within one
+  let end; // of a command of several lines, within one
   return lines.map((line) => {
     if (end !== undefined) {
-      if (line === end) end = undefined;
+      if (line.split(/[\s;']/)[0] === end) end = undefined;
       return ["", line, ""];
     }
     const [, prompt, typed, note = ""] = line.match(command) ?? [];
-    end = typed?.match(/<<-? ?['"]?(\w+)['"]?/)?.[1];
-    return prompt ? [prompt, typed, note] : [];
+    if (!prompt) return [];
+    end = lastLineAfter(typed);
+    return [prompt, typed, note];
   });
 }
 
