@@ -138,3 +138,12 @@ def test_both_languages_have_the_same_links_and_figures(english: Path, chinese: 
 def test_both_languages_have_the_same_folds(english: Path, chinese: Path) -> None:
     ours, theirs = (page.read_text(encoding="utf-8").count("<details>") for page in (english, chinese))
     assert ours == theirs
+
+
+@pytest.mark.parametrize("page", [pair.values[1] for pair in PAIRS], ids=lambda page: str(page.name))
+def test_bold_ends_where_markdown_sees_it(page: Path) -> None:
+    """**原因。**有 stays as it is, with its stars: a mark before them and no blank behind. CommonMark, 6.2."""
+    for line in without_code(page.read_text(encoding="utf-8")).splitlines():
+        parts = line.split("**")
+        for bold, behind in zip(parts[1::2], parts[2::2]):
+            assert not (re.search(r"[。，：；、）”？！]$", bold) and re.match(r"[\w`]", behind)), line
