@@ -11,7 +11,7 @@ import pytest
 
 from bytetrain import Failure, NotApplicable
 from bytetrain.course.catalogue import Lesson, Run
-from bytetrain.lessons import instead_of, not_cured, not_shown, play
+from bytetrain.lessons import cure_in_words, not_cured, not_shown, play
 from bytetrain.lessons.evidence import Evidence
 from bytetrain.lessons.scene import Scene
 from bytetrain.programs.build import Programs
@@ -62,4 +62,4 @@ def test_shows(lesson: Lesson, perform: Perform) -> None:
 def test_cured(lesson: Lesson, pair: Programs, reference: bool, perform: Perform) -> None:
     """From the stage of the cure on, whatever is graded does what it should instead. Options are for the reference."""
     run = lesson.cured_by if reference and lesson.cured_by.stage == pair.stage else Run(pair.stage)
-    perform(lesson, run, not_cured, instead_of(lesson), reference=reference)
+    perform(lesson, run, not_cured, cure_in_words(lesson), reference=reference)

@@ -36,9 +36,9 @@ def not_cured(lesson: Lesson, evidence: Evidence) -> list[Problem]:
         words = f"this failure should be cured from stage {lesson.cured_from:02d} on, and it has shown itself"
         return [Problem(words, f"not this: {lesson.title.en}", evidence.failure)]
     seen = evidence.lines[-1] if evidence.lines else "nothing of it"
-    return [] if evidence.cured else [Problem("it was not seen", instead_of(lesson), seen)]
+    return [] if evidence.cured else [Problem("it was not seen", cure_in_words(lesson), seen)]
 
 
-def instead_of(lesson: Lesson) -> str:
+def cure_in_words(lesson: Lesson) -> str:
     """What a pair that has cured the failure does: the title of its check."""
     return rubric().checks[f"lesson.{lesson.id}"].title.en
