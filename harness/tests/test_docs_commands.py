@@ -76,7 +76,8 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (harness / "run.py").write_text(COLLECT.format(real=str(harness / "run_as_it_is.py")))
     tools = folder / "build" / "tools"
     tools.mkdir(parents=True)
-    (tools / "pytest").write_text('#!/bin/sh\nexec /usr/bin/python3 -m pytest -p no:cacheprovider --collect-only -q "$@"\n')
+    collects = "/usr/bin/python3 -m pytest -p no:cacheprovider --collect-only -q"
+    (tools / "pytest").write_text(f'#!/bin/sh\nexec {collects} "$@"\n')
     (tools / "pytest").chmod(0o755)
     yield folder
     shutil.rmtree(folder.parent)

@@ -15,7 +15,9 @@ from bytetrain.docs import pages as docs
 
 WORDS = load_toml(REPO / "docs" / "words.toml")
 DATA = [path for path in (*sorted(HARNESS.glob("*.toml")), *sorted(STAGES.glob("*/stage.toml")))]
-NO_PROSE = re.compile(r"^ *```.*?^ *```$|<!-- generated: .*?<!-- /generated -->|``.*?``|`[^`\n]*`|\]\([^)\n]*\)", re.M | re.S)
+NO_PROSE = re.compile(
+    r"^ *```.*?^ *```$|<!-- generated: .*?<!-- /generated -->|``.*?``|`[^`\n]*`|\]\([^)\n]*\)", re.M | re.S
+)
 PAGES = [pytest.param(language, path, id=str(path.relative_to(REPO))) for language, path in docs.pages()] + [
     pytest.param(Language.EN, REPO / "CONTRIBUTING.md", id="CONTRIBUTING.md"),
     pytest.param(Language.ZH, REPO / "CONTRIBUTING.zh-CN.md", id="CONTRIBUTING.zh-CN.md"),

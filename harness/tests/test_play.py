@@ -53,7 +53,9 @@ def without_building(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "play"
 
 
-def test_one_command_runs_there_and_its_status_is_ours(without_building: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_one_command_runs_there_and_its_status_is_ours(
+    without_building: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert shell.main(["-c", "cat hello.txt; exit 7"]) == 7
     assert capfd.readouterr().out == "hello, world\n"
     assert shell.main(["-c", "kill -TERM $$"]) == 143

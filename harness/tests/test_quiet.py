@@ -31,11 +31,14 @@ from bytetrain.telling.waiting import NeverHappened, wait_until, watching
 from bytetrain.wire.files import FileStore
 from bytetrain.wire.peers import RawClient, RawServer
 
-pytestmark = pytest.mark.skipif(not blocked.can_tell(), reason="this kernel doesn't tell what processes wait in")
+pytestmark = pytest.mark.skipif(
+    not blocked.can_tell(), reason="this kernel doesn't tell what processes wait in"
+)
 LOOKS = 40  # at somebody who still moves: more than six times as many as show that nobody does
 IMPORTS = "import ctypes, os, select, signal, socket, sys, threading, time\n"
 SAYS_SO = "print('begins', flush=True)\n"
-CONNECTED = "s = socket.create_server(('127.0.0.1', 0)); a = socket.create_connection(s.getsockname()); b = s.accept(); "
+CONNECTED = "s = socket.create_server(('127.0.0.1', 0)); a = socket.create_connection(s.getsockname()); " \
+            "b = s.accept(); "
 STUCK = {
     "accept": "socket.create_server(('127.0.0.1', 0)).accept()",
     "recv": "a, b = socket.socketpair(); a.recv(10)",

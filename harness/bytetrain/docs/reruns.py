@@ -85,7 +85,8 @@ class Values:
     def ambiguous(self, quoted: str) -> bool:
         """Whether a pid or port of this run happens to be another one as well, or a number that the page has for
         something else."""
-        return self.names_clash or bool(self.literal.keys() & (set(re.findall(r"\d+", quoted)) - set(self.literal.values())))
+        others = set(re.findall(r"\d+", quoted)) - set(self.literal.values())
+        return self.names_clash or bool(self.literal.keys() & others)
 
 
 def without_nameless_frames(lines: Iterable[str]) -> Iterator[str]:
