@@ -67,6 +67,14 @@ in_state() { # in_state PID LETTERS
   [[ $state == ["$2"] ]]
 }
 gone() { [[ ! -e /proc/$1 ]]; }
+heard_port() { # heard_port FILE: the port in a line that is there to its end, into $heard
+  local line
+  heard=
+  while read -r line; do
+    if [[ $line =~ ^listening\ on\ .*:([0-9]+)$ ]]; then heard=${BASH_REMATCH[1]}; fi
+  done 2>/dev/null <"$1" || true
+  [[ $heard ]]
+}
 has_line() { grep -q -- "$2" "$1" 2>/dev/null; } # has_line FILE PATTERN
 children() { local all; read -r -a all <"/proc/$1/task/$1/children" || true; printf '%s\n' "${all[@]}"; }
 
@@ -74,6 +82,10 @@ stopped() { # stops a process and waits until it has: then nothing of it goes on
   kill -STOP "$1"
   until_true "process $1 is stopped" in_state "$1" Tt
 }
+
+# stopped_under FILE: waits until strace has written there that a process is stopped. It is halted by strace before the
+# signal stops it, and a SIGCONT in between would take the SIGSTOP back: signal(7).
+stopped_under() { until_true "strace says that it is stopped" has_line "$1" 'stopped by SIGSTOP'; }
 
 # ---- Programs in the background ----------------------------------------------------------------------------
 
@@ -85,6 +97,7 @@ bg() {
 
 # start NAME COMMAND: the same, not shown.
 start() {
+  : >"../$1.out" # now: nobody shall read there what one of the same name has said before
   eval "exec $2" >"../$1.out" 2>&1 3>&- {never}>&- &
   pid_of[$1]=$!
   shown_lines[$1]=0
@@ -136,8 +149,8 @@ serve() {
 
 # listens NAME: waits for the line that a server prints when it is ready, and names its port and its processes.
 listens() {
-  until_true "$1 listens" has_line "../$1.out" '^listening on '
-  port=$(sed -n 's/^listening on .*://p' "../$1.out")
+  until_true "$1 listens" heard_port "../$1.out"
+  port=$heard
   value "$port" "$next_port"
   next_port=$((next_port + 7))
   said "$1" '^listening on '
@@ -158,8 +171,8 @@ traced() { # traced NAME: shows how to find the program that strace, the last on
 # relay NAME COMMAND: as `serve`, for a proxy. Sets $through, its port.
 relay() {
   bg "$1" "$2"
-  until_true "$1 listens" has_line "../$1.out" '^listening on '
-  through=$(sed -n 's/^listening on .*://p' "../$1.out")
+  until_true "$1 listens" heard_port "../$1.out"
+  through=$heard
   value "$through" "$next_port"
   next_port=$((next_port + 7))
   said "$1" '^listening on '

@@ -10,7 +10,7 @@ bg client "./play client $port --read 100000 --then stall"
 said client stall
 run "pgrep -P $server"
 run "kill -STOP $worker"
-until_true "the worker is stopped" in_state "$worker" Tt
+stopped_under "trace.$worker"
 run "kill -CONT $worker"
 until_true "the worker waits again" in_state "$worker" S
 until_true "strace has seen it" has_line "trace.$worker" 'SIGCONT {'

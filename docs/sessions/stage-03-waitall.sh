@@ -17,7 +17,7 @@ stop_at() { # stop_at NAME OFFSET WAY
   name_pid "$client"
   traced "$1"
   run "kill -STOP $client"
-  until_true "the client is stopped" in_state "$client" Tt
+  stopped_under "../$1.out"
   run "kill -CONT $client"
   until_true "the client waits again" in_state "$client" S
   run "kill -USR1 ${pid_of[$1-proxy]}  # the proxy goes on"

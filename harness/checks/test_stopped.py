@@ -57,7 +57,7 @@ def test_connection_waits_for_a_stopped_worker(pair: Programs, small: Path, star
 def test_next_client_goes_to_an_idle_worker(pair: Programs, which: int, small: Path, start: Starter) -> None:
     server = start.server(small, workers=2)
     comes_to_rest(server)
-    stopped, other = server.workers[which], server.workers[1 - which]
+    stopped, other = server.worker(which), server.worker(1 - which)
     stop(stopped)
     waiting: list[RawClient] = []  # whom the server has given to the worker that is stopped: it was idle then
 

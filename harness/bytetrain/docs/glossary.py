@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-NAME = "glossary"  # as the names of sessions and tables are
+PAGE = "glossary"  # as the names of sessions and tables are
 _ENTRY = re.compile(r"^### (?P<title>.+)\n\n<!-- words: (?P<words>.+) -->\n(?P<text>.+)$", re.MULTILINE)
-_OURS = re.compile(rf"\[([^\]\[]+)\]\({NAME}\.md#[^)\s]+\)")
+_OURS = re.compile(rf"\[([^\]\[]+)\]\({PAGE}\.md#[^)\s]+\)")
 _NO_PROSE = re.compile(
     r"\A[^\n]*"  # the line that leads to the other language
     r"|^<!-- generated: .*?^<!-- /generated -->$|^ *```.*?^ *```$|<!--.*?-->|^#[^\n]*|^\[←[^\n]*|<summary>.*?</summary>"
     r"|<[^>\n]+>|``.*?``|`[^`\n]*`|!?\[[^\]\n]*\]\([^)\n]*\)|https?://\S+",
     re.MULTILINE | re.DOTALL,
 )
-LEFT_ALONE = (f"{NAME}.md", "house.md", "checks.md", "tested-on.md")  # the page itself; and those for maintainers
+LEFT_ALONE = (f"{PAGE}.md", "house.md", "checks.md", "tested-on.md")  # the page itself; and those for maintainers
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def anchor_of(title: str) -> str:
 
 def entries(folder: Path) -> list[Entry]:
     """The words, in the order of the page; none where there is no such page."""
-    page = folder / f"{NAME}.md"
+    page = folder / f"{PAGE}.md"
     text = page.read_text(encoding="utf-8") if page.is_file() else ""
     return [Entry(each["title"], tuple(each["words"].split(", ")), each["text"]) for each in _ENTRY.finditer(text)]
 
@@ -66,7 +66,7 @@ def linked(text: str, words: Sequence[Entry]) -> str:
             first[anchor] = span
             taken.append(span)
     for start, end, anchor in sorted(((*span, anchor) for anchor, span in first.items()), reverse=True):
-        text = f"{text[:start]}[{text[start:end]}]({NAME}.md#{anchor}){text[end:]}"
+        text = f"{text[:start]}[{text[start:end]}]({PAGE}.md#{anchor}){text[end:]}"
     return text
 
 

@@ -122,7 +122,7 @@ def names() -> list[str]:
 
 def check(name: str, record: bool = False) -> Rerun:
     """Makes one session or table anew and compares all its quotations with it; `record` rewrites the pages."""
-    if name == glossary.NAME:
+    if name == glossary.PAGE:
         return check_glossary(record)
     quotations = [
         (language, block)
@@ -159,7 +159,7 @@ def check_glossary(record: bool = False) -> Rerun:
             page.write_text(now, encoding="utf-8")
         lines = difflib.unified_diff(text.splitlines(), now.splitlines(), str(page), "linked", lineterm="", n=0)
         differences += ["\n".join(lines)] if text != now else []
-    return Rerun(glossary.NAME, differences)
+    return Rerun(glossary.PAGE, differences)
 
 
 def _record(news: Sequence[tuple[Block, str]]) -> None:

@@ -57,6 +57,8 @@ class Values:
         values = cls()
         for line in path.read_text().splitlines() if path.exists() else []:
             kind, old, new = line.split("\t")
+            if kind == "value" and not old:
+                raise Failure(f"a session has named nothing at all {new}")
             if kind == "value":
                 values.names_clash |= values.literal.get(old, new) != new
                 values.literal[old] = new
