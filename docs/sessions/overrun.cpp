@@ -9,15 +9,16 @@
 #include <cstdio>
 #include <cstdlib>
 
-// Puts one train into a buffer of 1000 bytes, whatever its head says. Returns its length.
+struct {
+  std::uint32_t length;
+  char body[1000];
+  int number;  // lies behind the body
+} train;
+
+// Puts one train into a buffer of 1000 bytes, whatever its head says. Returns its length; 0 at the end, too.
 std::uint32_t receive_train(int connection, int number) {
-  struct {
-    std::uint32_t length;
-    char body[1000];
-    int number;  // lies behind the body
-  } train;
   train.number = number;
-  recv(connection, &train.length, 4, 0);
+  if (recv(connection, &train.length, 4, 0) != 4) return 0;
   train.length = ntohl(train.length);
   const ssize_t got = train.length == 0 ? 0 : recv(connection, train.body, train.length, 0);
   std::printf("train %d: %u bytes announced, %zd came\n", train.number, train.length, got);

@@ -1,4 +1,4 @@
-break 23 if train.length > 1000
+break 24 if train.length > 1000
 run
 print train.length
 print got
