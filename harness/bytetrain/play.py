@@ -87,12 +87,21 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     reader = commands.add_parser("client", help=client.__doc__)
     reader.add_argument("port", type=int)
-    reader.add_argument("--read", type=int, default=0, metavar="BYTES")
-    reader.add_argument("--then", choices=("close", "reset", "stall"), default="close")
+    reader.add_argument("--read", type=int, default=0, metavar="BYTES", help="how many bytes it reads first")
+    reader.add_argument(
+        "--then", choices=("close", "reset", "stall"), default="close",
+        help="close: it ends; reset: it is gone, and the connection is reset; stall: it reads no more, until SIGUSR1 "
+             "(it reads on) or SIGUSR2 (a reset)",
+    )
     relay = commands.add_parser("proxy", help=proxy.__doc__)
     relay.add_argument("port", type=int)
-    relay.add_argument("--cut", type=int, action="append", default=[], metavar="OFFSET")
-    relay.add_argument("--hold", type=int, metavar="OFFSET")
+    relay.add_argument(
+        "--cut", type=int, action="append", default=[], metavar="OFFSET",
+        help="what follows that byte of the stream waits until the client has read all before it; may be given again",
+    )
+    relay.add_argument(
+        "--hold", type=int, metavar="OFFSET", help="what follows that byte waits until SIGUSR1 comes"
+    )
     options = parser.parse_args(arguments)
     prepare()
     signal.pthread_sigmask(signal.SIG_BLOCK, GO_ON | ({signal.SIGTERM} if options.command == "proxy" else set()))
