@@ -97,13 +97,13 @@ def sight(events: Sequence[Event], of_server: bool, sigpipe: bool = True) -> Opt
 
 def _open_for_writing(events: Sequence[Event]) -> Iterator[Sight]:
     """A file that must not be written to was to be opened for that; and was opened in no other way."""
+    opened = {(each.name, _path(each)) for each in events if each.name in ("open", "openat") and not each.failed}
     for event in events:
         for_writing = event.name in ("open", "openat") and re.search(r"\bO_(RDWR|WRONLY)\b", event.arguments)
         if not for_writing or "O_CREAT" in event.arguments or event.error not in _NOT_OURS_TO_WRITE:
             continue
         path = _path(event)
-        opened = any(_path(each) == path and not each.failed for each in events if each.name == event.name)
-        if not opened and not path.startswith(_SYSTEM):
+        if (event.name, path) not in opened and not path.startswith(_SYSTEM):
             words = (f"{path.rpartition('/')[2]} was to be opened with {for_writing[0]}, which asks for the right "
                      f"to write to it as well. The answer was {event.error}.")
             yield Sight(Diagnosis("opened_for_writing", words), [event])
@@ -169,8 +169,7 @@ def of_spinning(pid: int, events: Sequence[Event]) -> Optional[Diagnosis]:
 def _short_send(events: Sequence[Event]) -> Iterator[Sight]:
     """Of what was to be sent only a part was taken, and what was sent next on that connection was something else."""
     calls = [each for each in map(moved, events) if each and each.event.name in _SENDING and "TCP" in each.what]
-    for number, call in enumerate(calls):
-        following = next((each for each in calls[number + 1 :] if each.descriptor == call.descriptor), None)
+    for call, following in _each_with_the_next(calls):
         left = call.asked - call.done
         if following is None or following.what != call.what or not _begins_a_train(following):
             continue
@@ -187,14 +186,25 @@ def _short_send(events: Sequence[Event]) -> Iterator[Sight]:
             yield Sight(Diagnosis("error_ignored", words), [call.event, following.event])
 
 
+def _each_with_the_next(calls: Sequence[Moved]) -> Iterator[tuple[Moved, Optional[Moved]]]:
+    """Each call, and the next one on the same descriptor. (Who spins has made very many.)"""
+    following: dict[int, Moved] = {}
+    pairs: list[tuple[Moved, Optional[Moved]]] = []
+    for call in reversed(calls):
+        pairs.append((call, following.get(call.descriptor)))
+        following[call.descriptor] = call
+    yield from reversed(pairs)
+
+
 def _short_sendfile(events: Sequence[Event]) -> Iterator[Sight]:
     """Of what was left of a file only a part was taken, and the process has gone on to something else. (Who asks for a
     round number, as many bytes as there may be, is never short.)"""
     calls = [each for each in map(moved, events) if each and each.event.name == "sendfile" and "TCP" in each.what]
     for call, following in zip(calls, [*calls[1:], None]):
-        goes_on = any(each.kind == "call" and each.time > call.event.time for each in events)
         again = following is not None and following.what == call.what
-        if call.is_short and not again and goes_on and call.asked & (call.asked - 1) and call.asked not in _AS_MANY_AS:
+        if not call.is_short or again or not call.asked & (call.asked - 1) or call.asked in _AS_MANY_AS:
+            continue
+        if any(each.kind == "call" and each.time > call.event.time for each in events):
             words = (f"sendfile was to send {call.asked} bytes on descriptor {call.descriptor}, and moved {call.done}. "
                      f"It was not called again for the other {call.asked - call.done}.")
             yield Sight(Diagnosis("short_count", words), [call.event])
