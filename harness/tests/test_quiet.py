@@ -20,6 +20,7 @@ from bytetrain.grading.command import grading_command
 from bytetrain.judging.transfers import hand_over
 from bytetrain.judging.timeouts import knows_timeouts
 from bytetrain.kernel import blocked, signals, trace
+from bytetrain.kernel.cpu import cpu_seconds
 from bytetrain.kernel.trace import Trace
 from bytetrain.programs import spinning
 from bytetrain.programs.build import Programs
@@ -309,3 +310,22 @@ def test_a_server_that_forks_nobody_is_known(sleeper: Path, tmp_path: Path) -> N
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert "the server forks 1 workers or more" in done.stdout and "nobody can move any more" in done.stdout
     assert "! exit.before_ready" not in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("does, hopeless", [("pass", True), ("null.write(b'x')", False)], ids=["nothing", "something"])
+def test_a_server_that_runs_in_circles_is_known(does: str, hopeless: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spinning, "FOR_NOTHING", 0.5)
+    script = f"null = open('/dev/null', 'wb', buffering=0)\nprint('begins', flush=True)\nwhile True: {does}"
+    with Program([sys.executable, "-c", script]) as program:
+        wait_until(lambda: program.stdout, "it has begun")
+        look = spinning.idles_in_circles(program.pid, "the parent")
+        found = [look()]
+        ample = cpu_seconds(program.pid) + 2.0  # four times what it takes to be known
+
+        def enough() -> bool:
+            found.append(look())
+            return any(found) or cpu_seconds(program.pid) > ample
+
+        wait_until(enough, "it has run for long enough")
+    assert any(found) is hopeless
+    assert not hopeless or found[-1].startswith(f"the parent (process {program.pid}) has used ")
