@@ -135,7 +135,7 @@ describe("in a browser", { skip: !executablePath && "there is no Chromium on thi
       assert.match(await page.locator(results).first().textContent(), new RegExp(words));
       await page.keyboard.press("Enter");
       await page.waitForURL(/\/zh-CN\/[\w-]+\.html/);
-      assert.match(await page.locator(".vp-doc").textContent(), new RegExp(words));
+      await page.locator(".vp-doc", { hasText: words }).waitFor();
       assert.deepEqual(said, []);
       await context.close();
     });
@@ -153,7 +153,7 @@ describe("in a browser", { skip: !executablePath && "there is no Chromium on thi
     await page.locator(".VPNavBarTranslations button").hover();
     await page.locator(".VPNavBarTranslations a", { hasText: "简体中文" }).click();
     await page.waitForURL("**/zh-CN/stage-02.html");
-    assert.match(await page.locator("h1").textContent(), /阶段 02/);
+    await page.locator("h1", { hasText: "阶段 02" }).waitFor();
     await context.close();
   });
 
