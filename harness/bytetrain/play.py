@@ -18,7 +18,7 @@ from .programs.sessions import prepare
 from .telling.sizes import KiB
 from .telling.text import visible
 from .telling.waiting import wait_until
-from .wire.faults import Slicer, Timeout
+from .wire.faults import Coalesce, Fault, Slicer, Timeout
 from .wire.peers import Connection, RawClient
 from .wire.reading import Ended
 from .wire.proxy import Proxy
@@ -68,9 +68,9 @@ def client(port: int, read: int, then: str) -> None:
 
 
 def proxy(port: int, cuts: Sequence[int], hold: Optional[int]) -> None:
-    """Relays to the server on `port`. What comes after a cut is sent only once the client has read what came before.
-    After `hold` bytes nothing more is sent, until SIGUSR1."""
-    faults = [Slicer([*cuts, hold]), Timeout(hold)] if hold is not None else [Slicer(cuts)]
+    """Relays to the server on `port`. What comes after a cut is sent only once the client has read what came before,
+    and in one piece each, however the server has sent it. After `hold` bytes nothing more is sent, until SIGUSR1."""
+    faults: list[Fault] = [Slicer(cuts), Coalesce()] if hold is None else [Slicer([*cuts, hold]), Timeout(hold)]
     with Proxy(port, *faults) as relays:
         print(f"listening on 127.0.0.1:{relays.port}", flush=True)
         if hold is not None:

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from bytetrain.course.paths import PLAYGROUND, REPO, STAGES
 from bytetrain.docs.playground import lay
+from bytetrain.grading.command import command_of
 from bytetrain.learn import shell
 from bytetrain.programs.build import build
 from bytetrain.programs.program import Conditions, Program
 from bytetrain.telling.waiting import wait_until
+from bytetrain.wire.peers import RawClient, RawServer
 
 
 def test_what_is_missing_is_laid_and_what_was_changed_stays(tmp_path: Path) -> None:
@@ -35,6 +37,24 @@ def test_the_peers_are_a_program_of_the_folder(tmp_path: Path) -> None:
     done = subprocess.run(["./play", "client", "--help"], cwd=folder, env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
                           capture_output=True, text=True)
     assert done.returncode == 0 and "usage: ./play client" in done.stdout, done
+
+
+def test_what_comes_after_a_cut_comes_in_one_piece_however_the_server_sends_it() -> None:
+    """What a page says that one recv returned must not depend on how far the server had come."""
+    with RawServer() as server:
+        peer = subprocess.Popen(
+            command_of("bytetrain.play", "proxy", server.port, "--cut", 4), stdout=subprocess.PIPE, text=True)
+        try:
+            assert peer.stdout is not None
+            with RawClient(int(peer.stdout.readline().rpartition(":")[2])) as client, server.accept() as connection:
+                connection.send(b"abcd12")
+                connection.wait_taken()
+                connection.send(b"345")
+                connection.finish_sending()
+                assert client.read_exactly(4) == b"abcd" and client.read_some(100) == b"12345"
+        finally:
+            peer.terminate()
+            peer.communicate()
 
 
 @pytest.mark.parametrize(
