@@ -68,8 +68,9 @@ def client(port: int, read: int, then: str) -> None:
 
 
 def proxy(port: int, cuts: Sequence[int], hold: Optional[int]) -> None:
-    """Relays to the server on `port`. What comes after a cut is sent only once the client has read what came before,
-    and in one piece each, however the server has sent it. After `hold` bytes nothing more is sent, until SIGUSR1."""
+    """Relays to the server on `port`. What comes after a cut is sent only once the client has read what came before.
+    Without `hold` the whole stream is gathered first: what is between two cuts comes in one piece, however the server
+    has sent it. After `hold` bytes nothing more is sent, until SIGUSR1."""
     faults: list[Fault] = [Slicer(cuts), Coalesce()] if hold is None else [Slicer([*cuts, hold]), Timeout(hold)]
     with Proxy(port, *faults) as relays:
         print(f"listening on 127.0.0.1:{relays.port}", flush=True)
