@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -21,6 +21,7 @@ from bytetrain.course.steps import steps, steps_of
 from bytetrain.course.traits import stage_numbers
 from bytetrain.grading.command import command_of
 from bytetrain.grading.events import Events
+from bytetrain.grading.results import ERROR, OUTCOMES
 from bytetrain.learn import check, compare, hint, standing, talk
 from bytetrain.learn.work import Work
 from bytetrain.upkeep.mutants import apply_patch
@@ -60,24 +61,47 @@ def verdicts(stage: int, failing: str = "") -> list[dict[str, Any]]:
     return [*events, {"event": "end", "outcome": outcome, "points": 7.5, "of": 10.0, "status": int(bool(failing))}]
 
 
-Run = Callable[..., tuple[int, str]]
+def about(checks: Sequence[str], events: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The same run, had it been asked for these checks only."""
+    failed = False
+    for each in events:
+        if each["event"] == "begin":
+            yield {**each, "checks": [check for check in each["checks"] if check in checks]}
+        elif each["event"] == "end":
+            yield {**each, "outcome": "fail" if failed else "pass"}
+        elif each.get("check", checks[0]) in checks:
+            failed = failed or each.get("verdict") == "fail"
+            yield each
+
+
+class Run:
+    """run(events, ...) checks stage 01 with a grader that says these, or those of them that are about the checks that
+    it is asked for: the status, and what is on the screen."""
+
+    def __init__(self, work: Work) -> None:
+        self.options: list[list[str]] = []  # of each run of the grader
+        self._work = work
+        self._events: Sequence[dict[str, Any]] = ()
+
+    def __call__(
+        self, events: Sequence[dict[str, Any]], language: Language = Language.EN, *, every: bool = False
+    ) -> tuple[int, str]:
+        self._events = events
+        screen = io.StringIO()
+        console = Console(file=screen, width=100, highlight=False, markup=False, soft_wrap=True)
+        status = check.Checking(console, self._work, 1, language, every=every).run()
+        return status, screen.getvalue()
+
+    def grade(self, _folder: Path, _stage: int, *options: str) -> Iterator[dict[str, Any]]:
+        self.options.append([each for each in options if each not in ("--lang", "zh")])
+        yield from about(options[1].split(","), self._events) if "--check" in options else self._events
 
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, work: Work) -> Run:
-    """run(events, ...) checks stage 01 with a grader that says these: the status, and what is on the screen."""
-
-    def checked(events: Sequence[dict[str, Any]], language: Language = Language.EN) -> tuple[int, str]:
-        def grading(*_: object) -> Iterator[dict[str, Any]]:
-            yield from events
-
-        monkeypatch.setattr(check, "grading_of", grading)
-        screen = io.StringIO()
-        console = Console(file=screen, width=100, highlight=False, markup=False, soft_wrap=True)
-        status = check.Checking(console, work, 1, language).run()
-        return status, screen.getvalue()
-
-    return checked
+    made = Run(work)
+    monkeypatch.setattr(check, "grading_of", made.grade)
+    return made
 
 
 # ./lab check
@@ -106,6 +130,28 @@ def test_what_to_do_is_about_the_stage_that_was_checked(
     monkeypatch.setattr(type(work), "current", 2)  # begun in another terminal meanwhile
     _, said = run(verdicts(1, "client.bad_name"))
     assert "./lab check 1" in said and "./lab check 2" not in said
+
+
+FRESH, FAILED = (["--check", f"stage.builds,{each}", "--first"] for each in ("server.ready_line", "client.sizes"))
+
+
+def test_what_failed_last_is_looked_at_first_and_then_all(run: Run, work: Work) -> None:
+    assert run(verdicts(1, "client.sizes"))[0] == 1
+    assert run.options == [FRESH, ["--first"]]
+    status, said = run(verdicts(1, "client.sizes"))
+    assert status == 1 and run.options[2:] == [FAILED] and "✗ client.sizes" in said and "✓ 1" not in said
+    assert run(verdicts(1, "client.bad_name"))[0] == 1  # it is mended, and something else is not
+    assert run.options[3:] == [FAILED, ["--first"]] and work.state.failure(1)[0] == "client.bad_name"
+    assert run(verdicts(1))[0] == 0 and work.state.passed(1)
+    before = len(run.options)
+    assert run(verdicts(1))[0] == 0 and run.options[before:] == [["--first"]]  # nothing is known to fail
+    assert run(verdicts(1, "client.sizes"), every=True)[0] == 1 and run.options[-1] == []
+
+
+def test_a_mistake_of_the_grader_is_none_of_the_student_s(run: Run, work: Work) -> None:
+    events = [each for each in verdicts(1) if each["event"] != "end"]
+    status, _ = run([*events, {"event": "end", "outcome": OUTCOMES[ERROR], "points": 0.0, "of": 10.0, "status": 2}])
+    assert status == 2 and not work.state.passed(1)
 
 
 def test_the_screen_is_chinese_for_who_reads_chinese(run: Run) -> None:

@@ -28,7 +28,7 @@ def grade(submission: Path, stage: int, *options: str, begun: Optional[Begun]) -
         assert begun is not None
         begun(grader)
         checks = [each.id for each in rubric().of_stage(stage) if each.weight]
-        chosen = [options[1]] if "--check" in options else checks
+        chosen = options[1].split(",") if "--check" in options else checks
         yield {"event": "begin", "stage": stage, "checks": chosen}
         if hangs:
             grader.wait()

@@ -1,4 +1,5 @@
 """./lab check: builds a stage and grades it in the order of its page, up to the first mistake; or what comes after it.
+What failed last is looked at first: who has mended it, or not, knows that in seconds.
 
     ./lab check          the stage that you are at
     ./lab check 2 --all  stage 02, every check of it, whatever fails
@@ -19,11 +20,12 @@ from ..course.catalogue import load_stage, rubric
 from ..course.folders import stage_dir
 from ..course.languages import Bilingual, Language
 from ..course.paths import STAGES
+from ..grading.results import ERROR, OUTCOMES
 from ..programs.sessions import end_orderly_on_signals
 from ..telling.ending import end_with
 from ..telling.text import print_whatever_comes
 from .grader import GraderEvent, grading_of
-from .standing import BAD, Part, part_line, parts_of, tell_next
+from .standing import BAD, GOOD, Part, first_look, part_line, parts_of, tell_next
 from .talk import at_work, grading_options_of, in_language, put, stage_named
 from .work import Work, fingerprint
 
@@ -64,12 +66,13 @@ class Checking:
     """One grading of a stage, told as it goes."""
 
     def __init__(
-        self, console: Console, work: Work, stage: int, language: Language, *, whole: bool = False, trust: bool = False
+        self, console: Console, work: Work, stage: int, language: Language, *, every: bool = False, trust: bool = False
     ) -> None:
         self.verdicts: dict[str, str] = {}
         self._console, self._work, self._stage, self._language = console, work, stage, language
-        self._whole, self._options = whole, [*([] if whole else ["--first"]), *(["--trust"] if trust else [])]
-        self._options += in_language(language)
+        self._every = every
+        self._options = [*(["--trust"] if trust else []), *in_language(language)]
+        self._whole = True  # whether this run of the grader is of the whole stage
         self._order: list[str] = []  # the checks of this run
         self._told: set[Part] = set()  # those whose line is on the screen
         self._failed = ""  # the check whose story was told first
@@ -79,19 +82,29 @@ class Checking:
         """The status: 0 if all of it passes, 1 if something fails, 2 if the grader could not do its work."""
         self._work.state.at(self._stage)
         sources = fingerprint(self._folder)
-        end: GraderEvent = {}
+        if self._every:
+            end = self._grade([])
+        else:
+            look = first_look(self._stage, self._work.state.verdicts(self._stage))
+            end = self._grade(look) if look else {}
+            if not look or (end.get("outcome") in GOOD and not self._failed):
+                end = self._grade(["--first"])
+        self._work.state.record(self._stage, self.verdicts)
+        return self._finish(end, sources)
+
+    def _grade(self, chosen: list[str]) -> GraderEvent:
+        """One run of the grader, to its last event, or to the last that is wanted."""
         words = _BUILDING if (self._folder / "CMakeLists.txt").is_file() else _BEGINNING
         self._waiting.wait_for(words[self._language].format(self._stage))
-        with closing(grading_of(self._work.folder, self._stage, *self._options)) as events, self._console.status(
-            self._waiting
-        ):
+        self._whole = "--check" not in chosen
+        event: GraderEvent = {}
+        grading = grading_of(self._work.folder, self._stage, *chosen, *self._options)
+        with closing(grading) as events, self._console.status(self._waiting):
             for event in events:
-                end = event
                 self._take(event)
                 if self._is_enough(event):
                     break
-        self._work.state.record(self._stage, self.verdicts)
-        return self._finish(end, sources)
+        return event
 
     @property
     def _folder(self) -> Any:
@@ -115,18 +128,18 @@ class Checking:
 
     def _is_enough(self, event: GraderEvent) -> bool:
         """Whether nothing wanted comes after this: the first story, and what its program asked of the kernel."""
-        if self._whole or not self._failed:
+        if self._every or not self._failed:
             return False
         return bool(event["event"] == "calls" or self.verdicts.get("stage.builds") in BAD)
 
     def _verdict(self, check: str, verdict: str) -> None:
-        if self._failed and not self._whole:
+        if self._failed and not self._every:
             return
         self.verdicts[check] = verdict
         following = self._order[self._order.index(check) + 1 :] if check in self._order else []
         if following:
             self._waiting.wait_for(_CHECKING[self._language].format(following[0]), following[0])
-        for part in parts_of(self._stage):
+        for part in parts_of(self._stage) if self._whole else ():
             wanted = [each for each in part.checks if each in self._order]
             if part not in self._told and wanted and all(each in self.verdicts for each in wanted):
                 self._told.add(part)
@@ -146,7 +159,7 @@ class Checking:
             return 2
         if self._failed or end.get("outcome") != "pass":
             tell_next(self._console, self._work, self._language, self._stage)
-            return 2 if end.get("outcome") == "error" else 1
+            return 2 if end.get("outcome") == OUTCOMES[ERROR] else 1
         self._work.state.mark_passed(self._stage, sources)
         folder = stage_dir(STAGES, self._stage)
         assert folder is not None
@@ -168,7 +181,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     print_whatever_comes()
     work, language, console = at_work(parser, options)
     stage = stage_named(parser, work, options.stage)
-    return Checking(console, work, stage, language, whole=options.all, trust=options.trust).run()
+    return Checking(console, work, stage, language, every=options.all, trust=options.trust).run()
 
 
 if __name__ == "__main__":

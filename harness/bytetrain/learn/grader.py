@@ -39,7 +39,7 @@ def grading_of(
     with tempfile.TemporaryFile() as said, open(reading, encoding="utf-8") as events:
         try:
             grader = subprocess.Popen(
-                command_of("pytest", *_words(submission, stage, writing), *options),
+                command_of("pytest", *_words(submission, stage, writing, few="--check" in options), *options),
                 stdin=subprocess.DEVNULL, stdout=said, stderr=said, pass_fds=[writing], start_new_session=True,
             )
         finally:
@@ -62,10 +62,11 @@ def grading_of(
             end_left_over(others)  # had it to be killed, what it has started has come to us
 
 
-def _words(submission: Path, stage: int, writing: int) -> Iterator[str]:
+def _words(submission: Path, stage: int, writing: int, *, few: bool) -> Iterator[str]:
     yield "-q"
     yield "--assert=plain"
-    if find_spec("xdist"):  # checks often wait, so two more at once than there are cores pay
+    # Checks often wait, so two more at once than there are cores pay; of a few, none is decided before they have begun.
+    if find_spec("xdist") and not few:
         yield from ("-n", str(len(os.sched_getaffinity(0)) + 2))
     yield from (str(HARNESS), f"--submission={submission}", "--stage", str(stage))
     yield from ("--containment=limits", f"--events={writing}")

@@ -26,7 +26,7 @@ from .board import Board, Page
 from .grader import GraderEvent, grading_of
 from .keys import Keys
 from .now import compared, hints_up_to, lay_out_next, to_do
-from .standing import BAD
+from .standing import BAD, first_look
 from .runs import Grade, GraderThread
 from .saves import Saves
 from .talk import at_work, grading_options_of, in_language, stage_named
@@ -151,10 +151,10 @@ class WatchLoop:
     # Runs
 
     def _begin_round(self) -> None:
-        failed = self.board.failing
+        look = first_look(self.board.stage, self.board.verdicts)
         self.board.begin_round()
         whole = [] if self.board.every else ["--first"]
-        self._next = [whole] if self.board.every or not failed else [["--check", failed, "--first"], whole]
+        self._next = [whole] if self.board.every or not look else [look, whole]
         if self._running is not None:
             self._running.end()  # the next one begins when that is over
         else:
