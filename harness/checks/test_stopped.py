@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from bytetrain.judging.transfers import read_whole, serves
 from bytetrain.kernel.processes import children, facts, sleeping
 from bytetrain.kernel.signals import cont, stop
 from bytetrain.programs.build import Programs
+from bytetrain.programs.program import Server
 from bytetrain.programs.start import Starter
 from bytetrain.telling.story import Problem, expect, judge, quietly, told
 from bytetrain.telling.text import counted
@@ -22,6 +24,23 @@ from bytetrain.wire.peers import RawClient
 
 CROWD = 64  # more than an array of 10 events can hold
 MAY_WAIT = 10  # clients that find room in the listen backlog, as the contract says
+
+
+@pytest.mark.check("pool.worker_sends")
+def test_file_is_sent_by_a_worker(pair: Programs, small: Path, start: Starter) -> None:
+    server = start.server(small)
+    comes_to_rest(server)
+    workers = server.workers
+    for worker in workers:
+        stop(worker)
+    with quietly():
+        client = waiting_client(server)
+    parent_accepts(server)
+    nobody_is_served(server, [client])
+    for worker in workers:
+        cont(worker)
+    with told("a client came while both workers were stopped (SIGSTOP); now they go on"), client:
+        read_whole(client, pair.stage, small)
 
 
 @pytest.mark.check("pool.stopped_workers")
@@ -36,20 +55,28 @@ def test_connection_waits_for_a_stopped_worker(pair: Programs, small: Path, star
     parent_accepts(server)
     with quietly():
         clients += [waiting_client(server) for _ in range(MAY_WAIT)]
-    what = "the parent has done what it can, and sleeps"
-    wait_until(lambda: sleeping(server.pid), what, seen=lambda: facts(server.pid), hopeless=in_vain(server))
-    served, closed = sum(client.has_bytes() for client in clients), sum(client.has_ended() for client in clients)
-    words = f"all workers are stopped, and bytes have come to {counted(served, 'client')}"
-    problem = Problem(words, "every transfer is made by a worker", diagnosis=parent_sends(server))
-    judge("all workers are stopped: nobody gets a byte now", [problem] if served else [])
-    words = f"all workers are stopped, and the connections of {closed} clients have been closed: none is dropped"
-    expect(not closed, words, expected="who comes waits for a worker", actual=f"{closed} clients: closed")
+    nobody_is_served(server, clients)
     for worker in workers:
         cont(worker)
     for number, client in enumerate(clients, 1):
         what = f"{len(clients)} clients came while both workers were stopped (SIGSTOP); this is number {number}"
         with told(what), client:
             read_whole(client, pair.stage, small)
+
+
+def nobody_is_served(server: Server, clients: Sequence[RawClient]) -> None:
+    """All workers are stopped: the parent does what it can, and those who have come wait; none gets a byte, or loses
+    its connection."""
+    __tracebackhide__ = True
+    what = "the parent has done what it can, and sleeps"
+    wait_until(lambda: sleeping(server.pid), what, seen=lambda: facts(server.pid), hopeless=in_vain(server))
+    served, closed = sum(client.has_bytes() for client in clients), sum(client.has_ended() for client in clients)
+    words = f"all workers are stopped, and bytes have come to {counted(served, 'client')}"
+    problem = Problem(words, "every transfer is made by a worker", diagnosis=parent_sends(server))
+    judge("all workers are stopped: nobody gets a byte now", [problem] if served else [])
+    gone = counted(closed, "client")
+    words = f"all workers are stopped, and the connections of {gone} have been closed: none is dropped"
+    expect(not closed, words, expected="who comes waits for a worker", actual=f"{gone}: closed")
 
 
 @pytest.mark.check("pool.idle_worker_next")

@@ -160,7 +160,7 @@ def test_a_check_that_earns_points_keeps_to_the_contract(check: Check) -> None:
 # Sentences that no check quotes: what they begin with, and who asks for it all the same; "" if it is no promise.
 UNQUOTED = {
     "English |": "", "Everything that grades": "", "Write your stage in any language": "",
-    "| parent | the process that listens, accepts": "pool.stopped_workers", "| worker |": "pool.stopped_workers",
+    "| parent | the process that listens, accepts": "pool.worker_sends", "| worker |": "pool.worker_sends",
     "| channel |": "", "`server [OPTIONS]": "server.command_line", "`client HOST PORT": "client.command_line",
     "FILE is a readable regular file; the server never changes it": "server.sizes",
     "`listening on": "server.ready_line",
@@ -174,7 +174,7 @@ UNQUOTED = {
     "| 06 | `server --drain": "exit.drain_timeout",
     "| 06 | `server --stall": "exit.stalled_client", "They belong to the reference pairs": "",
     "A submission doesn't need them": "", "If its server knows the last two": "exit.drain_timeout",
-    "Every transfer is made by a worker": "pool.stopped_workers", "| Ctrl-C in a terminal:": "exit.ctrl_c",
+    "| Ctrl-C in a terminal:": "exit.ctrl_c",
 }
 
 

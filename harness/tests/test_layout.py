@@ -86,8 +86,10 @@ def test_a_later_stage_begins_as_the_reference_before_it(lab: Lab, stage: int) -
     [before], [here] = STAGES.glob(f"{stage - 1:02d}_*"), STAGES.glob(f"{stage:02d}_*")
     theirs = {name: content for name, content in tree(before).items() if not name.startswith(("tests/", "stage.toml"))}
     assert folder.name == here.name
-    begins = {2: "send_file.cpp", 3: "train.cpp", 4: "send_file.cpp", 5: "send_file.cpp", 6: "pool.cpp"}
-    assert f"/{begins[stage]}'\n" in lab.said
+    both = "send_file.cpp receive_file.cpp"  # the other side has to speak the new format, too
+    begins = {2: "send_file.cpp", 3: "train.cpp", 4: both, 5: both, 6: "pool.cpp"}[stage].split()
+    opened = next(line for line in lab.said.splitlines() if line.startswith("  open "))
+    assert re.findall(r"/(\w+\.cpp)'", opened) == begins
     assert {**theirs, "CMakeLists.txt": (STARTS / "cpp" / "CMakeLists.txt").read_bytes()} == tree(folder)
 
 

@@ -12,6 +12,7 @@ import pytest
 from bytetrain.course.catalogue import rubric
 from bytetrain.course.folders import stage_dir
 from bytetrain.course.paths import STAGES
+from bytetrain.course.steps import steps, steps_of
 from bytetrain.course.traits import stage_numbers
 from bytetrain.upkeep import mutants
 from bytetrain.upkeep.mutants import Mutant, Outcome, Unusable
@@ -58,6 +59,15 @@ def test_a_mutant_applies_and_names_checks_of_its_stage(each: Mutant, tmp_path: 
         command, cwd=tmp_path / "stage", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="surrogateescape"
     )
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("each", [each for each in MUTANTS if each.step], ids=lambda each: str(each.name))
+def test_a_step_asks_for_no_more_than_has_been_built_by_then(each: Mutant) -> None:
+    """What stands below "Step" in a mutant is the first mistake that is told: `./lab mutants --first` sees to that."""
+    order = [check.id for check in rubric().of_stage(each.stage)]
+    built = [check for step in steps_of(each.stage, steps()) if step.number <= each.step
+             for check in (*step.checks, *step.again)]
+    assert order.index(each.killers[0]) > max(map(order.index, built)) and not set(each.killers) & set(built)
 
 
 def test_a_header_without_its_lines_is_named(tmp_path: Path) -> None:

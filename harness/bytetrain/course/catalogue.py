@@ -139,8 +139,8 @@ class Rubric:
     _told: dict[int, list[Check]] = field(default_factory=dict, compare=False)
 
     def of_stage(self, stage: int) -> list[Check]:
-        """The checks that count in a stage, as they are run and told: of what earlier pages have built what all else
-        rests on; what this page builds; the rest. In front of each stands what it needs."""
+        """The checks that count in a stage, as they are run and told: what this page builds, step by step; then what
+        earlier pages have built. In front of each stands what it needs, and nothing that only later steps rest on."""
         if stage not in self._told:
             self._told[stage] = self._in_order(stage)
         return self._told[stage]
@@ -150,9 +150,8 @@ class Rubric:
         ids = (each for step in by_page for each in (*step.checks, *(step.again if step.stage == stage else ())))
         named = [self.checks[each] for each in ids if each in self.checks]
         counting = [check for check in (*named, *self.checks.values()) if stage in check.stages]
-        with_needs = [each for check in counting for each in (*self.all_needs(check, stage), check)]
-        rested_on = [each for check in counting for each in self.all_needs(check, stage) if each.first < stage]
-        return list({each.id: each for each in (*rested_on, *with_needs)}.values())
+        with_needs = (each for check in counting for each in (*self.all_needs(check, stage), check))
+        return list({each.id: each for each in with_needs}.values())
 
     def needs(self, check: Check, stage: int) -> list[Check]:
         """Those that have to hold before it can be judged in a stage."""

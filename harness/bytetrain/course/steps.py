@@ -19,7 +19,7 @@ class PageStep:
     title: Bilingual
     checks: tuple[str, ...]  # ids of checks.toml, in the order in which they are told
     again: tuple[str, ...] = ()  # of earlier pages, which judge this step's work as well
-    open: tuple[str, ...] = ()  # the files where it may begin, without suffixes
+    open: tuple[tuple[str, ...], ...] = ()  # for each file where it begins: names that it may have, without suffixes
 
 
 @functools.lru_cache(maxsize=None)
@@ -29,7 +29,7 @@ def steps(path: Path = STEPS) -> tuple[PageStep, ...]:
     for table in load_toml(path)["step"]:
         stage = int(table["stage"])
         number = 1 + len(steps_of(stage, found))
-        again, files = (tuple(table.get(key, ())) for key in ("again", "open"))
+        again, files = tuple(table.get("again", ())), tuple(tuple(map(str, each)) for each in table.get("open", ()))
         found.append(PageStep(stage, number, Bilingual.of(table, "title"), tuple(table["checks"]), again, files))
     return tuple(found)
 

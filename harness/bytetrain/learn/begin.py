@@ -101,13 +101,13 @@ def origin_of(wish: Wish, work: Work) -> Origin:
     return Origin.own(work, before, mine)
 
 
-def where_it_begins(stage_folder: Path, step: PageStep) -> Path:
-    """The file that a step is written in: as the reference has it, as far as one's own stage has such a file."""
-    for name in (*step.open, "server"):
-        found = [stage_folder / f"{name}{suffix}" for suffix in (".cpp", ".c", ".py", "")]
-        if there := [each for each in found if each.is_file()]:
-            return there[0]
-    return stage_folder
+def where_it_begins(stage_folder: Path, step: PageStep) -> list[Path]:
+    """The files that a step is written in: as the reference has them, as far as one's own stage has such files."""
+    found: list[Path] = []
+    for names in step.open or (("server",),):
+        paths = (stage_folder / f"{name}{suffix}" for name in names for suffix in (".cpp", ".c", ".py", ""))
+        found += [each for each in paths if each.is_file()][:1]
+    return [*dict.fromkeys(found)] or [stage_folder]
 
 
 def what_was_done(wish: Wish, work: Work, origin: Origin, laid: Laid, language: Language) -> list[str]:
@@ -115,7 +115,8 @@ def what_was_done(wish: Wish, work: Work, origin: Origin, laid: Laid, language: 
     title, on_page = stage_title(wish.stage), steps_of(wish.stage, steps())
     page = language.docs / f"stage-{wish.stage:02d}.md"
     step = on_page[0]  # with checks or without
-    opened = place(where_it_begins(laid.stage, step)) + (f" (TODO step {step.number})" if wish.is_first else "")
+    opened = " ".join(map(place, where_it_begins(laid.stage, step)))
+    opened += f" (TODO step {step.number})" if wish.is_first else ""
     rows = [
         (Bilingual("laid out", "铺好了"), f"{place(laid.stage)}: {origin.words[language]}"),
         (Bilingual("read", "读"), place(page)),

@@ -56,6 +56,7 @@ class Mutant:
     stage: int
     first: int  # the stage from which checks count the mistake
     killers: tuple[str, ...]  # ids of the checks that must catch it
+    step: int = 0  # of its page, up to which it has all that is asked for; 0 if that isn't said
 
     @property
     def name(self) -> str:
@@ -65,7 +66,8 @@ class Mutant:
     def load(cls, path: Path) -> "Mutant":
         header = read_header(path, {"Mistake", "Stage", "From", "Killed-by"})
         killers = tuple(header["Killed-by"].split())
-        return cls(path, header["Mistake"], int(header["Stage"]), int(header["From"]), killers)
+        stages = int(header["Stage"]), int(header["From"])
+        return cls(path, header["Mistake"], *stages, killers, int(header.get("Step", 0)))
 
     @property
     def builds(self) -> bool:

@@ -17,9 +17,9 @@
 
 const char* program_name = "client";
 
-// TODO step 2: receive two trains, the name and the content, and not all that comes until the connection ends.
-// TODO step 3: the file gets the name that the server has sent, once it is complete; a name that leads elsewhere
-// is refused.
+// TODO step 2: receive two trains, the name and the content, and not all that comes until the connection ends. The
+// file is called as the first one says.
+// TODO step 3: it gets that name only when it is complete; a name that leads elsewhere is refused.
 static void receive_file(int connection, const char* directory) {
   const char* name = "received.bin";
   char path[PATH_MAX];
