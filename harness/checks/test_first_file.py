@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from bytetrain import Failure
+from bytetrain.course.traits import traits
 from bytetrain.judging.transfers import hand_over, read_to_the_last_byte, serves
 from bytetrain.judging.verdicts import has_status, received, saved
 from bytetrain.kernel.tcp import listening
 from bytetrain.programs.build import Programs
 from bytetrain.programs.program import Client, Server
 from bytetrain.programs.start import Starter
-from bytetrain.telling.story import expect
+from bytetrain.telling.story import expect, quietly
 from bytetrain.wire.files import FileStore, Literal, Original, remember, write_data
 from bytetrain.wire.peers import RawClient, RawServer, free_port
 
@@ -44,25 +47,41 @@ def test_connection_ends_behind_the_file(pair: Programs, folder: Path, start: St
     serves(serving(folder, start), pair.stage, folder / NAME)
 
 
-def hand_a_file_over(pair: Programs, store: FileStore, server: RawServer, start: Starter) -> tuple[Client, Path]:
+def hand_a_file_over(stage: int, store: FileStore, server: RawServer, start: Starter) -> tuple[Client, Path]:
+    """In the format of that stage."""
     original = store.in_memory(len(CONTENT), NAME, Literal(CONTENT))
     client = start.client(server.port)
     with server.accept() as connection:
-        hand_over(connection, pair.stage, NAME.encode(), Original(original).read())
+        hand_over(connection, stage, NAME.encode(), Original(original).read())
     return client, original
 
 
 @pytest.mark.check("client.first_file")
 def test_client_saves_a_small_file(pair: Programs, store: FileStore, raw_server: RawServer, start: Starter) -> None:
-    client, original = hand_a_file_over(pair, store, raw_server, start)
-    finished = client.wait()
-    saved(client.directory, original)
-    has_status(finished, 0)
+    def saves(stage: int) -> None:
+        __tracebackhide__ = True
+        client, original = hand_a_file_over(stage, store, raw_server, start)
+        finished = client.wait()
+        saved(client.directory, original)
+        has_status(finished, 0)
+
+    try:
+        saves(pair.stage)
+    except Failure as failure:
+        before = pair.stage - 1
+        if before and traits(before).content is not traits(pair.stage).content:
+            with suppress(Failure), quietly():
+                saves(before)
+                failure.adds(
+                    f"The format has changed with stage {pair.stage:02d} (docs/en/wire.md), and this client still "
+                    f"speaks the one of stage {before:02d}: the same file in that format is saved."
+                )
+        raise
 
 
 @pytest.mark.check("client.received_line")
 def test_client_says_what_it_has_received(
     pair: Programs, store: FileStore, raw_server: RawServer, start: Starter
 ) -> None:
-    client, original = hand_a_file_over(pair, store, raw_server, start)
+    client, original = hand_a_file_over(pair.stage, store, raw_server, start)
     received(client.wait(), client.directory, original)

@@ -124,13 +124,14 @@ HOLD = {
 }
 
 
+@pytest.mark.parametrize("pause", [0, 0.1], ids=["at once", "later"])
 @pytest.mark.parametrize("who", HOLD)
-def test_who_keeps_a_connection(who: str, tmp_path: Path) -> None:
+def test_who_keeps_a_connection(who: str, pause: float, tmp_path: Path) -> None:
     diagnosis, worker, parent, says = HOLD[who]
     original = write_data(tmp_path / "file.bin", CONTENT)
     (tmp_path / "stream").write_bytes(trains(CONTENT))
     story.begin()
-    with Starter(script(tmp_path, HOLDERS, worker=worker, parent=parent, pause=0.1), tmp_path) as start:
+    with Starter(script(tmp_path, HOLDERS, worker=worker, parent=parent, pause=pause), tmp_path) as start:
         server = start.server(tmp_path / "stream")
         with RawClient(server.port) as client, pytest.raises(Failure) as caught:
             read_whole(client, 3, original)

@@ -101,8 +101,12 @@ def test_the_reference_of_the_stage_before_fails_at_what_is_new(stage: int, tmp_
     is_of_this_page = rubric().checks[NEW[stage]].first == stage
     assert is_of_this_page or rubric().checks[NEW[stage]].title.en.endswith("in the format of the stage")
     alone = ("-n", "0", "--check", NEW[stage])
-    with closing(grading_of(as_the_stage_after(tmp_path, stage), stage, "--trust", *alone)) as events:
-        verdicts = {each["check"]: each["verdict"] for each in events if each["event"] == "verdict"}
+    with closing(grading_of(as_the_stage_after(tmp_path, stage), stage, "--trust", *alone)) as told_of:
+        events = list(told_of)
+    verdicts = {each["check"]: each["verdict"] for each in events if each["event"] == "verdict"}
+    story = " ".join(line.strip() for each in events if each["event"] == "story" for line, _ in each["lines"])
+    says = f"this client still speaks the one of stage {stage - 1:02d}"
+    assert (says in story) is (NEW[stage] == "client.first_file"), story
     assert verdicts == {**dict.fromkeys(verdicts, "pass"), NEW[stage]: "fail"}
 
 

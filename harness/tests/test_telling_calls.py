@@ -14,6 +14,7 @@ from bytetrain.kernel.trace import Event, Trace, parse_trace
 from bytetrain.telling.story import Story
 
 TCP = "4<TCP:[127.0.0.1:5->127.0.0.1:6]>"
+EMPTY = r'"\x00\x00\x00\x00"'
 HEAD, BODY, NEXT = r'"\x00\x00\x03\xe8"', '"abcdefgh"...', r'"\x00\x00\x03\xe8abcd"...'
 
 
@@ -35,6 +36,7 @@ def sendfile(asked: int, moved: int) -> str:
     return f"sendfile({TCP}, 5</tmp/file.bin>, [0] => [{moved}], {asked}) = {moved}"
 
 
+NAME = [recv(r'"\x00\x00\x00\x02"', 4, "4"), recv('"ab"', 2, "2")]
 IDLE = 'sendto(3<UNIX:[1->2]>, "i", 1, MSG_NOSIGNAL, NULL, 0) = 1'
 ENDED = recv('""', 1000, "0")
 AGAIN = "-1 EAGAIN (Resource temporarily unavailable)"
@@ -49,6 +51,16 @@ CALLS = {
     "reads on after the end": ("end_of_stream_ignored", [recv(BODY, 1000, "7"), *[ENDED] * 8]),
     "looks at the end a few times": ("", [recv(BODY, 1000, "7"), *[ENDED] * 3]),
     "asks for no bytes": ("", [recv('""', 0, "0")] * 20),
+    "takes no bytes for the end": ("zero_bytes_asked", [
+        *NAME, recv(EMPTY, 4, "4"), recv('""', 0, "0"), 'write(2, "client: ended", 13) = 13', "+++ exited with 1 +++"]),
+    "an empty name": ("", [recv(EMPTY, 4, "4"), recv('""', 0, "0"), "+++ exited with 1 +++"]),
+    "asks for no bytes, and is content": ("", [
+        *NAME, recv(EMPTY, 4, "4"), recv('""', 0, "0"), "+++ exited with 0 +++"]),
+    "asks for no bytes, and something else fails": ("", [
+        *NAME, recv(EMPTY, 4, "4"), recv('""', 0, "0"), f'renameat2(3, "a", 3, "b", 0) = {DENIED}',
+        "+++ exited with 1 +++"]),
+    "asks for no bytes, and the end comes after": ("", [
+        *NAME, recv(EMPTY, 4, "4"), recv('""', 0, "0"), ENDED, "+++ exited with 1 +++"]),
     "reads a file at its end": ("", ['read(5</tmp/x>, "", 1000) = 0'] * 20),
     "half a head": ("short_count", [recv(r'"\x00"', 4, "1"), recv(r'"\x00\x03"', 1000, "3")]),
     "the rest of a head": ("", [recv(r'"\x00"', 4, "1"), recv(r'"\x00\x03\xe8"', 3, "3"), recv(BODY, 1000, "1000")]),

@@ -21,7 +21,7 @@ from ..kernel.blocked import activity
 from ..kernel.cpu import cpu_use
 from ..kernel.descriptors import descriptors, holders, socket_name
 from ..kernel.memory import found_in_memory
-from ..kernel.processes import all_asleep, facts, started
+from ..kernel.processes import Moment, all_asleep, facts, started_after
 from ..kernel.signals import killed_by_us
 from ..kernel.tcp import LISTEN, TcpSocket, listener, tcp_sockets
 from ..kernel.trace import Event, Trace, tracer_of, why_not_running
@@ -36,7 +36,6 @@ from .bad_ends import ended_badly, not_reaped
 from .telling_calls import of_spinning, sight
 
 _SHOWN = 60  # bytes of a line
-_TICK = 0.02  # seconds, within which it isn't known which of two was first
 _LOOK = 0.05  # seconds of CPU, in which a process is seen to spin
 _LET_GO = 2.0  # seconds, for the end of that
 _WATCHED, _ENOUGH = 0.3, 64 * KiB  # seconds for which it is traced, or bytes of the trace
@@ -162,9 +161,9 @@ _RULES: Sequence[Callable[[Program], Optional[Diagnosis]]] = (
 # A connection that does not end
 
 
-def of_open_connection(end: Optional[TcpSocket], connected: float) -> Optional[Diagnosis]:
+def of_open_connection(end: Optional[TcpSocket], connected: Moment) -> Optional[Diagnosis]:
     """All that should come has come, but not the end of the stream: who keeps the server's end of the connection, which
-    was `connected` then (CLOCK_BOOTTIME)."""
+    was `connected` then."""
     if end is None or end.inode == 0:
         return None
     who = [each for each in holders(end.inode) if each.state != "Z"]
@@ -179,9 +178,9 @@ def of_open_connection(end: Optional[TcpSocket], connected: float) -> Optional[D
     return Diagnosis("worker_keeps_connection", words)
 
 
-def _has_inherited(pid: int, connected: float) -> bool:
+def _has_inherited(pid: int, connected: Moment) -> bool:
     """Whether a worker was started when a connection was there already, and so has it since its fork."""
-    return not _is_parent(pid) and started(pid) > connected + _TICK
+    return not _is_parent(pid) and started_after(pid, connected)
 
 
 def of_open_listener(server: Server) -> Optional[Diagnosis]:
@@ -204,7 +203,7 @@ def _is_parent(pid: int) -> bool:
     return known is not None and known.session == pid
 
 
-def _holder(pid: int, inode: int, connected: float) -> str:
+def _holder(pid: int, inode: int, connected: Moment) -> str:
     """A process that has a connection: which it is, as which descriptor, what it does, and from where it has it."""
     numbers = [str(number) for number, what in descriptors(pid).items() if what == socket_name(inode)]
     who = f"{'the parent' if _is_parent(pid) else 'a worker'} (process {pid}), as descriptor {' and '.join(numbers)}"

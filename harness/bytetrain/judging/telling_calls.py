@@ -12,7 +12,9 @@ from itertools import groupby
 from typing import NamedTuple, Optional
 
 from .. import Diagnosis
+from ..course.traits import traits
 from ..kernel.trace import Event
+from ..telling import story
 from ..wire.framing import HEAD, LARGEST_BODY
 from .bad_ends import MISTAKE_OF
 
@@ -237,6 +239,26 @@ def _short_receive(events: Sequence[Event]) -> Iterator[Sight]:
             yield Sight(Diagnosis("short_count", words), [call.event, following.event])
 
 
+def _asked_for_nothing(events: Sequence[Event]) -> Iterator[Sight]:
+    """The head of an empty body came, 0 bytes were asked for, and the program has given up over the answer. (Behind the
+    name, and where the format has such: an empty name is to be refused, and so is an empty train from stage 04 on.)"""
+    stage = story.current().stage
+    if stage and traits(stage).announces_size:
+        return
+    calls = [each for each in map(moved, events) if each and each.event.name in _RECEIVING and "TCP" in each.what]
+    for head, call in zip(calls[1:], calls[2:]):
+        empty = head.done == HEAD and head.data[:HEAD] == bytes(HEAD) and call.what == head.what
+        if not empty or call.asked or call.event.result != 0:
+            continue
+        rest = [each for each in events if each.time > call.event.time]
+        failed = any(each.kind == "signal" or (each.kind == "call" and each.failed) for each in rest)
+        if call is calls[-1] and not failed and any(each.kind == "exit" and each.result for each in rest):
+            words = (f"The head 00 00 00 00 has come, a body of 0 bytes. {call.event.name} was asked for 0 bytes from "
+                     f"descriptor {call.descriptor}, and has returned as many; and the program has ended with "
+                     "a failure.")
+            yield Sight(Diagnosis("zero_bytes_asked", words), [head.event, call.event])
+
+
 def _leaves(events: Sequence[Event], after: Event) -> bool:
     """Whether a process has ended by itself after a call, and not because of a signal."""
     rest = {each.kind for each in events if each.time > after.time}
@@ -295,7 +317,7 @@ def _failed_write(events: Sequence[Event]) -> Iterator[Sight]:
 
 
 _RULES: Sequence[Callable[[Sequence[Event]], Iterator[Sight]]] = (
-    _used_minus_one, _turned_length, _short_receive, _short_send, _short_sendfile, _failed_write,
+    _used_minus_one, _turned_length, _short_receive, _asked_for_nothing, _short_send, _short_sendfile, _failed_write,
     _killed, _repeats,
 )
 _OF_SERVERS: Sequence[Callable[[Sequence[Event]], Iterator[Sight]]] = (_open_for_writing,)

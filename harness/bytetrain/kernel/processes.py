@@ -5,6 +5,7 @@ A process that has gone has no facts: None, or nothing in a list.
 
 import ctypes
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Optional, Union
@@ -119,6 +120,29 @@ def started(pid: int) -> float:
     """When the process was started, in seconds of CLOCK_BOOTTIME, to 1/100 s; 0 if it is gone."""
     fields = stat_fields(pid)
     return int(fields[19]) / os.sysconf("SC_CLK_TCK") if fields else 0.0
+
+
+class Moment(NamedTuple):
+    """A point in time, and who was there by then."""
+
+    seconds: float  # of CLOCK_BOOTTIME
+    last_pid: int  # the number that was given to a process last
+
+    @classmethod
+    def now(cls) -> "Moment":
+        """proc(5), /proc/loadavg: of the namespace that we are in, as all numbers that we see."""
+        last = (PROC / "loadavg").read_text().split()[4]
+        return cls(time.clock_gettime(time.CLOCK_BOOTTIME), int(last))
+
+
+_TICK = 0.02  # seconds, within which the time of a start doesn't tell which of two was first
+
+
+def started_after(pid: int, moment: Moment) -> bool:
+    """Whether a process was started after that. Within a tick its number tells; where they have begun anew at the
+    lowest just then, it is not known: False."""
+    after = started(pid) - moment.seconds
+    return after > _TICK or (after > -_TICK and pid > moment.last_pid)
 
 
 def owner(pid: int) -> int:

@@ -5,11 +5,10 @@ import select
 import socket
 import struct
 import termios
-import time
 from types import TracebackType
 from typing import Optional, TypeVar
 
-from ..kernel.processes import sleeping
+from ..kernel.processes import Moment, sleeping
 from ..kernel.tcp import TcpSocket, tcp_socket
 from ..telling.story import did
 from ..telling.waiting import AT_A_TIME, settled, wait_until
@@ -26,7 +25,7 @@ class End:
         self.socket = connected
         self.socket.settimeout(AT_A_TIME)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.made = time.clock_gettime(time.CLOCK_BOOTTIME)
+        self.made = Moment.now()
         self.local_port = int(connected.getsockname()[1])
         self.remote_port = remote_port
 

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Callable, Optional
 
 from .. import Failure, HarnessError
+from ..kernel.processes import Moment
 from ..telling.sizes import KiB
 from ..telling.story import expecting
 from ..telling.waiting import AT_A_TIME, LIMIT, Patience, wait_until
@@ -38,6 +39,7 @@ class RawClient(Connection):
         if receive_buffer is not None:  # before connect: it decides the window that is announced
             connecting.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         connecting.settimeout(LIMIT)
+        before = Moment.now()  # what the server does about it comes later
         with expecting(f"our client connects to {host} port {port}"):
             try:
                 connecting.connect((host, port))
@@ -47,6 +49,7 @@ class RawClient(Connection):
                 words = f"our client can't connect to {host} port {port}: {why}"
                 raise Failure(words, expected="a connection", actual=why) from None
         super().__init__(connecting, port)
+        self.made = before
 
 
 def free_port() -> int:
