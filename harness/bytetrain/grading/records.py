@@ -40,7 +40,7 @@ class Output:
     """A program that took part: its command line, what it printed, how it ended."""
 
     command: str
-    fate: str  # "status 1", "signal 13 (SIGPIPE)", "still running"
+    fate: str  # "status 1", "signal 13 (SIGPIPE)", "still running", "it ended later: status 0"
     stdout: str
     stderr: str
 
@@ -48,6 +48,8 @@ class Output:
     def of(cls, program: Program) -> "Output":
         status = program.status
         fate = "still running" if status is None else status_in_words(status)
+        if status is not None and program.waited_in_vain:  # else it would say that it has ended, and has not
+            fate = f"it ended later: {fate}"
         printed = (visible(shown(without_legend(text))) for text in (program.stdout, program.stderr))
         return cls(command_line(program.command), fate, *printed)
 

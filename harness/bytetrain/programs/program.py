@@ -79,6 +79,7 @@ class Program:
         self._under = under
         self._out, self._err = Capture(), Capture()
         self._process: Optional[subprocess.Popen[bytes]] = None
+        self.waited_in_vain = False  # for its end: it may have come later
 
     def start(self: SelfProgram) -> SelfProgram:
         """Starts the program: own session, SIGPIPE at its default, no standard input."""
@@ -139,6 +140,7 @@ class Program:
         assert self._process is not None, "not started"
         with doing(f"the {self.kind} ends") as step:  # whether it should, and how, is judged by others
             patience = Patience(limit, self._hopeless())
+            self.waited_in_vain = True  # until it has ended
             while (status := self._ended_within(AT_A_TIME)) is None:
                 if patience.over():
                     state = activity(self.pid)
@@ -146,6 +148,7 @@ class Program:
                     words = f"the {self.kind} has not ended {patience.in_words}: {seen}\n{self.again()}"
                     raise Failure(words, expected=f"the {self.kind} ends", actual=f"the {self.kind}: {state}")
             step.result = status_in_words(status)
+        self.waited_in_vain = False
         self._drained()
         return Finished(status, self.stdout, self.stderr)
 
