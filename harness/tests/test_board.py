@@ -132,6 +132,15 @@ def test_esc_is_named_where_it_leads_back() -> None:
     assert "Esc back" in text_of(board, height=16) and "Esc" not in text_of(board, height=60)
 
 
+def test_advice_is_given_where_there_is_room_for_it() -> None:
+    board = began()
+    board.advice = "root: check as an ordinary user"
+    assert text_of(board).endswith(board.advice) and "q quit" in text_of(board)
+    assert text_of(board, width=60).endswith("q quit")
+    board.note = "polling: nfs is silent"
+    assert text_of(board).endswith(board.note)
+
+
 def test_up_to_the_first_mistake_means_that() -> None:
     board = began()
     tells(board)

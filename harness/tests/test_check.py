@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from bytetrain.course.catalogue import rubric
+from bytetrain.course.catalogue import rubric, stages
 from bytetrain.course.languages import Language
 from bytetrain.course.paths import HARNESS, STAGES
 from bytetrain.course.steps import steps, steps_of
@@ -75,8 +76,8 @@ def about(checks: Sequence[str], events: Sequence[dict[str, Any]]) -> Iterator[d
 
 
 class Run:
-    """run(events, ...) checks stage 01 with a grader that says these, or those of them that are about the checks that
-    it is asked for: the status, and what is on the screen."""
+    """run(events, ...) checks stage 01, or another one, with a grader that says these, or those of them that are about
+    the checks that it is asked for: the status, and what is on the screen."""
 
     def __init__(self, work: Work) -> None:
         self.options: list[list[str]] = []  # of each run of the grader
@@ -84,12 +85,12 @@ class Run:
         self._events: Sequence[dict[str, Any]] = ()
 
     def __call__(
-        self, events: Sequence[dict[str, Any]], language: Language = Language.EN, *, every: bool = False
+        self, events: Sequence[dict[str, Any]], language: Language = Language.EN, stage: int = 1, *, every: bool = False
     ) -> tuple[int, str]:
         self._events = events
         screen = io.StringIO()
         console = Console(file=screen, width=100, highlight=False, markup=False, soft_wrap=True)
-        status = check.Checking(console, self._work, 1, language, every=every).run()
+        status = check.Checking(console, self._work, stage, language, every=every).run()
         return status, screen.getvalue()
 
     def grade(self, _folder: Path, _stage: int, *options: str) -> Iterator[dict[str, Any]]:
@@ -122,6 +123,26 @@ def test_steps_are_ticked_off_up_to_the_first_mistake(run: Run, work: Work) -> N
     assert "✗ client.bad_name" in said and "recvfrom(3)" in said and "./lab hint client.bad_name" in said
     assert work.state.failure(1) == ("client.bad_name", "client.bad_name") and not work.state.passed(1)
     assert work.state.verdicts(1)["client.bad_name"] == "fail" and "pair.at_once" not in work.state.verdicts(1)
+
+
+def test_steps_without_checks_are_shown_as_such(run: Run, work: Work) -> None:
+    """So there are as many steps on the screen as on the page."""
+    (work.folder / "05_zero_copy").mkdir()
+    for language, words in ((Language.EN, "no check"), (Language.ZH, "没有检查项")):
+        _, said = run(verdicts(5), language, 5)
+        lines = [line.split() for line in said.splitlines() if line.startswith("   ")]
+        assert [line[1] for line in lines[:7]] == [str(step.number) for step in steps_of(5, steps())]
+        assert [line[1] for line in lines if line[0] == "○"] == ["3", "4", "7"]
+        assert [line for line in lines if line[0] == "○"] == [line for line in lines if " ".join(line).endswith(words)]
+    _, said = run(verdicts(5, "client.beyond_2_gib"), stage=5)
+    assert "○ 4" in said and "○ 7" not in said  # nor what comes after the step that fails
+
+
+def test_what_is_said_to_be_known_is_what_was_judged() -> None:
+    """No check sees by which calls a server of stage 05 moves its bytes."""
+    learnt = {each.number: each.learnt for each in stages()}[5]
+    for title in (learnt.en, learnt.zh, *(step.title.en for step in steps_of(5, steps()) if step.checks)):
+        assert not re.search("sendfile|splice|mmap", title), title
 
 
 def test_what_to_do_is_about_the_stage_that_was_checked(
@@ -157,6 +178,12 @@ def test_a_mistake_of_the_grader_is_none_of_the_student_s(run: Run, work: Work) 
 def test_the_screen_is_chinese_for_who_reads_chinese(run: Run) -> None:
     _, said = run(verdicts(1), Language.ZH)
     assert "阶段 01 全部通过" in said and "下一阶段" in said and "passes" not in said
+
+
+def test_root_is_told_to_be_somebody_else(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for user, told in ((0, True), (1000, False)):
+        monkeypatch.setattr(os, "geteuid", lambda user=user: user)
+        assert ("root: check as an ordinary user" in run(verdicts(1, "client.bad_name"))[1]) is told
 
 
 def test_a_grader_that_can_not_work_says_why(run: Run, work: Work) -> None:
@@ -204,7 +231,10 @@ def test_work_that_lies_elsewhere_may_be_another_s(work: Work) -> None:
 
 def test_who_is_asked_for_a_stage_that_is_not_there_says_what_there_is(work: Work, tmp_path: Path) -> None:
     nowhere = str(tmp_path / "no")
-    for words, told in ((["4", "--in", str(work.folder)], "there is 01, 02"), (["--in", nowhere], "./lab start 1")):
+    for words, told in (
+        (["4", "--in", str(work.folder)], "there is 01, 02"), (["--in", nowhere], "./lab start 1"),
+        (["7", "--in", str(work.folder)], "there is no stage 7: stages are numbered 1 to 6\n"),
+    ):
         done = subprocess.run(command_of("bytetrain.learn.check", *words), capture_output=True, text=True)
         assert done.returncode == 1 and done.stdout == "" and told in done.stderr and done.stderr.count("\n") == 1
 
@@ -246,7 +276,7 @@ def test_what_a_later_format_changes_belongs_to_the_step_that_changes_it() -> No
 @pytest.mark.parametrize("stage", stage_numbers())
 def test_steps_come_to_their_ends_one_after_the_other(stage: int) -> None:
     order = order_of(stage)
-    ends = [max(map(order.index, part.checks)) for part in standing.parts_of(stage) if part.number]
+    ends = [max(map(order.index, part.checks)) for part in standing.parts_of(stage) if part.number and part.checks]
     assert ends == sorted(ends)
 
 
@@ -266,6 +296,17 @@ def test_next_follows_from_what_is_known(work: Work, run: Run) -> None:
     assert "./lab hint client.bad_name" in [command for command, _ in standing.what_now(work, Language.EN)]
     run(verdicts(1))
     assert [command for command, _ in standing.what_now(work, Language.EN)] == ["./lab compare 1", "./lab start 2"]
+
+
+def test_nothing_is_said_of_a_step_where_a_stage_does_not_build(work: Work, run: Run) -> None:
+    (work.folder / "06_graceful_exit").mkdir()
+    work.state.at(6)
+    assert "The next step: Signals, read in the loop" in standing.where(work, Language.EN)[0]
+    run(verdicts(6, "stage.builds"), stage=6)
+    assert standing.where(work, Language.EN)[0] == "Stage 06 does not build: stage.builds fails."
+    assert "步" not in standing.where(work, Language.ZH)[0]
+    run(verdicts(6, "exit.ctrl_c"), stage=6)
+    assert "step 2, The ordered exit: exit.ctrl_c fails" in standing.where(work, Language.EN)[0]
 
 
 def test_marks_are_plain_where_the_terminal_has_no_others() -> None:

@@ -54,6 +54,12 @@ def test_where_it_is_narrow_compare_says_how_to_see_two_sides(
     compare.main(["1", "--in", str(work.folder)])
     said = " ".join(capsys.readouterr().out.split())  # the command is as long as the folder's name
     assert "COLUMNS=150 " in said and said.endswith(" | less -S")
+    monkeypatch.delenv("COLUMNS")
+    line = f"x = {list(range(60))}"
+    (tmp_path / "01_small_file" / "long.py").write_text(f"{line}\n")
+    work.state.mark_passed(1)
+    compare.main(["1", "--in", str(work.folder)])
+    assert f"\n{line}" in capsys.readouterr().out  # in a pipe, lines are as long as they are
     monkeypatch.setenv("COLUMNS", "150")
     compare.main(["1", "--in", str(work.folder)])
     said = capsys.readouterr().out

@@ -59,6 +59,7 @@ class Board:
     warnings: list[Line] = field(default_factory=list)
     trouble: list[Line] = field(default_factory=list)
     note: str = ""  # in the footer
+    advice: str = ""  # there, too, if there is room beside all else
     offset: Optional[int] = None  # the first line that is seen of what is read; None: where it's best to begin
     seen_from: int = 0  # the line that was chosen then
     seen: int = 1  # how many lines of it were seen
@@ -154,7 +155,7 @@ class Board:
     def current(self) -> Optional[Part]:
         """The one that the student is at: where it fails, or where the run is, or what has not been seen yet."""
         here = self.failing or self.waiting_for
-        unknown = (part for part in self.parts if part.state(self.verdicts) != "done")
+        unknown = (part for part in self.parts if part.state(self.verdicts) not in ("done", "unchecked"))
         return next((part for part in self.parts if here in part.checks), next(unknown, None))
 
     @property

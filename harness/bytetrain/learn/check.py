@@ -26,7 +26,7 @@ from ..telling.ending import end_with
 from ..telling.text import print_whatever_comes
 from .grader import GraderEvent, grading_of
 from .standing import BAD, GOOD, Part, first_look, part_line, parts_of, tell_next
-from .talk import at_work, grading_options_of, in_language, put, stage_named
+from .talk import at_work, grading_options_of, in_language, of_root, put, stage_named
 from .work import Work, fingerprint
 
 _ALL_WELL = Bilingual("Stage {:02d} passes: {:g} of {:g} points.", "阶段 {:02d} 全部通过：{:g} 分，满分 {:g} 分。")
@@ -90,7 +90,10 @@ class Checking:
             if not look or (end.get("outcome") in GOOD and not self._failed):
                 end = self._grade(["--first"])
         self._work.state.record(self._stage, self.verdicts)
-        return self._finish(end, sources)
+        status = self._finish(end, sources)
+        if advice := of_root(self._language):
+            put(self._console, Text(f"\n  {advice}", "yellow"))
+        return status
 
     def _grade(self, chosen: list[str]) -> GraderEvent:
         """One run of the grader, to its last event, or to the last that is wanted."""
@@ -139,12 +142,19 @@ class Checking:
         following = self._order[self._order.index(check) + 1 :] if check in self._order else []
         if following:
             self._waiting.wait_for(_CHECKING[self._language].format(following[0]), following[0])
+        unchecked: list[Part] = []  # steps in front of one that is told: nobody asks whether they are done
         for part in parts_of(self._stage) if self._whole else ():
             wanted = [each for each in part.checks if each in self._order]
-            if part not in self._told and wanted and all(each in self.verdicts for each in wanted):
-                self._told.add(part)
-                if part.state(self.verdicts) == "done":
-                    put(self._console, part_line(part, self.verdicts, self._language))
+            if part in self._told:
+                unchecked = []
+            elif not part.checks:
+                unchecked.append(part)
+            elif wanted and all(each in self.verdicts for each in wanted):
+                for each in (*unchecked, part):
+                    self._told.add(each)
+                    if each.state(self.verdicts) in ("done", "unchecked"):
+                        put(self._console, part_line(each, self.verdicts, self._language))
+                unchecked = []
 
     def _lines(self, lines: list[list[str]]) -> None:
         self._console.print()

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Optional
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleRenderable, Group
 from rich.rule import Rule
 from rich.syntax import Syntax
@@ -33,6 +34,7 @@ from .work import source_files
 _LARGEST = 256 * KiB  # bytes of a file that is shown: source is smaller
 _WIDE = 150  # columns in which two sides can be read
 _CONTEXT = 2  # lines around a change
+_MARGIN = 2  # columns beside a line: the sign of a difference
 _NO_LESSON = ("tests", "stage.toml")  # of the reference: not what a student writes
 _BUILD = "CMakeLists.txt"  # and this one is laid out
 _SIDE_BY_SIDE = Bilingual("Side by side, in {} columns: {}", "并排显示，要 {} 列宽：{}")
@@ -78,6 +80,13 @@ def side(title: str, files: Sequence[tuple[str, list[str]]], lexer: str) -> Cons
         text = "\n".join(lines)
         parts.append(Syntax(text, lexer or Syntax.guess_lexer(name, text), theme="ansi_dark", word_wrap=True))
     return Group(*parts)
+
+
+def longest(own: Path, before: Optional[Path], stage: int) -> int:
+    """Columns of the longest line that may be shown."""
+    folders = (own, before, stage_dir(STAGES, stage), stage_dir(STAGES, stage - 1) if stage > 1 else None)
+    files = (lines for folder in folders for lines in sources(folder).values())
+    return max((cell_len(line.expandtabs()) for lines in files for line in lines), default=0)
 
 
 def both(left: ConsoleRenderable, right: ConsoleRenderable, width: int) -> ConsoleRenderable:
@@ -139,10 +148,13 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         parser.exit(1, f"{parser.prog}: {_NOT_YET.format(stage=stage)}\n")
     before = work.stage_dir(stage - 1) if stage - 1 in work.stages() else None
     out = Console(highlight=False, markup=False, emoji=False)
-    shown = comparison(own, before, stage, language, out.width, work.state.language)
+    width = out.width
+    if not out.is_terminal and "COLUMNS" not in os.environ:  # whoever reads it has lines as long as they are
+        out.width = max(width, longest(own, before, stage) + _MARGIN)
+    shown = comparison(own, before, stage, language, width, work.state.language)
     page = f"docs/{language.docs.name}/stage-{stage:02d}.md"
     last = Text(f"\n{_READ_ON[language].format(page)}", "cyan")
-    if out.width < _WIDE:
+    if width < _WIDE:
         again = f"COLUMNS={_WIDE} {work.command('compare', str(stage))} | less -S"
         last.append(f"\n{_SIDE_BY_SIDE[language].format(_WIDE, again)}")
     if out.is_terminal:

@@ -59,7 +59,9 @@ def _head(board: Board, width: int) -> Text:
 
 def _foot(board: Board, width: int) -> Text:
     esc = _ESC[board.language] if board.esc_leads_back else ""
-    return _both_ends(Text(esc + keys_of(board), "cyan"), Text(visible(board.note), "yellow"), width)
+    keys, note = Text(esc + keys_of(board), "cyan"), Text(visible(board.note or board.advice), "yellow")
+    fits = keys.cell_len + 2 + note.cell_len <= width
+    return _both_ends(keys, note if board.note or fits else Text(), width)
 
 
 def keys_of(board: Board) -> str:

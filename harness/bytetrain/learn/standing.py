@@ -30,6 +30,7 @@ GOOD = ("pass", "not applicable")
 BAD = ("fail", "harness error")
 _BAR = 24  # characters
 _EARLIER = Bilingual("What earlier stages have built still works", "前面各阶段做好的东西依然有效")
+_UNCHECKED = Bilingual("no check", "没有检查项")
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,9 @@ class Part:
     checks: tuple[str, ...]
 
     def state(self, verdicts: Mapping[str, str]) -> str:
-        """"done", "failing", "begun" or "" of what is known."""
+        """"done", "failing", "begun" or "" of what is known; "unchecked" where nothing ever is."""
+        if not self.checks:
+            return "unchecked"
         known = [verdicts.get(each, "") for each in self.checks]
         if any(each in BAD for each in known):
             return "failing"
@@ -52,7 +55,7 @@ class Part:
 
 @functools.lru_cache(maxsize=None)
 def parts_of(stage: int) -> tuple[Part, ...]:
-    """A stage as its page builds it: its steps that have checks; and, last, what counts since earlier pages."""
+    """A stage as its page builds it: its steps, with checks or without; and, last, what counts since earlier pages."""
     counting = [each.id for each in rubric().of_stage(stage) if each.weight]
     found = [
         Part(step.number, step.title, tuple(each for each in (*step.checks, *step.again) if each in counting))
@@ -60,7 +63,7 @@ def parts_of(stage: int) -> tuple[Part, ...]:
     ]
     named = {each for part in found for each in part.checks}
     rest = tuple(each for each in counting if each not in named)
-    return tuple(part for part in (*found, Part(0, _EARLIER, rest)) if part.checks)
+    return (*found, Part(0, _EARLIER, rest)) if rest else tuple(found)
 
 
 def part_of(stage: int, check: str) -> Optional[Part]:
@@ -122,7 +125,8 @@ def picture(work: Work, language: Language) -> Text:
     return told
 
 
-PART_MARKS = {"done": ("✓", "green"), "failing": ("✗", "bold red"), "begun": ("◐", "yellow"), "": ("·", "dim")}
+PART_MARKS = {"done": ("✓", "green"), "failing": ("✗", "bold red"), "begun": ("◐", "yellow"), "": ("·", "dim"),
+              "unchecked": ("○", "dim")}
 
 
 def part_line(part: Part, verdicts: Mapping[str, str], language: Language) -> Text:
@@ -132,7 +136,7 @@ def part_line(part: Part, verdicts: Mapping[str, str], language: Language) -> Te
     number = f"{part.number}" if part.number else " "
     line = Text.assemble("   ", (mark, style), f" {number} ", part.title[language])
     failing = [each for each in part.checks if verdicts.get(each) in BAD]
-    line.append(f"  {good}/{len(part.checks)}", "dim")
+    line.append(f"  {good}/{len(part.checks)}" if part.checks else f"  {_UNCHECKED[language]}", "dim")
     if failing:
         line.append(f"  {failing[0]}", "red")
     return line
@@ -171,13 +175,20 @@ def where(work: Work, language: Language) -> list[str]:
         words = Bilingual(f"Stage {stage:02d}, {title.en}, passes.", f"阶段 {stage:02d}（{title.zh}）已通过。")
         return [words[language]]
     failing = first_failure(stage, verdicts)
+    if failing == "stage.builds":  # which is no matter of a step
+        words = Bilingual(
+            f"Stage {stage:02d} does not build: {failing} fails.", f"阶段 {stage:02d} 编译不出来：{failing} 没有通过。"
+        )
+        return [words[language], rubric().checks[failing].title[language]]
     if failing and (part := part_of(stage, failing)):
         step = Bilingual(f"step {part.number}, {part.title.en}", f"第 {part.number} 步，{part.title.zh}")
         place = (step if part.number else part.title)[language]
         words = Bilingual(f"Stage {stage:02d}, {place}: {failing} fails.", f"阶段 {stage:02d}，{place}：{failing} 没有通过。")
         check = rubric().checks[failing]
         return [words[language], f"{check.title[language]}"]
-    todo = next((part for part in parts_of(stage) if part.state(verdicts) != "done"), parts_of(stage)[0])
+    # Of a step without checks nothing is known: it is the next one only where nothing at all has been looked at yet.
+    over = ("done", "unchecked") if verdicts else ("done",)
+    todo = next((part for part in parts_of(stage) if part.state(verdicts) not in over), parts_of(stage)[0])
     words = Bilingual(
         f"Stage {stage:02d}, {title.en}. The next step: {todo.title.en}.",
         f"阶段 {stage:02d}，{title.zh}。下一步：{todo.title.zh}。",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Optional
@@ -10,10 +11,12 @@ from typing import Optional
 from rich.console import Console
 from rich.text import Text
 
-from ..course.languages import Language
+from ..course.languages import Bilingual, Language
+from ..course.traits import numbered, stage_numbers
 from ..telling.text import visible
 from .work import NoWork, Work, find
 
+_OF_ROOT = Bilingual("root: check as an ordinary user", "root：请用普通用户检查")
 # What a terminal without these characters shows instead.
 _PLAIN = {"✓": "+", "✗": "x", "►": ">", "·": "-", "░": ".", "█": "#", "◐": "~", "○": "o", "…": "..."}
 
@@ -68,6 +71,11 @@ def _plain(text: Text) -> Text:
     return text
 
 
+def of_root(language: Language) -> str:
+    """What whoever is root should know; "" for everybody else."""
+    return _OF_ROOT[language] if os.geteuid() == 0 else ""
+
+
 def in_language(language: Language) -> list[str]:
     """The grader's option for that; it speaks English by itself."""
     return [] if language is Language.EN else ["--lang", language.value]
@@ -77,6 +85,8 @@ def stage_named(parser: argparse.ArgumentParser, work: Work, number: Optional[in
     """The stage that was named, or that the student is at; ends the command if it isn't laid out."""
     if number is None:
         return work.current
+    if number not in stage_numbers():
+        parser.exit(1, f"{parser.prog}: there is no stage {number}: {numbered()}\n")
     if number not in work.stages():
         there = ", ".join(f"{each:02d}" for each in work.stages())
         parser.exit(1, f"{parser.prog}: stage {number:02d} isn't laid out in {visible(str(work.folder))} "

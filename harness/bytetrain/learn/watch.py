@@ -29,7 +29,7 @@ from .now import compared, hints_up_to, lay_out_next, to_do
 from .standing import BAD, first_look
 from .runs import Grade, GraderThread
 from .saves import Saves
-from .talk import at_work, grading_options_of, in_language, stage_named
+from .talk import at_work, grading_options_of, in_language, of_root, stage_named
 from .views import View, view
 from .work import STATE_FILE, State, Work, fingerprint
 
@@ -143,6 +143,7 @@ class WatchLoop:
             return
         language, polls = self.board.language, self._saves.polls_for
         self.board.note = _POLLS[language].format(polls[language]) if polls else ""
+        self.board.advice = of_root(language)
         now = fingerprint(folder)
         if now != self._sources:
             self._sources = now
