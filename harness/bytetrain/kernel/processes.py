@@ -5,8 +5,10 @@ A process that has gone has no facts: None, or nothing in a list.
 
 import ctypes
 import os
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Optional, Union
 
@@ -130,9 +132,12 @@ class Moment(NamedTuple):
 
     @classmethod
     def now(cls) -> "Moment":
-        """proc(5), /proc/loadavg: of the namespace that we are in, as all numbers that we see."""
-        last = (PROC / "loadavg").read_text().split()[4]
-        return cls(time.clock_gettime(time.CLOCK_BOOTTIME), int(last))
+        """proc(5), /proc/loadavg: of the namespace that we are in, as all numbers that we see. Where a container hides
+        it, no number is higher."""
+        last = sys.maxsize
+        with suppress(OSError, ValueError, IndexError):
+            last = int((PROC / "loadavg").read_text().split()[4])
+        return cls(time.clock_gettime(time.CLOCK_BOOTTIME), last)
 
 
 _TICK = 0.02  # seconds, within which the time of a start doesn't tell which of two was first
