@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from bytetrain.bench import classics, comparisons, contestants, copies, growth, many, meters, page, tools
+from bytetrain.bench import classics, comparisons, contestants, copies, growth, many, meters, page
 from bytetrain.bench.__main__ import compare, judge_bars
 from bytetrain.bench.comparisons import Bar, Comparison, Measurements, Measures
 from bytetrain.course import paths
 from bytetrain.course.catalogue import rubric
 from bytetrain.kernel import trace
 from bytetrain.programs.build import build
+from bytetrain.programs.tools import build_tools
 from bytetrain.wire.files import FileStore
 
 HARNESS = paths.REPO / "harness"
@@ -343,7 +344,7 @@ def test_a_bar_says_what_it_was_judged_with(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_the_load_generator_counts_what_it_reads(figures: dict[str, Any], tmp_path: Path) -> None:
-    tools.build_tools()
+    build_tools(contestants.SOURCES, contestants.BUILT_TOOLS)
     done = subprocess.run(
         [contestants.BUILT_TOOLS / "load", "127.0.0.1"], capture_output=True, errors="surrogateescape"
     )

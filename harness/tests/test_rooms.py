@@ -15,8 +15,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "bytetrain"
 # From the ground up. `play` and `doctor` are programs of one file, whose addresses users type.
 ROOMS = (
-    "telling", "kernel", "course", "wire", "programs", "doctor", "judging", "grading", "lessons", "demo", "docs",
-    "learn", "upkeep", "bench", "play",
+    "telling", "kernel", "course", "wire", "programs", "probe", "doctor", "judging", "grading", "lessons", "demo",
+    "docs", "learn", "upkeep", "bench", "play",
 )
 PROGRAMS = ("play", "doctor")
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -17,14 +17,15 @@ from ..programs.build import Programs, build
 from ..programs.sessions import prepare
 from ..telling.ending import end_with
 from ..telling.sizes import MiB, size_words
+from ..programs.tools import ToolsDontBuild, build_tools
 from ..telling.text import as_json, without_bytes
 from ..upkeep.flake import commit, machine
 from ..wire.files import FileStore
 from . import classics, comparisons, contestants, copies, feedback, growth, many, network
 from .comparisons import Place
+from .contestants import BUILT_TOOLS, SOURCES
 from .meters import BenchError
 from .page import counted_words, linear_words, machine_words, page
-from .tools import build_tools
 
 FIGURES = BUILD.parent / "bench.json"
 SECTIONS = ("copies", "peers", "many", "growth", "feedback")
@@ -51,9 +52,9 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     why_not = network.enter(sys.argv[1:] if arguments is None else arguments)
     prepare()
     try:
-        build_tools()
+        build_tools(SOURCES, BUILT_TOOLS)
         data = all_figures(options, why_not)
-    except BenchError as error:
+    except (BenchError, ToolsDontBuild) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 3
     options.json.parent.mkdir(parents=True, exist_ok=True)
