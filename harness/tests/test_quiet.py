@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import socket
@@ -17,6 +18,7 @@ import pytest
 
 from bytetrain import Failure
 from bytetrain.grading.command import grading_command
+from bytetrain.judging.pools import resting
 from bytetrain.judging.transfers import hand_over
 from bytetrain.judging.timeouts import knows_timeouts
 from bytetrain.kernel import blocked, signals, trace
@@ -36,10 +38,13 @@ pytestmark = pytest.mark.skipif(
     not blocked.can_tell(), reason="this kernel doesn't tell what processes wait in"
 )
 LOOKS = 40  # at somebody who still moves: more than six times as many as show that nobody does
-IMPORTS = "import ctypes, os, select, signal, socket, sys, threading, time\n"
+IMPORTS = "import ctypes, os, select, signal, socket, struct, sys, threading, time\n"
 SAYS_SO = "print('begins', flush=True)\n"
 CONNECTED = "s = socket.create_server(('127.0.0.1', 0)); a = socket.create_connection(s.getsockname()); " \
             "b = s.accept(); "
+TIMERFD = "n = ctypes.CDLL(None).timerfd_create(1, 0); "
+SET = "ctypes.CDLL(None).timerfd_settime(n, 0, struct.pack('qqqq', {}), None); "
+ONCE = "p = select.epoll(); p.register(n, select.EPOLLIN | select.EPOLLET); p.poll(); "
 STUCK = {
     "accept": "socket.create_server(('127.0.0.1', 0)).accept()",
     "recv": "a, b = socket.socketpair(); a.recv(10)",
@@ -53,6 +58,9 @@ STUCK = {
                             "f.truncate(1 << 26); os.sendfile(a.fileno(), f.fileno(), 0, 1 << 26)",
     "wait4": "os.fork() or signal.pause(); os.wait()",
     "threads": "threading.Thread(target=signal.pause).start(); threading.Event().wait()",
+    "a timer that nobody has set": TIMERFD + "os.read(n, 8)",
+    "a timer that was set and is no more": TIMERFD + SET.format("0, 0, 300, 0") + SET.format("0, 0, 0, 0") + ONCE,
+    "a timer that has expired": TIMERFD + SET.format("0, 0, 0, 1") + ONCE + "p.poll()",
 }
 MOVES = {
     "nanosleep": "time.sleep(300)",
@@ -65,7 +73,10 @@ MOVES = {
     "time limit of a socket": "s = socket.create_server(('127.0.0.1', 0)); "
                               "s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, b'\\x40' + bytes(15)); s.accept()",
     "sigtimedwait": "signal.sigtimedwait({signal.SIGTERM}, 300)",
-    "timerfd": "n = ctypes.CDLL(None).timerfd_create(1, 0); os.read(n, 8)",
+    "timerfd": TIMERFD + SET.format("0, 0, 300, 0") + "os.read(n, 8)",
+    "timerfd that comes again and again": TIMERFD + SET.format("1, 0, 1, 0") + "[os.read(n, 8) for _ in range(1000)]",
+    "timerfd of a parent": TIMERFD + SET.format("0, 0, 300, 0") + "os.fork() or signal.pause(); os.wait()",
+    "poll with a short limit, again and again": "while True: select.poll().poll(900)",
     "wakes now and then": "while True: select.select([], [], [], 0.05)",
     "spins": "while True: pass",
     "one of two threads": "threading.Thread(target=time.sleep, args=(300,)).start(); signal.pause()",
@@ -78,6 +89,10 @@ MOVES = {
                                             "a.sendall(bytes(1 << 26))",
     "a write into a pipe": "os.write(os.pipe()[1], bytes(1 << 24))",
 }
+# Whose clock runs, but so long that nobody waits for it. (64 s is what SO_RCVTIMEO above is.)
+LATER = ["poll with a limit", "epoll with a limit", "select with a limit", "time limit of a socket", "sigtimedwait",
+         "timerfd", "timerfd of a parent", "a send with a limit", "a send with SO_SNDTIMEO"]
+UNTOLD = sorted({*MOVES} - {*LATER})
 
 
 @pytest.fixture
@@ -96,11 +111,11 @@ def begun() -> Iterator[Callable[[str], Program]]:
         each.stop()
 
 
-def found_stuck(program: Program, looks: int) -> str:
-    """What the first looks have said that found nobody able to move; "" if none of so many has."""
+def found_stuck(program: Program, looks: int, within: float = math.inf) -> str:
+    """What the first looks have said that found nobody able to move, for so many seconds; "" if none of so many has."""
     stuck = Stuck([program])
     for _ in range(looks):
-        if words := stuck.look():
+        if words := stuck.look(within):
             return words
         time.sleep(0.02)  # between two looks, as whoever waits does
     return ""
@@ -116,6 +131,35 @@ def test_who_waits_for_ever_is_known(how: str, begun: Callable[[str], Program]) 
 @pytest.mark.parametrize("how", MOVES)
 def test_who_may_go_on_by_himself_is_waited_for(how: str, begun: Callable[[str], Program]) -> None:
     assert found_stuck(begun(MOVES[how]), LOOKS) == ""
+
+
+@pytest.mark.parametrize("how", LATER)
+def test_who_goes_on_by_himself_only_later_is_waited_for_no_longer(how: str, begun: Callable[[str], Program]) -> None:
+    program = begun(MOVES[how])
+    words = wait_until(lambda: found_stuck(program, LOOKS, within=30), "it is known")
+    assert "the program" in words and "none of their time limits ends in the next" in words
+
+
+@pytest.mark.parametrize("how", UNTOLD)
+def test_whose_clock_is_not_told_is_waited_for(how: str, begun: Callable[[str], Program]) -> None:
+    assert found_stuck(begun(MOVES[how]), LOOKS, within=5) == ""
+
+
+def test_who_goes_on_by_himself_in_time_is_waited_for(begun: Callable[[str], Program]) -> None:
+    program = begun("select.poll().poll(2500); print('goes on', flush=True); signal.pause()")
+    with watching(lambda: Stuck([program]).look):
+        wait_until(lambda: "goes on" in program.stdout, "it goes on")
+
+
+@pytest.mark.parametrize("does, call", [
+    ("libc.usleep(1_500_000); signal.pause()", "pause"),
+    ("[libc.usleep(20_000) for _ in range(10**6)]", "clock_nanosleep"),
+], ids=["one nap", "nothing but naps"])
+def test_who_takes_a_nap_on_its_way_is_not_yet_at_rest(does: str, call: str, begun: Callable[[str], Program]) -> None:
+    program, rests = begun(f"libc = ctypes.CDLL(None); {does}"), resting()
+    wait_until(lambda: rests(program.pid), "it rests", at_once=True)
+    found = blocked.blocked_in(program.pid)
+    assert found is None or found.name == call  # None: it has just woken up
 
 
 def test_who_waits_for_a_handshake_is_waited_for(begun: Callable[[str], Program]) -> None:
@@ -294,8 +338,8 @@ def test_a_server_that_hangs_knows_no_timeouts(
     """It is tried apart from the check's own server; who hangs there is not waited for either."""
     looks, real_look = [""], Stuck.look
 
-    def look(stuck: Stuck) -> str:
-        looks.append(real_look(stuck))
+    def look(stuck: Stuck, within: float) -> str:
+        looks.append(real_look(stuck, within))
         return looks[-1]
 
     monkeypatch.setattr(Stuck, "look", look)
@@ -319,11 +363,11 @@ def test_a_server_that_runs_in_circles_is_known(does: str, hopeless: bool, monke
     with Program([sys.executable, "-c", script]) as program:
         wait_until(lambda: program.stdout, "it has begun")
         look = spinning.idles_in_circles(program.pid, "the parent")
-        found = [look()]
+        found = [look(math.inf)]
         ample = cpu_seconds(program.pid) + 2.0  # four times what it takes to be known
 
         def enough() -> bool:
-            found.append(look())
+            found.append(look(math.inf))
             return any(found) or cpu_seconds(program.pid) > ample
 
         wait_until(enough, "it has run for long enough")

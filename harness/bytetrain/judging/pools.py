@@ -54,6 +54,21 @@ def waits(pid: int) -> bool:
     return sleeping(pid) and (call is None or call.name not in _NAPS)
 
 
+_NAPS_ON = 10  # naps, after which one is known to do nothing else: it polls, which is asked elsewhere
+
+
+def resting() -> Callable[[int], bool]:
+    """A look at processes, to be taken again and again: whether one has nothing more to do, and sleeps until something
+    comes. Who takes a nap on its way, between a close and its report perhaps, has something to do."""
+    first: dict[int, int] = {}
+
+    def look(pid: int) -> bool:
+        naps = wakeups(pid) - first.setdefault(pid, wakeups(pid))
+        return waits(pid) or (sleeping(pid) and naps >= _NAPS_ON)
+
+    return look
+
+
 def worker_of(server: Server, connection: Connection) -> int:
     """The worker that serves a connection; waits until there is one."""
     __tracebackhide__ = True
@@ -170,8 +185,10 @@ def comes_to_rest(server: Server) -> None:
     def states() -> str:
         return "".join(str(state(pid)) for pid in [*server.workers, server.pid])
 
+    rests = resting()
+
     def rest() -> bool:
-        return all(map(sleeping, [*server.workers, server.pid]))
+        return all(map(rests, [*server.workers, server.pid]))
 
     wait_until(rest, "workers and parent sleep", seen=states, hopeless=in_vain(server))
 
@@ -180,11 +197,11 @@ def in_vain(server: Server) -> Look:
     """For who waits for a pool without clients: whether somebody of it goes round and round."""
     looks: list[Look] = []
 
-    def look() -> str:
+    def look(within: float) -> str:
         if not looks:
             looks.append(idles_in_circles(server.pid, "the parent"))
             looks.extend(idles_in_circles(pid, "a worker") for pid in server.workers[:_LOOKED_AT])
-        return "; ".join(filter(None, (each() for each in looks)))
+        return "; ".join(filter(None, (each(within) for each in looks)))
 
     return look
 

@@ -3,6 +3,7 @@ that has nothing to do."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from ..kernel.cpu import cpu_seconds
@@ -32,7 +33,7 @@ def _runs_on(pid: int, changes: Callable[[], object], words: str) -> Look:
     seen: object = None
     began = 0.0
 
-    def look() -> str:
+    def look(within: float = math.inf) -> str:
         nonlocal seen, began
         now, used = changes(), cpu_seconds(pid)
         if now is None or now != seen:

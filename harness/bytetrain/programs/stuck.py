@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections.abc import Iterator, Sequence
@@ -26,13 +27,13 @@ class Stuck:
         self._stillness = Stillness(self._everybody)
         self._ours: list[tuple[str, ...]] = []
 
-    def look(self) -> str:
-        """"" as long as somebody may move."""
+    def look(self, within: float = math.inf) -> str:
+        """"" as long as somebody may move in so many seconds."""
         ours = list(_of_our_threads())
         same, self._ours = ours == self._ours, ours
         if not same:
             self._stillness = Stillness(self._everybody)
-        if not self._programs or not self._stillness.look():
+        if not self._programs or not self._stillness.look(within):
             return ""
         ask, self._has_found = self._has_found, None
         if ask is not None and ask():
@@ -55,6 +56,8 @@ class Stuck:
             yield f"{', '.join(these[:_TOLD])}{more}: {what}"
         if not told:
             yield "all programs have ended"
+        if self._stillness.lasts < math.inf:
+            yield f"none of their time limits ends in the next {self._stillness.lasts:.0f} s"
 
 
 def _of_our_threads() -> Iterator[tuple[str, ...]]:

@@ -50,8 +50,9 @@ class Patience:
             return True
         if self._watch is None or now < self._next:
             return False
-        self.why = self._watch()
-        if not self.why and self._hopeless is not None and (why := self._hopeless()):
+        left = self._began + self._limit - now
+        self.why = self._watch(left)
+        if not self.why and self._hopeless is not None and (why := self._hopeless(left)):
             self.why, self._found = why, "it is in vain to wait"
         self._next = time.monotonic() + self._BETWEEN
         return self.why != ""
@@ -62,7 +63,9 @@ class Patience:
         return f"and {self._found}: {self.why}" if self.why else f"after {self._limit:g} s"
 
 
-Look = Callable[[], str]  # "" or why nobody can move any more; to be taken again and again
+# "" or why nobody can move any more, for so many seconds at least: those for which we would wait. To be taken again and
+# again.
+Look = Callable[[float], str]
 _watches: list[Callable[[], Look]] = []  # each makes a new series of looks
 
 

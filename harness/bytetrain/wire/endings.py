@@ -23,8 +23,8 @@ def kept_open(other_end: Callable[[], Optional[TcpSocket]]) -> Look:
 
     stillness = Stillness(who)
 
-    def look() -> str:
-        if not stillness.look():
+    def look(within: float) -> str:
+        if not stillness.look(within):
             return ""
         words = "{0.name} (pid {0.pid}) has the connection open: {1}"
         return "; ".join(words.format(each, activity(each.pid)) for each in who())
