@@ -23,6 +23,7 @@ from bytetrain.judging.transfers import hand_over
 from bytetrain.judging.timeouts import knows_timeouts
 from bytetrain.kernel import blocked, signals, trace
 from bytetrain.kernel.cpu import cpu_seconds
+from bytetrain.kernel.processes import live_children
 from bytetrain.kernel.trace import Trace
 from bytetrain.programs import spinning
 from bytetrain.programs.build import Programs
@@ -56,6 +57,9 @@ STUCK = {
     "send": "a, b = socket.socketpair(); a.sendall(bytes(1 << 24))",
     "sendfile": CONNECTED + "f = open('/dev/shm/zeros-%d' % os.getpid(), 'w+b'); os.unlink(f.name); "
                             "f.truncate(1 << 26); os.sendfile(a.fileno(), f.fileno(), 0, 1 << 26)",
+    "splice out of a socket": CONNECTED + "os.splice(a.fileno(), os.pipe()[1], 100)",
+    "splice into a socket": CONNECTED + "r, w = os.pipe()\nwhile True: os.write(w, bytes(100)); "
+                                        "os.splice(r, a.fileno(), 100)",
     "wait4": "os.fork() or signal.pause(); os.wait()",
     "threads": "threading.Thread(target=signal.pause).start(); threading.Event().wait()",
     "a timer that nobody has set": TIMERFD + "os.read(n, 8)",
@@ -93,6 +97,22 @@ MOVES = {
 LATER = ["poll with a limit", "epoll with a limit", "select with a limit", "time limit of a socket", "sigtimedwait",
          "timerfd", "timerfd of a parent", "a send with a limit", "a send with SO_SNDTIMEO"]
 UNTOLD = sorted({*MOVES} - {*LATER})
+NULL = "null = os.open('/dev/null', os.O_RDWR)\n"
+CIRCLES = {
+    "reads the end again and again": NULL + "while True: os.read(null, 9)",
+    "sendfile of nothing": CONNECTED + "f = os.memfd_create('empty')\nwhile True: os.sendfile(a.fileno(), f, 0, 9)",
+    "and its parent waits for it": NULL + "os.fork() and os.wait()\nwhile True: os.read(null, 9)",
+}
+AT_WORK = {
+    "only thinks": "while True: pass",
+    "looks at the clock": "while True: time.monotonic()",
+    "reads now and then": NULL + "zero = os.open('/dev/zero', 0)\n"
+                                 "while os.read(zero, 1): [os.read(null, 9) for _ in range(20_000)]",
+    "tries whether there is room": CONNECTED + "a.setblocking(False)\nwhile True:\n  try: os.write(a.fileno(), "
+                                               "bytes(1 << 20))\n  except BlockingIOError: pass",
+    "and so does its child": NULL + "child = os.fork()\nwhile child or time.sleep(0.01) is None: os.read(null, 9)",
+    "rests in between": NULL + "while True: [os.read(null, 9) for _ in range(9999)]; time.sleep(0.001)",
+}
 
 
 @pytest.fixture
@@ -354,6 +374,22 @@ def test_a_server_that_forks_nobody_is_known(sleeper: Path, tmp_path: Path) -> N
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert "the server forks 1 workers or more" in done.stdout and "nobody can move any more" in done.stdout
     assert "! exit.before_ready" not in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("how", [*CIRCLES, *AT_WORK])
+def test_who_makes_calls_that_do_nothing_is_known(
+    how: str, begun: Callable[[str], Program], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spinning, "FOR_NOTHING", 0.4)
+    program = begun({**CIRCLES, **AT_WORK}[how])
+    stuck, found = Stuck([program]), [""]
+
+    def enough() -> bool:  # five times what it takes to be known
+        found.append(stuck.look())
+        return any(found) or sum(map(cpu_seconds, (program.pid, *live_children(program.pid)))) > 2.0
+
+    wait_until(enough, "it has run for long enough")
+    assert ("of CPU, and not one of them has moved a byte" in found[-1]) is (how in CIRCLES), found[-1]
 
 
 @pytest.mark.parametrize("does, hopeless", [("pass", True), ("null.write(b'x')", False)], ids=["nothing", "something"])

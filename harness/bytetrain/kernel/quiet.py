@@ -35,8 +35,9 @@ _ENDLESS: dict[str, Optional[tuple[int, str]]] = {
     "ppoll": (2, _TIMES), "select": (4, _TIMES), "pselect6": (4, _TIMES), "epoll_wait": (3, _MILLISECONDS),
     "epoll_pwait": (3, _MILLISECONDS), "epoll_pwait2": (3, _TIMES), "futex": (3, _UNKNOWN),
 }
-_RECEIVING = ("accept", "accept4", "recvfrom", "recvmsg", "read")  # on sockets: SO_RCVTIMEO may end them, socket(7)
-# On a socket whose peer takes nothing, these wait for ever as well: which argument it is. On other files, who knows.
+# On a socket whose peer sends nothing, or takes nothing, these wait for ever as well; SO_RCVTIMEO and SO_SNDTIMEO of
+# socket(7) may end them. Which argument it is. On other files, who knows.
+_RECEIVING = {"accept": 0, "accept4": 0, "recvfrom": 0, "recvmsg": 0, "read": 0, "splice": 0}
 _SENDING = {"sendto": 0, "sendmsg": 0, "write": 0, "writev": 0, "sendfile": 0, "splice": 2}
 _SIGALRM = 1 << 13
 _STOPPED = BlockedCall("stopped", (0,) * 6)  # none, of a process that waits for our SIGCONT
@@ -107,9 +108,21 @@ def _unable_to_move(whom: Iterable[ProcessFacts]) -> Optional[list[_Thread]]:
 
 
 def _waits_for_others(pid: int, call: BlockedCall) -> bool:
-    if call.name in _SENDING:
-        return descriptors(pid).get(call.arguments[_SENDING[call.name]], "").startswith("socket:")
-    return call.name in _ENDLESS and not (call.name == "rt_sigtimedwait" and _awaits_alarm(pid, call.arguments[0]))
+    if call.name not in _ENDLESS:
+        return _socket_of(pid, call) is not None
+    return not (call.name == "rt_sigtimedwait" and _awaits_alarm(pid, call.arguments[0]))
+
+
+def _socket_of(pid: int, call: BlockedCall) -> Optional[tuple[int, int]]:
+    """The descriptor of the socket on which it waits, and the option that may end that; None if it is none."""
+    for places, option in ((_SENDING, socket.SO_SNDTIMEO), (_RECEIVING, socket.SO_RCVTIMEO)):
+        if call.name in places and _is_socket(pid, number := call.arguments[places[call.name]]):
+            return number, option
+    return None
+
+
+def _is_socket(pid: int, number: int) -> bool:
+    return descriptors(pid).get(number, "").startswith("socket:")
 
 
 def _may_get_alarm(process: ProcessFacts) -> bool:
@@ -205,11 +218,10 @@ def _is_under_way(pids: Iterable[int]) -> bool:
 
 def _limit_of_socket(pid: int, call: BlockedCall) -> float:
     """Seconds of the time limit that a call on a socket has by an option of that, which its arguments don't show."""
-    if call.name not in _RECEIVING and call.name not in _SENDING:
+    found = _socket_of(pid, call)
+    if found is None:
         return math.inf
-    number = call.arguments[_SENDING.get(call.name, 0)]
-    if not descriptors(pid).get(number, "").startswith("socket:"):
-        return math.inf
+    number, option = found
     try:
         process = os.pidfd_open(pid)
         try:
@@ -219,7 +231,6 @@ def _limit_of_socket(pid: int, call: BlockedCall) -> float:
         if copy < 0:
             return 0.0
         with socket.socket(fileno=copy) as same:
-            option = socket.SO_SNDTIMEO if call.name in _SENDING else socket.SO_RCVTIMEO
             limit = struct.unpack("ll", same.getsockopt(socket.SOL_SOCKET, option, struct.calcsize("ll")))
             is_tcp = same.family in (socket.AF_INET, socket.AF_INET6) and same.type == socket.SOCK_STREAM
             if is_tcp and same.getsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT):

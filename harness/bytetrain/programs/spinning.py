@@ -1,17 +1,18 @@
 """Who runs on and on, and to no end: a client that has read the end of its stream, and asks again and again; a server
-that has nothing to do."""
+that has nothing to do; whoever makes calls that do nothing."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 
-from ..kernel.cpu import cpu_seconds
+from ..kernel.cpu import cpu_seconds, wakeups
 from ..kernel.descriptors import descriptors, socket_name
 from ..kernel.processes import PROC, children
 from ..kernel.tcp import CLOSE_WAIT, tcp_sockets
 from ..telling.waiting import Look
 
+CALLS = 1000  # that move nothing: far more than anybody makes for a reason, and what a loop makes in a few ms
 FOR_NOTHING = 2.0  # seconds of CPU, not of a clock: so much it gets on a busy machine too
 
 
@@ -26,6 +27,35 @@ def idles_in_circles(pid: int, who: str) -> Look:
     """A series of looks at a process of a server that has nobody to serve: "" unless it runs and runs, without anything
     read, written, opened or closed, and without a child that comes or goes."""
     return _runs_on(pid, lambda: (descriptors(pid), _moved(pid), children(pid)), f"{who} (process {pid}) has")
+
+
+def asks_in_circles(pid: int) -> Look:
+    """A series of looks at a process: "" unless it runs and runs, and calls read(2), write(2), sendfile(2) or one like
+    these again and again, and none of them moves a byte: as where a file has ended, and the loop hasn't.
+
+    One that only counts, or looks at a clock, may come to an end by itself. So may one that tries to send what nobody
+    takes, as long as it has patience.
+    """
+    seen: object = None
+    began, before = 0.0, 0
+
+    def look(within: float = math.inf) -> str:
+        nonlocal seen, began, before
+        now, used, calls = (_moved(pid), descriptors(pid), wakeups(pid)), cpu_seconds(pid), _calls(pid)
+        if now != seen:
+            seen, began, before = now, used, calls
+        if used - began < FOR_NOTHING or calls - before < CALLS or _has_to_send(pid):
+            return ""
+        made = f"it has made {calls - before} calls in {used - began:.1f} s of CPU"
+        return f"{made}, and not one of them has moved a byte"
+
+    return look
+
+
+def _has_to_send(pid: int) -> bool:
+    """Whether something that it has sent is not yet with whoever should get it."""
+    held = descriptors(pid).values()
+    return any(each.send_queue and socket_name(each.inode) in held for each in tcp_sockets())
 
 
 def _runs_on(pid: int, changes: Callable[[], object], words: str) -> Look:
@@ -56,8 +86,16 @@ def _whatever_changes(pid: int) -> object:
 
 def _moved(pid: int) -> list[str]:
     """The counts of bytes that it has read and written: "rchar" and others of proc(5), /proc/PID/io."""
+    return [line for line in _io(pid) if not line.startswith("sysc")]
+
+
+def _calls(pid: int) -> int:
+    """How many calls there were that read or write: "syscr" and "syscw" of it. (Not those that only sockets know.)"""
+    return sum(int(line.split()[1]) for line in _io(pid) if line.startswith("sysc"))
+
+
+def _io(pid: int) -> list[str]:
     try:
-        lines = (PROC / str(pid) / "io").read_text().splitlines()
+        return (PROC / str(pid) / "io").read_text().splitlines()
     except OSError:
         return []
-    return [line for line in lines if not line.startswith("sysc")]
