@@ -220,6 +220,7 @@ def test_check_grades_what_is_there(work: Work) -> None:
     assert done.returncode == 1 and done.stderr == "", done.stdout + done.stderr
     assert "✗ server.first_file" in done.stdout and "network byte order" in done.stdout
     assert work.state.failure(1) == ("server.first_file", "host_byte_order")
+    assert work.state.hint_level("host_byte_order") == 1 and "hint   " in done.stdout
 
 
 def test_work_that_lies_elsewhere_may_be_another_s(work: Work) -> None:
@@ -325,6 +326,11 @@ def test_the_next_hint_is_remembered(work: Work, run: Run, capsys: pytest.Captur
     for expected in ("hint 1 of 3", "hint 2 of 3", "hint 3 of 3", "hint 3 of 3"):
         hint.main(["--in", str(work.folder)])
         assert expected in capsys.readouterr().out
+    events = verdicts(1, "client.name_length")
+    told = [{**each, "hinted": each["event"] == "calls"} for each in events]  # behind the system calls, that is
+    run(told)
+    hint.main(["--in", str(work.folder)])
+    assert "hint 2 of 3" in capsys.readouterr().out  # the story has shown the first
     hint.main(["client.sizes", "--in", str(work.folder)])
     assert "hint 1 of 3" in capsys.readouterr().out
     assert work.state.hint_level("client.bad_name") == 3 and work.state.hint_level("client.sizes") == 1

@@ -13,6 +13,7 @@ import pytest
 
 from bytetrain import Failure
 from bytetrain.course import paths
+from bytetrain.grading.records import Output
 from bytetrain.kernel import processes, tcp
 from bytetrain.programs import output, program, sessions
 from bytetrain.programs.build import Programs
@@ -84,6 +85,20 @@ def test_a_program_that_goes_on_is_reported_with_its_state() -> None:
         words = r"has not ended after 0.1 s: sleep \(pid(.|\n)*still here(.|\n)*run as: /bin/sh"
         with pytest.raises(Failure, match=words):
             program.wait(0.1)
+
+
+def test_an_end_that_was_waited_for_in_vain_has_come_later() -> None:
+    """Else a story says "has not ended", and "status 0" beside it."""
+    with sh("exit 0") as program:
+        program.wait()
+        assert Output.of(program).fate == "status 0"
+    with sh("kill -STOP $$") as program:
+        with pytest.raises(Failure, match="has not ended"):
+            program.wait(0.0)
+        assert Output.of(program).fate == "still running"
+        program.signal(signal.SIGCONT)
+        wait_until(lambda: not program.running, "it ends")
+        assert Output.of(program).fate == "it ended later: status 0"
 
 
 def test_a_program_that_does_not_exist_is_named() -> None:

@@ -2,14 +2,14 @@
 
     {"event": "begin", "stage": 1, "checks": ["stage.builds", ...]}             those of a stage, as they are told
     {"event": "verdict", "stage": 1, "check": "stage.builds", "verdict": "pass"}
-    {"event": "story", "stage": 1, "check": ..., "hints": ..., "lines": [[text, style], ...]}
-    {"event": "calls", "stage": 1, "check": ..., "hints": ..., "lines": [...]}  around the failure that was told
+    {"event": "story", "stage": 1, "check": ..., "hints": ..., "hinted": ..., "lines": [[text, style], ...]}
+    {"event": "calls", "stage": 1, "check": ..., "hints": ..., "hinted": ..., "lines": [...]}  around that failure
     {"event": "warnings", "stage": 1, "lines": ...}                             of the build
     {"event": "stray", "lines": ...}                                            an error outside of any check
     {"event": "end", "outcome": "pass", "points": 12.0, "of": 12}               points and their most: of these stages
 
 Verdicts are those of results.json. `hints` is what ./lab hint knows: the check, or the classic mistake that was found
-by then.
+by then; `hinted`: the first of these hints is among the lines.
 """
 
 from __future__ import annotations

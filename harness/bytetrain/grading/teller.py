@@ -112,8 +112,8 @@ class Teller:
             return
         known = self.results.rubric.checks.get(record.check)
         told = words.calls_told(record, known, concludes=concludes, language=self._language)
-        hints = words.hints_named(record)
-        self._write(told, "calls", stage=record.stage, check=record.check, hints=hints)
+        hints, hinted = words.hints_named(record), concludes and words.has_hint(record, known)
+        self._write(told, "calls", stage=record.stage, check=record.check, hints=hints, hinted=hinted)
 
     def _begin(self) -> None:
         """There is the first report of a check."""
@@ -177,7 +177,8 @@ class Teller:
                 known = self.results.rubric.checks.get(named)
                 self._unhinted |= {(check, stage)} if record.calls_follow else set()
                 told = words.story(record, known, whole=self._whole, language=self._language)
-                self._write(told, "story", stage=stage, check=check, hints=words.hints_named(record))
+                hints, hinted = words.hints_named(record), not record.calls_follow and words.has_hint(record, known)
+                self._write(told, "story", stage=stage, check=check, hints=hints, hinted=hinted)
                 if self.config.getoption("--first"):
                     self.order.over = self.results.partial = True
 

@@ -67,10 +67,14 @@ def story(
         yield _NO_CALLS[language], ""
 
 
+def has_hint(record: Record, check: Optional[Check]) -> bool:
+    """Whether its story ends with the first hint, or what is told of its calls does."""
+    return bool(hints_of(record, check)) and record.verdict is Verdict.FAIL
+
+
 def _hint(record: Record, check: Optional[Check], language: Language) -> Iterator[Line]:
-    hints = hints_of(record, check)
-    if hints and record.verdict is Verdict.FAIL:
-        yield from _wrapped(_HINT[language], hints[0][language], "cyan")
+    if has_hint(record, check):
+        yield from _wrapped(_HINT[language], hints_of(record, check)[0][language], "cyan")
         yield f"{_MORE[language]}./lab hint {hints_named(record)} 2", "cyan"
 
 

@@ -125,6 +125,8 @@ class Checking:
                 self._work.state.record(self._stage, self.verdicts)
             if kind in ("story", "calls") and event["check"] == self._failed:
                 self._work.state.failed(self._stage, event["check"], event["hints"])
+                if event.get("hinted"):  # the first is on the screen: ./lab hint goes on with the second
+                    self._work.state.remember_hint(event["hints"], 1)
             self._lines(event["lines"])
             if kind == "story":
                 self._waiting.wait_for(_CALLS[self._language])

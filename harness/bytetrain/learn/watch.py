@@ -179,6 +179,8 @@ class WatchLoop:
         if event["event"] in ("story", "calls") and board.story is not None and len(board.stories) == 1:
             story = board.story
             self._remember(lambda state: state.failed(board.stage, story.check, story.hints))
+        if event.get("hinted"):  # the first is on the screen
+            self._remember(lambda state: state.remember_hint(str(event["hints"]), 1))
         if event["event"] == "end" and board.whole and event["outcome"] == "pass":
             self._remember(lambda state: state.mark_passed(board.stage, self._sources))
 
