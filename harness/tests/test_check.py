@@ -295,6 +295,8 @@ def test_next_follows_from_what_is_known(work: Work, run: Run) -> None:
     run(verdicts(1, "client.bad_name"))
     assert "step 3, Saving: client.bad_name fails" in standing.where(work, Language.EN)[0]
     assert "./lab hint client.bad_name" in [command for command, _ in standing.what_now(work, Language.EN)]
+    work.state.failed(1, "client.bad_name", "nul_in_name")
+    assert "./lab hint nul_in_name" in [command for command, _ in standing.what_now(work, Language.EN)]
     run(verdicts(1))
     assert [command for command, _ in standing.what_now(work, Language.EN)] == ["./lab compare 1", "./lab start 2"]
 

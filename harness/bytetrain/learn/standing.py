@@ -161,7 +161,9 @@ def what_now(work: Work, language: Language, at: Optional[int] = None) -> list[t
     failing = first_failure(stage, verdicts)
     found = [(f"./lab check {stage}", Bilingual("build it, and see the first mistake", "编译，看第一个错误"))]
     if failing:
-        found.append((f"./lab hint {failing}", Bilingual("the next hint", "下一条提示")))
+        told, hints = work.state.failure(stage)  # the story may have found a classic mistake: its hints help
+        name = hints if told == failing else failing
+        found.append((f"./lab hint {name}", Bilingual("the next hint", "下一条提示")))
     found.append((f"./lab watch {stage}", Bilingual("the same on every save", "每次保存都检查")))
     return found
 
