@@ -160,6 +160,19 @@ def test_what_was_waited_for_is_told_once() -> None:
     assert all(len(line) <= 110 for line in text.splitlines())
 
 
+@pytest.mark.parametrize("said, left", [
+    ("waited for this, in vain: a byte; and {}", ""),
+    ("our connection waited for a byte, in vain: neither has come and {}",
+     "our connection waited for a byte, in vain: neither has come"),
+    ("waited for this, in vain: a byte; and {} there", "waited for this, in vain: a byte; and {} there"),
+])
+def test_who_cannot_move_is_told_once(said: str, left: str) -> None:
+    stuck = "nobody can move any more: the server: it waits in accept"
+    record = Record("pool.size", 1, "", Verdict.FAIL, expected="a byte", actual=f"neither and {stuck}")
+    record.message = said.format(stuck)
+    assert words._not_told_yet(record) == left.format(stuck)
+
+
 # A dead process
 
 

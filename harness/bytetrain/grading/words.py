@@ -47,6 +47,8 @@ _CALLS = Bilingual(
     "{} 失败前后向内核请求了什么（在 strace 下把同样的事再运行一次）：",
 )
 _WIDE = re.compile("[\u3000-\u9fff\uff00-\uffef]")
+_IN_VAIN = "waited for this, in vain"
+_STUCK = re.compile(r";? and nobody can move any more: [^\n]*")
 _NAME = re.compile(r"[^\s/]{80,}")  # a name, of a file, say, that is too long to be read again and again
 _KEPT_OF_A_NAME = 24  # characters, at each of its ends
 MARKS = {Verdict.FAIL: "✗", Verdict.HARNESS_ERROR: "!",
@@ -127,8 +129,13 @@ def _not_told_yet(record: Record) -> str:
     """The message without those of its paragraphs that are a step's words."""
     steps = {record.steps[number - 1]["words"] for number in _shown_steps(record.steps)}
     message = "\n\n".join(part for part in record.message.split("\n\n") if part not in steps)
-    said = f": {record.expected}; instead: {record.actual}"  # by whoever waited in vain
-    return message.replace(said, "") if record.expected and record.actual else message
+    if not (record.expected and record.actual):
+        return message
+    message = message.replace(f": {record.expected}; instead: {record.actual}", "")  # by whoever waited in vain
+    for clause in _STUCK.findall(message):  # who waits in which call
+        if clause.lstrip(";") in record.actual:
+            message = message.replace(clause, "")
+    return "\n".join(line for line in message.split("\n") if line != f"{_IN_VAIN}: {record.expected}")
 
 
 def _cause(record: Record, language: Language) -> Iterator[Line]:
