@@ -33,7 +33,7 @@ from bytetrain.programs.start import Starter
 from bytetrain.telling.sizes import KiB, MiB
 from bytetrain.telling.story import expect, expecting, quietly, told
 from bytetrain.telling.text import in_quotes
-from bytetrain.telling.waiting import NobodyMoves, wait_until
+from bytetrain.telling.waiting import LIMIT, NobodyMoves, wait_until
 from bytetrain.wire.faults import Timeout
 from bytetrain.wire.files import FileStore
 from bytetrain.wire.framing import Parser
@@ -151,7 +151,7 @@ def test_drain_ends_after_a_while(pair: Programs, big: Path, start: Starter, opt
     with told("a client that reads nothing; then came SIGTERM, and the drain timeout passed"), connection:
         with not_before(2 if given else DEFAULT_TIMEOUT, "the drain is over"):
             server.signal(signal.SIGTERM)
-            leaves(server, 4 * DEFAULT_TIMEOUT)
+            leaves(server, LIMIT if given else 4 * DEFAULT_TIMEOUT)
         read_cut_short(connection, pair.stage)
 
 
@@ -243,6 +243,7 @@ def test_parent_is_killed(workers: str, pair: Programs, big: Path, start: Starte
 @pytest.mark.check("exit.stalled_client")
 def test_stalled_client_is_dropped(pair: Programs, big: Path, start: Starter, options: Timeouts) -> None:
     given = options("--stall-timeout=2")
+    limit = LIMIT if given else 4 * DEFAULT_TIMEOUT
     server, orphaned = (start.server(big, workers=1, options=given) for _ in range(2))
     alone, _ = stalled(orphaned)
     orphaned.signal(signal.SIGKILL)
@@ -252,13 +253,13 @@ def test_stalled_client_is_dropped(pair: Programs, big: Path, start: Starter, op
         waiting = RawClient(server.port)
         with told("one worker; its client takes not one byte, another one waits"):
             what = "the stalled client is dropped, and the next one is served"
-            first_byte_comes(waiting, what, 4 * DEFAULT_TIMEOUT)
+            first_byte_comes(waiting, what, limit)
     with waiting, connection, alone:
         read_whole(waiting, pair.stage, big)
         with told("what the dropped client gets when it reads at last"):
             read_cut_short(connection, pair.stage)
         with told("a worker whose client takes not one byte should leave as well when its parent has been killed"):
-            orphaned.reap_left_behind(4 * DEFAULT_TIMEOUT)
+            orphaned.reap_left_behind(limit)
 
 
 # Seconds: the slow part of a transfer, and the longest pause of ours in it that counts.
