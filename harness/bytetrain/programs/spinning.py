@@ -12,7 +12,7 @@ from ..kernel.processes import PROC, children
 from ..kernel.tcp import CLOSE_WAIT, tcp_sockets
 from ..telling.waiting import Look
 
-CALLS = 1000  # that move nothing: far more than anybody makes for a reason, and what a loop makes in a few ms
+IN_VAIN = 1000  # that move nothing: far more than anybody makes for a reason, and what a loop makes in a few ms
 FOR_NOTHING = 2.0  # seconds of CPU, not of a clock: so much it gets on a busy machine too
 
 
@@ -44,7 +44,7 @@ def asks_in_circles(pid: int) -> Look:
         now, used, calls = (_moved(pid), descriptors(pid), wakeups(pid)), cpu_seconds(pid), _calls(pid)
         if now != seen:
             seen, began, before = now, used, calls
-        if used - began < FOR_NOTHING or calls - before < CALLS or _has_to_send(pid):
+        if used - began < FOR_NOTHING or calls - before < IN_VAIN or _has_to_send(pid):
             return ""
         made = f"it has made {calls - before} calls in {used - began:.1f} s of CPU"
         return f"{made}, and not one of them has moved a byte"
