@@ -13,8 +13,10 @@ from bytetrain.learn import grader, saves
 from bytetrain.learn.board import Board, Page
 from bytetrain.learn.display import draws_unicode, in_ascii, lines_shown, wrapped
 from bytetrain.learn.keys import names_of
+from bytetrain.learn.now import to_do
 from bytetrain.learn.standing import parts_of
 from bytetrain.learn.saves import why_poll
+from bytetrain.learn.work import Work
 from bytetrain.programs.sessions import left_over
 from rich.console import Console
 from rich.text import Text
@@ -139,6 +141,14 @@ def test_advice_is_given_where_there_is_room_for_it() -> None:
     assert text_of(board, width=60).endswith("q quit")
     board.note = "polling: nfs is silent"
     assert text_of(board).endswith(board.note)
+
+
+@pytest.mark.parametrize("language, words", [(Language.EN, "docs/en/stage-05.md, step 1"),
+                                             (Language.ZH, "docs/zh-CN/stage-05.md，第 1 步")])
+def test_what_to_read_is_the_step_that_one_is_at(language: Language, words: str, tmp_path: Path) -> None:
+    (tmp_path / "05_zero_copy").mkdir()
+    page = to_do(Work(tmp_path), Board(5, language))
+    assert any(line.endswith(words) for line, _ in page.lines), page.lines
 
 
 def test_up_to_the_first_mistake_means_that() -> None:

@@ -24,7 +24,7 @@ _IN_A_PAGER = Bilingual("./lab compare {} shows it in a pager, in colours.", "./
 _COMPARED = Bilingual("Stage {:02d}: yours, and the reference", "阶段 {:02d}：你的和参考实现")
 _HINT = Bilingual("hint {} of {}", "第 {} 条提示（共 {} 条）")
 _STYLES = {"+": "green", "-": "red", "@": "cyan", "─": "bold"}  # of a line of a difference, by its first character
-_READ = Bilingual("read", "阅读")
+_READ, _STEP = Bilingual("read", "阅读"), Bilingual(", step {}", "，第 {} 步")
 
 
 def to_do(work: Work, board: Board) -> Page:
@@ -38,9 +38,9 @@ def to_do(work: Work, board: Board) -> Page:
     if board.current is not None and not board.failing:  # what is noted down comes later than what is on the screen
         title, lines = board.current.title[language], []
     if board.current is not None:
-        pages = {rubric().checks[each].page for each in board.current.checks} - {""}
-        here = next((page for page in sorted(pages) if page.startswith("stage-")), f"stage-{board.stage:02d}.md")
-        lines += [(f"  {_READ[language]}  docs/{language.docs.name}/{here}", "cyan"), ("", "")]
+        here = f"docs/{language.docs.name}/stage-{board.stage:02d}.md"
+        here += _STEP[language].format(board.current.number) if board.current.number else ""
+        lines += [(f"  {_READ[language]}  {here}", "cyan"), ("", "")]
         lines += [_check(board, each) for each in board.current.checks]
     return Page(title, lines)
 
