@@ -18,14 +18,14 @@ from bytetrain.judging.pools import (
 from bytetrain.judging.transfers import read_cut_short, read_whole, serves, serves_again
 from bytetrain.kernel.blocked import activity
 from bytetrain.kernel.descriptors import descriptors
-from bytetrain.kernel.processes import descendants, state
+from bytetrain.kernel.processes import descendants, facts, sleeping
 from bytetrain.kernel.tcp import listening
 from bytetrain.programs.build import Programs
 from bytetrain.programs.program import Conditions, Program, Server
 from bytetrain.programs.start import Starter
-from bytetrain.telling.story import expect, expecting, told
+from bytetrain.telling.story import expect, expecting, quietly, told
 from bytetrain.telling.text import counted, in_quotes, in_words
-from bytetrain.telling.waiting import LIMIT, settled, wait_until
+from bytetrain.telling.waiting import LIMIT, NeverHappened, wait_until
 from bytetrain.wire.files import write_file
 from bytetrain.wire.peers import RawClient, free_port
 
@@ -34,6 +34,8 @@ from bytetrain.wire.peers import RawClient, free_port
 @pytest.mark.parametrize("workers", [1, 3])
 def test_exactly_that_many_workers(pair: Programs, workers: int, small: Path, start: Starter) -> None:
     server = start.server(small, workers=workers)
+    with quietly(), contextlib.suppress(NeverHappened):  # who is late is asked for by server.ready_last
+        wait_until(lambda: len(descendants(server.pid)) == workers, "they are there")
     found = descendants(server.pid)
     there = counted(len(found), "descendant")
     expect(
@@ -57,7 +59,8 @@ def test_ready_means_ready(pair: Programs, small: Path, start: Starter) -> None:
     under = Conditions(cwd=start.folder)
     server = start.program(MuteServer(pair.server, small, workers=3, port=port, under=under))
     with told("the server is about to say that it listens, and can't yet, because nobody reads its standard output"):
-        wait_until(lambda: settled(server.states, "who waits") == "SSSS", "parent and workers wait", seen=server.states)
+        what = f"the parent waits, and {counted(server.size, 'worker')} are there"
+        wait_until(lambda: sleeping(server.pid) and len(server.workers) == server.size, what, seen=server.everybody)
         wait_until(lambda: listening(port), "it listens: otherwise a client that came now would be refused")
     with told("then the line is read"):
         server.speak()
@@ -66,6 +69,8 @@ def test_ready_means_ready(pair: Programs, small: Path, start: Starter) -> None:
 
 class MuteServer(Server):
     """A server that finds its standard output full, until it may speak."""
+
+    _said = ""
 
     def start(self) -> "MuteServer":
         self._reader, writer = os.pipe()
@@ -82,11 +87,11 @@ class MuteServer(Server):
 
     @property
     def stdout(self) -> str:
-        return ""  # nobody can look into a pipe without taking what is there
+        return self._said  # nobody can look into a pipe without taking what is there
 
-    def states(self) -> str:
-        """The letters of parent and workers."""
-        return "".join(str(state(pid)) for pid in [self.pid, *self.workers])
+    def everybody(self) -> str:
+        """The parent and its workers, and what they do."""
+        return "; ".join(f"{facts(pid)}: {activity(pid)}" for pid in [self.pid, *self.workers])
 
     def speak(self) -> None:
         """Reads the pipe, up to the line that the server has to say."""
@@ -94,6 +99,7 @@ class MuteServer(Server):
             said = b""
             while not said.endswith(b"\n") and select.select([self._reader], [], [], LIMIT)[0]:
                 said = (said + os.read(self._reader, 4096)).lstrip(b".")
+            self._said = os.fsdecode(said)
             expect(
                 said == f"listening on 127.0.0.1:{self.port}\n".encode(), f"it said {in_quotes(said)}",
                 expected=f"listening on 127.0.0.1:{self.port}",
@@ -190,8 +196,12 @@ def test_clients_wait_for_a_worker(pair: Programs, big: Path, start: Starter) ->
     waiting = [RawClient(server.port) for _ in range(5)]
     with told("two workers are busy with clients that read nothing; five more have connected"):
         parent_uses_no_cpu(server)
-        for number, client in enumerate(busy + waiting, 1):
-            with told(f"then all read, one after the other; this is client {number} of 7"), client:
+        left = dict(enumerate(busy + waiting, 1))
+        while left:  # in which order they are served is asked elsewhere
+            what = f"one of the clients {in_words(list(left))}, who have got nothing yet, is served"
+            number = wait_until(lambda: next((each for each in left if left[each].has_something()), 0), what)
+            words = f"then they read, each when it is served; this is client {number} of 7"
+            with told(words), left.pop(number) as client:
                 read_whole(client, pair.stage, big)
 
 

@@ -54,6 +54,15 @@ port = listener.getsockname()[1]
 signal.pause()
 """
 LINE = "'listening on 127.0.0.1:%d' % port"
+FULL = """
+mine, full = os.pipe()
+os.set_blocking(full, False)
+try:
+    while True: os.write(full, bytes(4096))
+except BlockingIOError:
+    os.set_blocking(full, True)
+os.dup2(full, 1)
+"""
 AT_THE_START = {
     "the line stays in a buffer": ("not_flushed", f"print({LINE})"),
     "there is no line": ("", "pass"),
@@ -61,6 +70,7 @@ AT_THE_START = {
     "another line stays in a buffer": ("", "print('ready on port', port)"),
     "it is on standard error": ("result_on_standard_error", f"print({LINE}, file=sys.stderr, flush=True)"),
     "the log is on standard output": ("log_on_standard_output", f"print('begins', {LINE}, sep='\\n', flush=True)"),
+    "nobody reads the pipe that the line waits for": ("", FULL + f"print({LINE}, flush=True)"),
     "the line is another one": ("", f"print({LINE}.upper(), flush=True)"),
 }
 

@@ -77,6 +77,30 @@ SPINS_AFTER_ANOTHER_ORDER = [
      "                self._busy.remove(member)\n"),
     ("pool.py", "self._selector.select(self._time_left())", "self._selector.select(0 if self._mixed else None)"),
 ]
+WAITS_FOR_EACH_REPORT = [
+    ("pool.py", "                socket.send_fds(self._idle.popleft().channel,",
+     "                member = self._idle.popleft()\n                socket.send_fds(member.channel,"),
+    ("pool.py", "connection.close()\n            return\n",
+     "connection.close()\n            return self._hear(member)\n"),
+]
+KEEPS_COPIES = [  # of which clients see nothing
+    ("pool.py", "connection.close()\n            return\n",
+     "self.__dict__.setdefault('kept', []).append(connection)\n            return\n"),
+    ("worker.py", "self._serve(connection)\n", "self._serve(connection); connection.shutdown(socket.SHUT_RDWR)\n"),
+]
+WORKERS_SPIN = [
+    ("worker.py", "        _, descriptors, _, _ = socket.recv_fds(channel, len(CONNECTION), 1)\n",
+     "        descriptors = None\n        channel.setblocking(False)\n        while descriptors is None:\n"
+     "            with contextlib.suppress(BlockingIOError):\n"
+     "                _, descriptors, _, _ = socket.recv_fds(channel, len(CONNECTION), 1)\n"),
+]
+LAST_COME_FIRST_SERVED = [  # it accepts always
+    ("pool.py", "bool(self._idle) and not self._paused()", "not self._paused()"),
+    ("pool.py", "return\n        self._accepted = connection", "return\n        self._stack.append(connection)"),
+    ("pool.py", "self._accepted: Optional", "self._stack = []; self._accepted: Optional"),
+    ("pool.py", "self._accepted is not None and self._idle", "self._stack and self._idle"),
+    ("pool.py", "connection, self._accepted = self._accepted, None", "connection = self._stack.pop()"),
+]
 MISTAKES = {
     "who waits is closed: no byte came to anybody": Mistake(
         3, CLOSES_WHO_WAITS, "pool.stopped_workers", "10 clients have been closed: none is dropped", "who sent them"),
@@ -105,6 +129,19 @@ MISTAKES = {
         3, [("pool.py", "            connection, _ = self._listener.accept()",
              "            __import__('time').sleep(0.7)\n            connection, _ = self._listener.accept()")],
         passes=["pool.idle_worker_next"]),
+    "a parent that waits for each report, as step 5 of stage 01 has it": Mistake(
+        1, WAITS_FOR_EACH_REPORT, "pool.idle_worker_next", passes=["pool.stopped_workers"], limit=10),
+    "a parent that keeps its copies": Mistake(
+        1, KEEPS_COPIES, "pool.nothing_left_open", passes=["pool.idle_worker_next"], limit=10),
+    "workers that spin": Mistake(1, WORKERS_SPIN, "pool.idle_cpu", "spins", passes=["server.ready_last"], limit=10),
+    "who came last is served first": Mistake(
+        3, LAST_COME_FIRST_SERVED, "pool.served_in_turn", passes=["pool.clients_wait"], limit=10),
+    "last words on standard output": Mistake(
+        6, [("server.py", "pool.run()", "pool.run(); print('all have left')")], "server.nothing_else_printed",
+        "all have left", passes=["exit.ctrl_c", "exit.idle"]),
+    "who leaves is replaced": Mistake(
+        6, [("pool.py", "while self._phase is Phase.SERVING and not", "while self._phase is not Phase.ENDING and not")],
+        "exit.idle", r"worker \d+ was started after the signal"),
     "a parent that spins after transfers that ended in another order": Mistake(
         3, SPINS_AFTER_ANOTHER_ORDER, "pool.idle_cpu", "spins", passes=["pool.first_free_next"]),
     "a parent that sleeps when a worker has died": Mistake(

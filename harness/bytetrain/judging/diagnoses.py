@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Callable, Optional
 
 from .. import Diagnosis, Failure
-from ..kernel.blocked import activity
+from ..kernel.blocked import activity, blocked_in
 from ..kernel.cpu import cpu_use
 from ..kernel.descriptors import descriptors, holders, socket_name
 from ..kernel.memory import found_in_memory
@@ -58,6 +58,8 @@ def _not_flushed(program: Program) -> Optional[Diagnosis]:
     """The ready line lies in the server's memory: it has been made, and the server waits for clients."""
     if not isinstance(program, Server) or not program.running or program.stdout or not all_asleep(program.pid):
         return None
+    if _is_writing(program.pid):  # so it is on its way, and whoever should read is late
+        return None
     for port in _listens_on(program.pid):
         line = found_in_memory(program.pid, re.compile(rb"listening on [!-~]{1,64}:%d(?!\d)" % port))
         if line is not None and line.decode() not in program.stderr:
@@ -65,6 +67,12 @@ def _not_flushed(program: Program) -> Optional[Diagnosis]:
                      f"one byte of it has been written. The server listens on that port, and {_waits(program.pid)}.")
             return Diagnosis("not_flushed", words)
     return None
+
+
+def _is_writing(pid: int) -> bool:
+    """Whether it waits in a write to its standard output."""
+    call = blocked_in(pid)
+    return call is not None and call.name in ("write", "writev") and call.arguments[0] == 1
 
 
 def _listens_on(pid: int) -> list[int]:

@@ -10,7 +10,7 @@ from .. import Diagnosis, Failure
 from ..course.traits import traits
 from ..kernel.blocked import blocked_in
 from ..kernel.cpu import cpu_use, nanoseconds, wakeups
-from ..kernel.descriptors import descriptor_count, descriptors, has_socket
+from ..kernel.descriptors import descriptor_count, descriptors, descriptors_under_way, has_socket
 from ..kernel.processes import dead, descendants, facts, sleeping, state, zombies
 from ..kernel.signals import kill
 from ..kernel.tcp import SYN_RECV, TcpSocket, backlog, is_open, listener
@@ -38,10 +38,12 @@ def holds(pid: int, connection: Connection) -> bool:
 
 
 def in_a_channel(server: Server, connection: Connection) -> bool:
-    """Whether the parent has passed it on, and no worker has taken it yet."""
-    other = connection.other_end()
-    whom = [server.pid, *server.workers]
-    return other is not None and other.inode != 0 and not any(has_socket(pid, other.inode) for pid in whom)
+    """Whether the parent has passed it on, and no worker has taken it yet. (One that keeps a copy has passed it on, if
+    something lies in a channel.)"""
+    other, workers = connection.other_end(), server.workers
+    if other is None or other.inode == 0 or any(has_socket(pid, other.inode) for pid in workers):
+        return False
+    return not has_socket(server.pid, other.inode) or any(map(descriptors_under_way, workers))
 
 
 _NAPS = ("nanosleep", "clock_nanosleep")
@@ -138,8 +140,9 @@ def sleeping_on(pid: int) -> Callable[[], bool]:
     return look
 
 
-def parent_accepts(server: Server) -> None:
-    """Waits until the backlog is empty: the parent accepts, and doesn't leave that to its workers, who are stopped."""
+def parent_accepts(server: Server, but: int = 0) -> None:
+    """Waits until the backlog is empty, but for so many: the parent accepts, and doesn't leave that to its workers, who
+    are stopped."""
     __tracebackhide__ = True
 
     def seen() -> str:
@@ -149,7 +152,7 @@ def parent_accepts(server: Server) -> None:
         return f"{backlog(server.port)} wait in the backlog{held}"
 
     what = "the parent accepts the clients that have come: it doesn't leave that to its workers"
-    wait_until(lambda: not backlog(server.port), what, seen=seen)
+    wait_until(lambda: (backlog(server.port) or 0) <= but, what, seen=seen)
 
 
 def parent_sends(server: Server) -> Optional[Diagnosis]:
