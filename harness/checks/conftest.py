@@ -17,6 +17,7 @@ from bytetrain.judging.meeting import NAME, OLDER, Meet, Meeting
 from bytetrain.judging.pools import is_idle_again
 from bytetrain.judging.transfers import big_size
 from bytetrain.judging.timeouts import Timeouts
+from bytetrain.judging.verdicts import prints_nothing_else
 from bytetrain.programs.build import Programs
 from bytetrain.programs.program import Conditions, Server
 from bytetrain.programs.start import Starter
@@ -27,13 +28,17 @@ from bytetrain.wire.peers import RawServer
 
 @last
 def pytest_runtest_call(item: pytest.Item) -> None:
-    """A check that has passed: idle is idle after every history. (A lesson has ended its servers by now.)"""
+    """A check that has passed: idle is idle after every history, and one line is one line. (A lesson has ended its
+    servers by now.)"""
     start, check = on_item(item).start, check_of(item)
     if start is None or check is None or check.startswith("reference."):
         return
-    for program in start.programs:
-        if isinstance(program, Server) and program.running:
-            is_idle_again(program)
+    servers = [each for each in start.programs if isinstance(each, Server)]
+    for server in servers:
+        if server.running:
+            is_idle_again(server)
+    for server in servers:
+        prints_nothing_else(server)
 
 
 @pytest.fixture

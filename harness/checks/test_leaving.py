@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,7 @@ from bytetrain.programs.program import Conditions, Program, Server
 from bytetrain.programs.start import Starter
 from bytetrain.telling.sizes import KiB, MiB
 from bytetrain.telling.story import expect, expecting, quietly, told
-from bytetrain.telling.text import in_quotes
+from bytetrain.telling.text import counted, in_quotes
 from bytetrain.telling.waiting import LIMIT, NobodyMoves, wait_until
 from bytetrain.wire.faults import Timeout
 from bytetrain.wire.files import FileStore
@@ -53,10 +53,18 @@ STEPS: dict[str, Callable[[Server], None]] = {
 }
 
 
-def leaves(server: Server, limit: float = 2 * DEFAULT_TIMEOUT) -> None:
-    """The server ends with status 0, and nobody is left: no orphan, no zombie that it hasn't reaped."""
+def leaves(server: Server, limit: float = 2 * DEFAULT_TIMEOUT, before: Sequence[int] = ()) -> None:
+    """The server ends with status 0, and nobody is left: no orphan, no zombie that it hasn't reaped. `before`: the
+    workers that it had when it was told to leave."""
     __tracebackhide__ = True
-    has_left(server.wait(limit), server.left_behind())
+    try:
+        finished = server.wait(limit)
+    except Failure as failure:
+        for pid in [each for each in server.workers if before and each not in before]:
+            failure.adds(f"worker {pid} was started after the signal, in the place of one that has left: "
+                         f"{activity(pid)}")
+        raise
+    has_left(finished, server.left_behind())
 
 
 def stops_listening(server: Server) -> None:
@@ -81,9 +89,10 @@ def test_idle_server_leaves(
 ) -> None:
     server = start.server(store.seeded(1000), workers=workers, options=options("--drain-timeout=3600"))
     serves(server, pair.stage, store.seeded(1000))
-    with told(f"{workers} idle workers; then came {how}"):
+    before = server.workers
+    with told(f"{counted(workers, 'idle worker')}; then came {how}"):
         STEPS[how](server)
-        leaves(server, AT_ONCE)
+        leaves(server, AT_ONCE, before)
         expect(not listening(server.port), f"somebody still listens on port {server.port}", expected="nobody listens")
 
 
@@ -454,11 +463,12 @@ def test_worker_is_dead_already(store: FileStore, start: Starter, options: Timeo
 def test_worker_that_dies_while_draining_is_not_replaced(big: Path, start: Starter, options: Timeouts) -> None:
     server = start.server(big, options=options("--drain-timeout=3600", "--stall-timeout=3600"))
     connection, worker = stalled(server)
+    before = server.workers
     server.signal(signal.SIGTERM)
     stops_listening(server)
     kill(worker)
     with told("SIGTERM came, and the last busy worker was killed while it finished its transfer"), connection:
-        leaves(server, AT_ONCE)
+        leaves(server, AT_ONCE, before)
 
 
 @pytest.mark.check("exit.client_dies")

@@ -12,12 +12,12 @@ from bytetrain import Failure
 from bytetrain.judging.pools import can_connect
 from bytetrain.judging.transfers import deliver_cut, read_cut_short, read_whole
 from bytetrain.judging.verdicts import (
-    bad_command_line, changes, has_left, has_status, received, refused, snapshot, start_refused,
+    bad_command_line, changes, has_left, has_status, prints_nothing_else, received, refused, snapshot, start_refused,
 )
 from bytetrain.kernel.processes import ProcessFacts
 from bytetrain.kernel.signals import cont, stop
 from bytetrain.programs.output import Finished
-from bytetrain.programs.program import Program
+from bytetrain.programs.program import Program, Server
 from bytetrain.telling.story import told
 from bytetrain.wire.files import write_file
 from bytetrain.wire.framing import stream
@@ -124,8 +124,20 @@ def test_a_server_that_has_left() -> None:
         has_left(Finished(1, said, ""), [ProcessFacts(7, "worker", "S", 1, 5, 5)])
     assert caught.value.expected == "status 0; nobody left behind"
     assert caught.value.actual == "status 1; 1 left: worker (pid 7, state S, parent 1)"
-    with pytest.raises(Failure, match="on standard output"):
-        has_left(Finished(0, said + "bye\n", ""), [])
+
+
+@pytest.mark.parametrize("more", ["", "bye\n", "\n"])
+def test_what_a_server_has_printed_is_asked_for_by_the_check_for_that(
+    more: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = f"listening on 127.0.0.1:4711\n{more}"
+    monkeypatch.setattr(Server, "stdout", said)
+    if not more:
+        prints_nothing_else(Server(Path("server"), Path("file")))
+        return
+    with pytest.raises(Failure, match="not the one line alone") as caught:
+        prints_nothing_else(Server(Path("server"), Path("file")))
+    assert caught.value.check == "server.nothing_else_printed"
 
 
 def test_a_status_is_told_in_words() -> None:

@@ -10,11 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Optional
 
+from .. import Failure
 from ..kernel.processes import ProcessFacts
 from ..programs.output import Finished, status_in_words
+from ..programs.program import Server
 from ..telling import story
 from ..telling.sizes import GiB
-from ..telling.story import Problem, expect, judge
+from ..telling.story import Problem, expect, judge, told
 from ..telling.text import counted, in_quotes
 from ..wire.files import Original, difference, md5_of, size_of
 from ..wire.framing import place_of
@@ -36,17 +38,31 @@ def has_status(finished: Finished, status: int) -> None:
 
 
 def has_left(finished: Finished, left: Sequence[ProcessFacts]) -> None:
-    """A server has ended as it should: status 0, nobody left behind, and nothing on standard output but its one
-    line."""
+    """A server has ended as it should: status 0, and nobody left behind. (What it has printed is looked at after each
+    check: `prints_nothing_else`.)"""
     __tracebackhide__ = True
     problems = _status(finished, 0)
     if left:
         who = f"{len(left)} left: {', '.join(map(str, left))}"
         problems.append(Problem(f"processes were left behind, {who}", "nobody left behind", who))
-    if finished.stdout.partition("\n")[2]:
-        words = f"it said {in_quotes(finished.stdout)} on standard output"
-        problems.append(Problem(words, "one line on standard output", in_quotes(finished.stdout)))
     judge("the server ends with status 0, and nobody is left behind", problems)
+
+
+PRINTED = "server.nothing_else_printed"
+
+
+def prints_nothing_else(server: Server) -> None:
+    """At the end of a check: whatever there has been, on standard output is the one line, or less; else it is a failure
+    of PRINTED."""
+    __tracebackhide__ = True
+    ready, _, more = server.stdout.partition("\n")
+    if not more:
+        return
+    with told("all is over, as far as this check goes: the server has printed nothing else"):
+        words = f"standard output has {in_quotes(server.stdout)}, not the one line alone"
+        failure = Failure(words, expected=in_quotes(f"{ready}\n"), actual=in_quotes(server.stdout))
+        failure.check = PRINTED
+        raise failure
 
 
 def snapshot(directory: Path) -> Snapshot:
