@@ -77,12 +77,6 @@ SPINS_AFTER_ANOTHER_ORDER = [
      "                self._busy.remove(member)\n"),
     ("pool.py", "self._selector.select(self._time_left())", "self._selector.select(0 if self._mixed else None)"),
 ]
-WAITS_FOR_EACH_REPORT = [
-    ("pool.py", "                socket.send_fds(self._idle.popleft().channel,",
-     "                member = self._idle.popleft()\n                socket.send_fds(member.channel,"),
-    ("pool.py", "connection.close()\n            return\n",
-     "connection.close()\n            return self._hear(member)\n"),
-]
 KEEPS_COPIES = [  # of which clients see nothing
     ("pool.py", "connection.close()\n            return\n",
      "self.__dict__.setdefault('kept', []).append(connection)\n            return\n"),
@@ -129,8 +123,6 @@ MISTAKES = {
         3, [("pool.py", "            connection, _ = self._listener.accept()",
              "            __import__('time').sleep(0.7)\n            connection, _ = self._listener.accept()")],
         passes=["pool.idle_worker_next"]),
-    "a parent that waits for each report, as step 5 of stage 01 has it": Mistake(
-        1, WAITS_FOR_EACH_REPORT, "pool.idle_worker_next", passes=["pool.stopped_workers"], limit=10),
     "a parent that keeps its copies": Mistake(
         1, KEEPS_COPIES, "pool.nothing_left_open", passes=["pool.idle_worker_next"], limit=10),
     "workers that spin": Mistake(1, WORKERS_SPIN, "pool.idle_cpu", "spins", passes=["server.ready_last"], limit=10),

@@ -140,9 +140,8 @@ def sleeping_on(pid: int) -> Callable[[], bool]:
     return look
 
 
-def parent_accepts(server: Server, but: int = 0) -> None:
-    """Waits until the backlog is empty, but for so many: the parent accepts, and doesn't leave that to its workers, who
-    are stopped."""
+def parent_accepts(server: Server) -> None:
+    """Waits until the backlog is empty: the parent accepts, and doesn't leave that to its workers, who are stopped."""
     __tracebackhide__ = True
 
     def seen() -> str:
@@ -152,7 +151,7 @@ def parent_accepts(server: Server, but: int = 0) -> None:
         return f"{backlog(server.port)} wait in the backlog{held}"
 
     what = "the parent accepts the clients that have come: it doesn't leave that to its workers"
-    wait_until(lambda: (backlog(server.port) or 0) <= but, what, seen=seen)
+    wait_until(lambda: not backlog(server.port), what, seen=seen)
 
 
 def parent_sends(server: Server) -> Optional[Diagnosis]:
