@@ -29,10 +29,7 @@ MAY_WAIT = 10  # clients that find room in the listen backlog, as the contract s
 @pytest.mark.check("pool.worker_sends")
 def test_file_is_sent_by_a_worker(pair: Programs, small: Path, start: Starter) -> None:
     server = start.server(small)
-    comes_to_rest(server)
-    workers = server.workers
-    for worker in workers:
-        stop(worker)
+    workers = all_stopped(server)
     with quietly():
         client = waiting_client(server)
     parent_accepts(server)
@@ -46,10 +43,7 @@ def test_file_is_sent_by_a_worker(pair: Programs, small: Path, start: Starter) -
 @pytest.mark.check("pool.stopped_workers")
 def test_connection_waits_for_a_stopped_worker(pair: Programs, small: Path, start: Starter) -> None:
     server = start.server(small)
-    comes_to_rest(server)
-    workers = server.workers
-    for worker in workers:
-        stop(worker)
+    workers = all_stopped(server)
     with quietly():
         clients = [waiting_client(server) for _ in workers]
     parent_accepts(server)
@@ -62,6 +56,15 @@ def test_connection_waits_for_a_stopped_worker(pair: Programs, small: Path, star
         what = f"{len(clients)} clients came while both workers were stopped (SIGSTOP); this is number {number}"
         with told(what), client:
             read_whole(client, pair.stage, small)
+
+
+def all_stopped(server: Server) -> list[int]:
+    """Its workers, stopped while they have nothing to do."""
+    comes_to_rest(server)
+    workers = server.workers
+    for worker in workers:
+        stop(worker)
+    return workers
 
 
 def nobody_is_served(server: Server, clients: Sequence[RawClient]) -> None:

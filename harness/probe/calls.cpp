@@ -52,6 +52,26 @@ using probe::Call;
     return act.made(real(__VA_ARGS__));                             \
   }
 #define MAKES(name, parameters, ...) MAKES_AS(name, name, parameters, __VA_ARGS__)
+// One that makes two, and tells them in `ends`.
+#define MAKES_TWO(symbol, parameters, ...)             \
+  EXPORT int symbol parameters {                       \
+    REAL(symbol);                                      \
+    Act act(Call::symbol, __VA_ARGS__);                \
+    if (act.fails()) return -1;                        \
+    const int result = real(__VA_ARGS__);              \
+    if (result == 0) act.data(ends, 2 * sizeof *ends); \
+    return act.done(result);                           \
+  }
+// One that makes a descriptor of a connection.
+#define ACCEPTS(symbol, parameters, ...)  \
+  EXPORT int symbol parameters {          \
+    REAL(symbol);                         \
+    Act act(Call::symbol, __VA_ARGS__);   \
+    if (act.fails()) return -1;           \
+    const int result = real(__VA_ARGS__); \
+    if (result >= 0) act.peer(result);    \
+    return act.made(result);              \
+  }
 // One that is about a path.
 #define NAMES_AS(symbol, call, told, parameters, ...)               \
   EXPORT int symbol parameters {                                    \
@@ -67,6 +87,9 @@ using probe::Call;
 // Sockets
 
 MAKES(socket, (int domain, int type, int protocol), domain, type, protocol)
+MAKES_TWO(socketpair, (int domain, int type, int protocol, int* ends), domain, type, protocol, ends)
+ACCEPTS(accept, (int fd, sockaddr* address, socklen_t* size), fd, address, size)
+ACCEPTS(accept4, (int fd, sockaddr* address, socklen_t* size, int flags), fd, address, size, flags)
 PLAIN(int, listen, (int fd, int backlog), fd, backlog)
 PLAIN(int, shutdown, (int fd, int how), fd, how)
 PLAIN(int, getpeername, (int fd, sockaddr* address, socklen_t* size), fd, address, size)
@@ -74,15 +97,6 @@ PLAIN(int, getsockopt, (int fd, int level, int name, void* value, socklen_t* siz
       size)
 PLAIN(int, setsockopt, (int fd, int level, int name, const void* value, socklen_t size), fd, level, name,
       value, size)
-
-EXPORT int socketpair(int domain, int type, int protocol, int* ends) {
-  REAL(socketpair);
-  Act act(Call::socketpair, domain, type, protocol, ends);
-  if (act.fails()) return -1;
-  const int result = real(domain, type, protocol, ends);
-  if (result == 0) act.data(ends, 2 * sizeof *ends);
-  return act.done(result);
-}
 
 EXPORT int bind(int fd, const sockaddr* address, socklen_t size) {
   REAL(bind);
@@ -107,24 +121,6 @@ EXPORT int getsockname(int fd, sockaddr* address, socklen_t* size) {
   const int result = real(fd, address, size);
   if (result == 0) act.data(address, *size);
   return act.done(result);
-}
-
-EXPORT int accept(int fd, sockaddr* address, socklen_t* size) {
-  REAL(accept);
-  Act act(Call::accept, fd, address, size);
-  if (act.fails()) return -1;
-  const int result = real(fd, address, size);
-  if (result >= 0) act.peer(result);
-  return act.made(result);
-}
-
-EXPORT int accept4(int fd, sockaddr* address, socklen_t* size, int flags) {
-  REAL(accept4);
-  Act act(Call::accept4, fd, address, size, flags);
-  if (act.fails()) return -1;
-  const int result = real(fd, address, size, flags);
-  if (result >= 0) act.peer(result);
-  return act.made(result);
 }
 
 // Bytes
@@ -329,6 +325,8 @@ EXPORT int close(int fd) {
   return act.done(real(fd));
 }
 
+MAKES_TWO(pipe, (int* ends), ends)
+MAKES_TWO(pipe2, (int* ends, int flags), ends, flags)
 MAKES(dup, (int fd), fd)
 MAKES(dup2, (int fd, int wanted), fd, wanted)
 MAKES(dup3, (int fd, int wanted, int flags), fd, wanted, flags)
@@ -347,24 +345,6 @@ MAKES(dup3, (int fd, int wanted, int flags), fd, wanted, flags)
 CONTROLS(fcntl, fcntl, int)
 CONTROLS(fcntl64, fcntl, int)
 CONTROLS(ioctl, ioctl, unsigned long)
-
-EXPORT int pipe(int* ends) {
-  REAL(pipe);
-  Act act(Call::pipe, ends);
-  if (act.fails()) return -1;
-  const int result = real(ends);
-  if (result == 0) act.data(ends, 2 * sizeof *ends);
-  return act.done(result);
-}
-
-EXPORT int pipe2(int* ends, int flags) {
-  REAL(pipe2);
-  Act act(Call::pipe2, ends, flags);
-  if (act.fails()) return -1;
-  const int result = real(ends, flags);
-  if (result == 0) act.data(ends, 2 * sizeof *ends);
-  return act.done(result);
-}
 
 PLAIN(off_t, lseek, (int fd, off_t offset, int whence), fd, offset, whence)
 PLAIN_AS(lseek64, lseek, off64_t, (int fd, off64_t offset, int whence), fd, offset, whence)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bytetrain.course.paths import STAGES
-from bytetrain.probe.book import Book, ProbedCall
+from bytetrain.probe.book import Book, ProbedCall, ProbedProcess, with_files
 from bytetrain.probe.library import library, why_unseen
 from bytetrain.probe.plan import CALLS, BadRule, rule
 from bytetrain.programs.build import Programs, build
@@ -104,6 +104,24 @@ def test_a_transfer_is_recorded_with_what_its_descriptors_are(pair: Programs, st
     got = [each for each in received if each.name in ("recv", "recvfrom") and each.result]
     assert got and {each.file for each in got} == {f"connected to 127.0.0.1:{server.port}"}
     assert sum(each.result or 0 for each in got) == sum(each.result or 0 for each in sent)
+
+
+def test_a_child_has_what_its_parent_had_when_it_forked() -> None:
+    """The parent closes its copy before the child runs for the first time."""
+    processes = [ProbedProcess("1", 11, -1, 1, 1, 0.0), ProbedProcess("1.1", 12, 0, 0, 1, 5.0)]
+
+    def call(process: int, name: str, began: float, result: int, first: int, data: bytes = b"") -> ProbedCall:
+        lineage, arguments = processes[process].lineage, (first, 0, 0, 0, 0, 0)
+        return ProbedCall(
+            name, process, lineage, 1, 1, 0, began, began + 0.5, result, "", arguments, data, None, 0
+        )
+
+    calls = [
+        call(0, "socketpair", 1, 0, 1, struct.pack("=ii", 6, 7)), call(0, "fork", 2, 12, 0),
+        call(0, "close", 3, 0, 7), call(0, "lseek", 4, 0, 7), call(1, "recvmsg", 6, 1, 7),
+    ]
+    [*_, gone, kept] = with_files(iter(calls), processes)
+    assert (gone.file, kept.file) == ("", "channel 6-7, the end 7")
 
 
 def test_what_has_not_come_back_is_there_after_a_kill(folder: Path) -> None:

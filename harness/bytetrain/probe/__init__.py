@@ -1,7 +1,7 @@
 """The probe: a library in front of the C library of a program, which records its system calls, and breaks some of them
 by a plan.
 
-    book = Book(folder / "calls.book", [rule("1.2", "recv", 3, "fail", "EINTR")])
+    book = Book(folder / "calls.book", [rule("1.2 recv 3 fail EINTR")])
     with Server(..., Conditions(env=book.variables())) as server:
         ...
     for call in book.calls(): print(call)

@@ -94,7 +94,7 @@ class Book:
         """In the order in which they began; one that is just beginning is left out."""
         with self._mapped() as content:
             processes = self._read_processes(content)
-            return list(_with_files(self._read_calls(content, processes), processes))
+            return list(with_files(self._read_calls(content, processes), processes))
 
     @property
     def lost(self) -> int:
@@ -158,12 +158,20 @@ class _Descriptors:
     def __init__(self) -> None:
         self._of: dict[int, dict[int, str]] = {}
         self._passed: dict[int, str] = {}  # by inode
+        self._given: dict[int, list[dict[int, str]]] = {}  # by a process to its children, in order
 
     def of(self, process: int) -> dict[int, str]:
         return self._of.setdefault(process, dict(_STANDARD))
 
-    def inherit(self, process: int, parent: int) -> None:
-        self._of[process] = dict(self.of(parent))
+    def gives(self, call: ProbedCall) -> None:
+        """A fork is about to give a copy of all to a child, which is there only later: its parent may go on at once."""
+        if call.name == "fork" and not call.error:
+            self._given.setdefault(call.process, []).append(dict(self.of(call.process)))
+
+    def inherit(self, process: int, number: int, parent: int) -> None:
+        """It is its parent's child of that number, counted from 1."""
+        given = self._given.get(parent, [])
+        self._of[process] = dict(given[number - 1] if number <= len(given) else self.of(parent))
 
     def passes(self, call: ProbedCall) -> None:
         """A message is about to pass one: who gets it may know sooner that it has come than we that it has gone."""
@@ -207,7 +215,7 @@ class _Descriptors:
             own[call.passed] = self._passed.get(call.inode, "a descriptor that was passed")
 
 
-def _with_files(calls: Iterator[ProbedCall], processes: Sequence[ProbedProcess]) -> Iterator[ProbedCall]:
+def with_files(calls: Iterator[ProbedCall], processes: Sequence[ProbedProcess]) -> Iterator[ProbedCall]:
     """The same calls, with `file`. What a call changes is there once it has ended."""
     known = _Descriptors()
     waiting: dict[int, list[ProbedCall]] = {}
@@ -222,12 +230,11 @@ def _with_files(calls: Iterator[ProbedCall], processes: Sequence[ProbedProcess])
     for call in calls:
         if call.process not in seen:
             seen.add(call.process)
-            parent = processes[call.process].parent
-            if parent >= 0:
-                catch_up(parent, processes[call.process].began)
-                known.inherit(call.process, parent)
+            if (parent := processes[call.process].parent) >= 0:
+                known.inherit(call.process, int(call.lineage.rpartition(".")[2]), parent)
         catch_up(call.process, call.began)
         known.passes(call)
+        known.gives(call)
         waiting.setdefault(call.process, []).append(call)
         about = "" if call.name in _ABOUT_NONE else known.of(call.process).get(call.arguments[0], "")
         yield replace(call, file=about)
